@@ -1,0 +1,36 @@
+# The three kinds of target Freshet has: a folder of the engine, a test program, a job library.
+
+# Warnings and sanitizers of everything built in this tree; never leaks into an installed package.
+add_library(freshet_build_flags INTERFACE)
+target_compile_features(freshet_build_flags INTERFACE cxx_std_20)
+target_compile_options(freshet_build_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
+if(FRESHET_SANITIZER)
+  target_compile_options(freshet_build_flags INTERFACE -fsanitize=${FRESHET_SANITIZER} -fno-omit-frame-pointer)
+  target_link_options(freshet_build_flags INTERFACE -fsanitize=${FRESHET_SANITIZER})
+endif()
+
+# freshet_folder(NAME SOURCES a.cpp … [DEPENDS target …] [PRIVATE_DEPENDS target …])
+# One object library per folder. Its objects end up in libfreshet (see runtime/CMakeLists.txt) or in the executable.
+function(freshet_folder name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  add_library(${name} OBJECT ${ARG_SOURCES})
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_include_directories(${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/operators/include>
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/dag/include>
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/runtime/include>)
+  target_link_libraries(${name} PUBLIC ${ARG_DEPENDS} PRIVATE freshet_build_flags ${ARG_PRIVATE_DEPENDS})
+endfunction()
+
+# freshet_test(NAME SOURCES a_test.cpp … [DEPENDS target …] [LABELS unit …])
+# A GoogleTest program; ctest runs each of its tests by name.
+function(freshet_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE freshet_build_flags ${ARG_DEPENDS} GTest::gmock_main)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()
