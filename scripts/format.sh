@@ -38,8 +38,17 @@ version=$("$formatter" --version | sed -n 's/.*version \([0-9]*\)\..*/\1/p')
   fail "clang-format $version formats differently from the agreed $agreed_version" "$formatter" \
     "apt-get install clang-format-$agreed_version (Debian 12: clang-format)"
 
+# Outside a git checkout (a source archive) every file counts as tracked.
+list_files() {
+  if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+    git ls-files -z -- '*.h' '*.cpp'
+  else
+    find . -path ./build -prune -o \( -name '*.h' -o -name '*.cpp' \) -print0
+  fi
+}
+
 # A file that is deleted but not yet committed is still listed by git: keep what exists.
-mapfile -d '' files < <(git ls-files -z -- '*.h' '*.cpp' | while IFS= read -r -d '' file; do
+mapfile -d '' files < <(list_files | while IFS= read -r -d '' file; do
   [[ ! -f $file ]] || printf '%s\0' "$file"
 done)
 if ((${#files[@]} == 0)); then

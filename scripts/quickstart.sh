@@ -28,8 +28,15 @@ case ${1:-} in
   -- | "") ;;
   -*) usage_error scripts/quickstart.sh "unknown option $1" ;;
   *)
-    [[ -e $1 ]] || fail "no such file" "$1" "scripts/quickstart.sh FILE, or without a file for made-up events"
-    input=(--param "input=$(realpath "$1")")
+    # What is no file may be a pattern, or another kind of source (shop:); `freshet run` knows those.
+    if [[ -e $1 || $1 == *[*?]* ]]; then
+      [[ $1 == /* ]] && file=$1 || file=$PWD/$1
+    elif [[ $1 =~ ^[a-z]+: ]]; then
+      file=$1
+    else
+      fail "no such file" "$1" "scripts/quickstart.sh FILE, or without a file for made-up events"
+    fi
+    input=(--param "input=$file")
     ;;
 esac
 (($# > 0)) && shift
@@ -39,11 +46,15 @@ mkdir -p build
 log=$repository_root/build/quickstart.log
 : >"$log"
 
-# line NUMBER NAME RESULT TIME [MORE]: one finished step.
-line() { printf '[%s/3] %-10s %-34s %12s%s\n' "$1" "$2" "$3" "$4" "${5:+   $5}"; }
+# On a terminal say what is going on while a step takes its time; what comes next is written over it.
+announce() { [[ ! -t 1 ]] || printf '[%s/3] %-10s %s' "$1" "$2" "$3"; }
+wipe() { [[ ! -t 1 ]] || printf '\r\033[K'; }
 
-# On a terminal say what is going on while a step takes its time; the finished line is written over it.
-announce() { [[ ! -t 1 ]] || printf '[%s/3] %-10s %s\r' "$1" "$2" "$3"; }
+# line NUMBER NAME RESULT TIME [MORE]: one finished step.
+line() {
+  wipe
+  printf '[%s/3] %-10s %-34s %12s%s\n' "$1" "$2" "$3" "$4" "${5:+   $5}"
+}
 
 started=$(now_ms)
 announce 1 packages "…"
@@ -51,6 +62,7 @@ if scripts/install_dependencies.sh >>"$log" 2>&1; then
   if grep -q 'packages: installing' "$log"; then what="installed"; else what="all present"; fi
   line 1 packages "$what" "$(elapsed "$started")"
 else
+  wipe
   tail -n 15 "$log" >&2
   fail "step 1, packages, failed" "build/quickstart.log" "mend what the lines above name and run it again"
 fi
@@ -65,6 +77,7 @@ if scripts/build.sh --quiet release bin/freshet lib/libuser_behavior.so >build/q
   line 2 build "$what" "$(elapsed "$started")" "log: build/quickstart.log"
   rm -f build/quickstart.step
 else
+  wipe
   cat build/release.log >>"$log"
   cat build/quickstart.step | tee -a "$log" >&2
   rm -f build/quickstart.step
@@ -73,8 +86,9 @@ else
 fi
 
 arguments=(run build/release/lib/libuser_behavior.so --workers 2 "${input[@]}" "$@")
-echo "[3/3] freshet ${arguments[*]}"
-echo
+# Quoted where the shell needs it, so that the line can be copied.
+printf -v shown ' %q' "${arguments[@]}"
+printf '[3/3] freshet%s\n\n' "$shown"
 code=0
 build/release/bin/freshet "${arguments[@]}" || code=$?
 case $code in
@@ -85,5 +99,5 @@ case $code in
   9) fail "step 3, the job ended Failed" "the lines above name the operator and the log" \
     "mend what they name and run it again; the events of FILE stay untouched" ;;
   *) fail "step 3, freshet run, ended with exit code $code" "the lines above" \
-    "run it in one process to see more: build/release/bin/freshet run --in-process ${arguments[*]:1}" ;;
+    "run it in one process to see more: build/release/bin/freshet run --in-process${shown# run}" ;;
 esac
