@@ -158,6 +158,7 @@ def self_test():
         ("jobs/y/y.cpp", "#include <nlohmann/json.hpp>\n", "a job includes <nlohmann/json.hpp>"),
         ("runtime/base/c.cpp", '#include "runtime/base/gone.h"\n', "no file of this tree is meant by runtime/base/gone.h"),
         ("dag/c.cpp", '#include "dag/include/freshet/d.h"\n', "write <freshet/d.h>"),
+        ("dag/c.cpp", '#include "freshet/d.h"\n', 'public header in quotes: "freshet/d.h"'),
         ("elsewhere/c.cpp", "", "this folder is in no layer"),
         ("runtime/base/a.h", '#include "runtime/base/a.h"\n', "files include each other"),
         ("dag/p.h", '#include "dag/q.h"\n', "dag/p.h -> dag/q.h -> dag/p.h"),

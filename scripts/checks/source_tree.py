@@ -75,12 +75,11 @@ class Tree:
 
     def resolve(self, path, kind, name):
         """The file of this tree that an #include means, or None."""
+        candidates = []
         if kind == '"':
-            beside = str(pathlib.PurePosixPath(path).parent / name)
-            candidates = [name, beside.removeprefix("./")]
-        else:
-            candidates = [folder + name.removeprefix("freshet/") for folder in PUBLIC_FOLDERS
-                          if name.startswith("freshet/")]
+            candidates = [name, str(pathlib.PurePosixPath(path).parent / name)]
+        if name.startswith("freshet/"):
+            candidates += [folder + name.removeprefix("freshet/") for folder in PUBLIC_FOLDERS]
         return next((candidate for candidate in candidates if self.has(candidate)), None)
 
 
