@@ -1,6 +1,6 @@
 #pragma once
 
-#include "freshet/graph.h"
+#include <freshet/graph.h>
 
 /// The execution plan: what the job manager makes of a logical graph, and every worker of an attempt receives. Plain data.
 namespace freshet::dag {

@@ -1,4 +1,4 @@
-#include "freshet/schema.h"
+#include <freshet/schema.h>
 
 namespace freshet {
 

@@ -1,4 +1,4 @@
-#include "freshet/text.h"
+#include <freshet/text.h>
 
 #include <cstdio>
 

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <cstdint>
 
-#include "freshet/record.h"
+#include <freshet/record.h>
 
 /// Time is a parameter: nothing outside runtime/base asks the system for it.
 namespace freshet::base {

@@ -5,7 +5,7 @@
 #include <functional>
 #include <string>
 
-#include "freshet/record.h"
+#include <freshet/record.h>
 
 /// Strong ids: a TaskId is no ChannelId, and neither is a number.
 namespace freshet {

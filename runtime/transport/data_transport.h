@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "freshet/codec.h"
+#include <freshet/codec.h>
 #include "runtime/base/ids.h"
 
 /// Moves whole messages (header and payload, see wire/frame.h) between the workers of one attempt. Knows nothing of what

@@ -4,7 +4,7 @@
 #include <variant>
 
 #include "dag/plan.h"
-#include "freshet/codec.h"
+#include <freshet/codec.h>
 #include "runtime/base/ids.h"
 
 /// What job manager, agents and workers say to each other.

@@ -17,7 +17,7 @@ LAYERS = {
     "dag": {"public:operators", "public:dag"},
     "runtime/include": PUBLIC,
     "runtime/base": VALUES,
-    "runtime/wire": VALUES | {"runtime/base"},
+    "runtime/wire": PUBLIC | {"dag", "runtime/base"},
     "runtime/transport": VALUES | {"runtime/base", "runtime/wire"},
     "runtime/state": VALUES | {"runtime/base", "runtime/wire"},
     "runtime/checkpoint": VALUES | {"runtime/base", "runtime/wire"},

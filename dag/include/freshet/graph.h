@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "freshet/schema.h"
+#include <freshet/state.h>
 
 /// A job's graph as its author wrote it, as plain data: no code, no pointers. The build function makes it, the CLI ships
 /// it, the job manager plans from it. Every struct is a record, so the codec, JSON and golden tests come for free.
@@ -44,19 +44,6 @@ struct ErrorPolicy {
   bool keep_order = false;
   bool operator==(const ErrorPolicy&) const = default;
   FRESHET_RECORD(kind, pause_above, attempts, first_delay, limit, keep_order)
-};
-
-/// A state table of an operator; its address for people is OPERATOR.STATE.
-struct StateDeclaration {
-  std::string name{};
-  std::string kind{};  ///< value, list or map
-  Schema key{};
-  Schema map_key{};    ///< of a map; empty kind otherwise
-  Schema value{};
-  Duration ttl = Duration::max();
-  bool queryable = false;
-  bool operator==(const StateDeclaration&) const = default;
-  FRESHET_RECORD(name, kind, key, map_key, value, ttl, queryable)
 };
 
 /// One named output of an operator. The main one is called "out".

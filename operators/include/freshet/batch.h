@@ -4,7 +4,7 @@
 #include <memory>
 #include <span>
 
-#include "freshet/key.h"
+#include <freshet/key.h>
 
 /// Batches: how records travel inside a worker. Slots are reused, so strings keep their capacity and a steady stream
 /// allocates nothing. A batch belongs to one thread at a time.

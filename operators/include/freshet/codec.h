@@ -10,7 +10,7 @@
 #include <msgpack/pack.hpp>
 #include <span>
 
-#include "freshet/record.h"
+#include <freshet/record.h>
 
 /// msgpack for every Value: integers and enums as integers, times as milliseconds, records as arrays in schema order.
 /// Encoding goes straight into the buffer that is sent; decoding straight from the one received, with no tree between.

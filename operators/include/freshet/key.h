@@ -3,7 +3,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "freshet/codec.h"
+#include <freshet/codec.h>
 
 /// Keys: their bytes and their hash. Both are frozen for ever (golden tests): they place state.
 ///

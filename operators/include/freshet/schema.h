@@ -1,6 +1,6 @@
 #pragma once
 
-#include "freshet/record.h"
+#include <freshet/record.h>
 
 /// What a Value looks like, as data: travels with plans, stands beside stored state, and is compared when streams meet.
 namespace freshet {

@@ -3,8 +3,8 @@
 #include <functional>
 #include <iterator>
 
-#include "freshet/schema.h"
-#include "freshet/table.h"
+#include <freshet/schema.h>
+#include <freshet/table.h>
 
 /// Keyed state: what an operator remembers per key. Handles are members of the operator, `{this, "name"}`; the tables
 /// behind them hold live objects; the engine reaches the tables by bytes, through StateTable, to save and restore them.

@@ -1,7 +1,7 @@
 #pragma once
 
 
-#include "freshet/batch.h"
+#include <freshet/batch.h>
 
 namespace freshet::detail {
 

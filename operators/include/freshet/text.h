@@ -3,7 +3,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "freshet/record.h"
+#include <freshet/record.h>
 
 /// Values as text: JSON for files, REST and messages; CSV cells; and back from cells and parameters.
 namespace freshet {
