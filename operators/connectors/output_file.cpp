@@ -40,7 +40,12 @@ Status make_directory(const fs::path& directory) {
   if (directory.has_parent_path() && directory.parent_path() != directory) {
     if (auto status = make_directory(directory.parent_path()); !status) return status;
   }
-  if (::mkdir(directory.c_str(), 0777) != 0 && errno != EEXIST) return system_error("create directory", directory);
+  if (::mkdir(directory.c_str(), 0777) != 0) {
+    const int reason = errno;
+    if (fs::is_directory(directory, error)) return {};  // somebody else was faster
+    errno = reason;
+    return system_error("create directory", directory);
+  }
   return sync_directory(parent_of(directory));
 }
 
