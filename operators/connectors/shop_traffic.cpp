@@ -12,12 +12,11 @@ constexpr std::uint64_t kPriceRangeCents = 19'800;
 constexpr std::uint64_t kMostPieces = 3;  // of one order
 
 void write_id(std::string& id, std::uint32_t partition, std::uint64_t position) {
-  std::array<char, 40> text{};  // ten digits, a dash, twenty digits
-  char* const end = text.data() + text.size();
-  char* at = std::to_chars(text.data(), end, partition).ptr;
-  *at++ = '-';
-  at = std::to_chars(at, end, position).ptr;
-  id.assign(text.data(), at);
+  std::array<char, 20> digits{};
+  char* const end = digits.data() + digits.size();
+  id.assign(digits.data(), std::to_chars(digits.data(), end, partition).ptr);
+  id += '-';
+  id.append(digits.data(), std::to_chars(digits.data(), end, position).ptr);
 }
 
 }  // namespace

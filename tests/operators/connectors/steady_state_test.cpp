@@ -18,13 +18,17 @@ namespace {
 thread_local std::uint64_t allocations = 0;
 }
 
-void* operator new(std::size_t bytes) {
+// The sanitizers have allocators of their own to check; there, nothing is counted. Not inlined, or g++ sees free() meet
+// a `new` and warns.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
   ++allocations;
   if (void* memory = std::malloc(bytes)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#endif
 
 namespace freshet::files {
 namespace {
