@@ -143,4 +143,19 @@ Status OutputFile::failed(const char* what) {
   return Error{error_};
 }
 
+Status publish_file(const std::string& from, const std::string& to) {
+  if (auto status = make_directory(parent_of(to)); !status) return status;
+  if (::rename(from.c_str(), to.c_str()) != 0) {
+    const int reason = errno;
+    std::error_code ignored;
+    const bool done_before = reason == ENOENT && fs::exists(to, ignored);
+    errno = reason;
+    if (!done_before) return system_error(("move " + from + " to").c_str(), to);
+  }
+  if (auto status = sync_directory(parent_of(to)); !status) return status;
+  std::error_code gone;
+  if (parent_of(from) == parent_of(to) || !fs::is_directory(parent_of(from), gone)) return {};
+  return sync_directory(parent_of(from));
+}
+
 }  // namespace freshet::files

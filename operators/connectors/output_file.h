@@ -50,4 +50,8 @@ class OutputFile {
   std::string error_{};
 };
 
+/// Moves a finished file to its final name, durably, creating the directories of `to`; both on one file system. For
+/// two-phase commits it may come again: when `from` is gone and `to` is there, it has been done before.
+Status publish_file(const std::string& from, const std::string& to);
+
 }  // namespace freshet::files

@@ -60,6 +60,8 @@ void ShopTraffic::next(ShopEvent& event) {
   event.user = visit.user;
   event.item = visit.item;
   event.category = mix(visit.item) % options_.categories + 1;
+  static_assert(static_cast<int>(Step::view) == 0 &&
+                static_cast<int>(Step::order) == static_cast<int>(ShopAction::order));
   event.action = static_cast<ShopAction>(visit.step);
   event.time_ms = time_of(position_);
   event.amount = 0;

@@ -117,5 +117,21 @@ TEST_F(OutputFileTest, AnErrorOfTheDiskStaysAnError) {
   EXPECT_FALSE(exists(path));
 }
 
+TEST_F(OutputFileTest, PublishingMayBeRepeated) {
+  const std::string pending = directory.write("pending/7", "content");
+  ASSERT_TRUE(publish_file(pending, path));
+  EXPECT_EQ(content_of(path), "content");
+  EXPECT_FALSE(exists(pending));
+  EXPECT_TRUE(publish_file(pending, path).ok()) << "it has been done before";
+  std::filesystem::remove(directory.path("pending"));
+  EXPECT_TRUE(publish_file(pending, path).ok()) << "also when the pending directory was cleared away";
+  EXPECT_EQ(content_of(path), "content");
+}
+
+TEST_F(OutputFileTest, PublishingWhatNeverWasIsAnError) {
+  EXPECT_EQ(publish_file(directory.path("pending/7"), path).error().message,
+            "cannot move " + directory.path("pending/7") + " to " + path + ": No such file or directory");
+}
+
 }  // namespace
 }  // namespace freshet::files
