@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "dag/did_you_mean.h"
@@ -56,6 +57,12 @@ const ScalarType kScalarTypes[] = {
     {"duration", parses_as<Duration>, [] { return std::string("a duration (90ms, 1.5s, 30min, 24h, 7d)"); }},
 };
 
+const ScalarType* find_scalar(const Schema& type) {
+  const auto* found = std::find_if(std::begin(kScalarTypes), std::end(kScalarTypes),
+                                   [&](const ScalarType& scalar) { return scalar.kind == type.kind; });
+  return found == std::end(kScalarTypes) ? nullptr : found;
+}
+
 std::vector<std::string> enumerator_names(const Schema& type) {
   std::vector<std::string> names;
   for (const auto& entry : type.enumerators) names.push_back(entry.substr(0, entry.find('=')));
@@ -68,17 +75,19 @@ std::string one_of(const std::vector<std::string>& names) {
   return text;
 }
 
-/// What `text` should be but is not; empty when it is.
+/// What `text` should be but is not; empty when it is, and for types that no text can give.
 std::string expected_instead(const Schema& type, std::string_view text) {
   if (type.kind == "enum") {
     const auto names = enumerator_names(type);
     const bool known = std::find(names.begin(), names.end(), text) != names.end();
     return known ? "" : one_of(names);
   }
-  for (const auto& scalar : kScalarTypes) {
-    if (scalar.kind == type.kind) return scalar.parses(text) ? "" : scalar.expected();
-  }
-  return "of another type: " + to_text(type) + " cannot be a parameter";
+  const auto* scalar = find_scalar(type);
+  return scalar == nullptr || scalar->parses(text) ? "" : scalar->expected();
+}
+
+bool is_given_as_text(const Schema& type) {
+  return type.kind.empty() || type.kind == "enum" || find_scalar(type) != nullptr;
 }
 
 class ParameterCheck {
@@ -111,6 +120,9 @@ class ParameterCheck {
     for (const auto& declared : graph_.parameters) {
       if (!is_legal_id(declared.name))
         add(declared.name, "this cannot be a name", "Use letters, digits, '_', '-' and '.'");
+      if (declared.kind != ParameterKind::file && !is_given_as_text(declared.type))
+        add(declared.name, "its type is " + to_text(declared.type) + ", which no text can give",
+            "Use a number, bool, text, time, duration or enum");
       const bool has_default = declared.kind == ParameterKind::plain || declared.kind == ParameterKind::live;
       const auto expected = has_default ? expected_instead(declared.type, declared.default_text) : "";
       if (!expected.empty())
