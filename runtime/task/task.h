@@ -42,15 +42,13 @@ class Task {
   Progress step_running();
   Progress step_source();
   Progress step_gate();
-  Progress after_work();
-  bool read_mail();
+  void read_mail();
   bool settle();
-  void start_control(ControlElement element);
-  bool finish_stream();
-  void set_origin(std::int64_t origin_us);
-  void account(Progress progress);
+  bool pass_control_on();
+  bool end_stream();
+  void after_work(Progress progress);
+  void account(Progress progress, base::SteadyTime start);
   void fail(const TaskFailure& failure);
-  std::string phase_name() const;
 
   // Set once in the constructor.
   const TaskSetup setup_;
@@ -63,25 +61,25 @@ class Task {
   InputGate gate_;
   Phase phase_ = Phase::running;
 
-  // What has to go out before anything else is taken in.
-  bool has_control_ = false;
-  ControlElement control_{};
+  // What has to go out, in this order, before anything else is taken in.
   bool watermark_due_ = false;
-  bool data_ended_ = false;    // finish what is left, then say so
-  bool data_end_sent_ = false;
-  bool stream_ended_ = false;
+  bool has_barrier_ = false;
+  ControlElement barrier_;
+  enum class Ending { no, finishing, end_of_data, end_of_stream } ending_ = Ending::no;
+  bool stream_may_end_ = false;  ///< the inputs' streams have ended
 
   // Sources only.
   bool paused_ = false;
   std::vector<std::uint64_t> barriers_;  // asked for, not yet injected
 
   // Accounting.
-  base::SteadyTime step_start_{};
   base::SteadyTime last_end_{};
   Progress last_progress_ = Progress::progress;
-  std::chrono::nanoseconds busy_{0}, blocked_{0}, idle_{0};
+  std::chrono::nanoseconds busy_{0};
+  std::chrono::nanoseconds blocked_{0};
+  std::chrono::nanoseconds idle_{0};
   base::SteadyTime watermark_sent_{};
-  base::Histogram latency_;
+  base::LatencyHistogram latency_;
 };
 
 }  // namespace freshet::task

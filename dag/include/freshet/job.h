@@ -133,6 +133,7 @@ class Job {
 
   // For the engine and for streams.
   LogicalGraph& graph() { return graph_; }
+  const LogicalGraph& graph() const { return graph_; }
   /// Completes the graph once the build function has returned: the ways of the dead letters.
   void finish();
   /// Parameters that could not be read, and given ones that nothing declared are the validator's business.
