@@ -35,8 +35,9 @@ constexpr ScalarType integer_type(const char* kind) {
   return {kind, parses_as<T>, range_text<T>};
 }
 
+template <class T>
 bool is_number(std::string_view text) {
-  double value = 0;
+  T value = 0;
   return parse_text(text, value) && std::isfinite(value);
 }
 
@@ -49,8 +50,8 @@ const ScalarType kScalarTypes[] = {
     integer_type<std::uint16_t>("u16"),
     integer_type<std::uint32_t>("u32"),
     integer_type<std::uint64_t>("u64"),
-    {"f32", is_number, [] { return std::string("a number"); }},
-    {"f64", is_number, [] { return std::string("a number"); }},
+    {"f32", is_number<float>, [] { return std::string("a number"); }},
+    {"f64", is_number<double>, [] { return std::string("a number"); }},
     {"bool", parses_as<bool>, [] { return std::string("true or false"); }},
     {"string", [](std::string_view) { return true; }, [] { return std::string("text"); }},
     {"time", parses_as<Time>, [] { return std::string("a time (2026-03-01T03:00:00Z, or seconds since 1970)"); }},
@@ -108,12 +109,7 @@ class ParameterCheck {
   using Given = std::map<std::string_view, const GivenValue*>;
 
   void add(std::string_view name, std::string message, std::string remedy) {
-    std::string label(name);
-    if (!is_legal_id(name)) {
-      label.clear();
-      append_json_string(label, name.substr(0, kMaxIdLength));
-    }
-    problems_.push_back({"parameter " + label, std::move(message), std::move(remedy)});
+    problems_.push_back({"parameter " + readable(name), std::move(message), std::move(remedy)});
   }
 
   void check_declarations() {
@@ -151,7 +147,7 @@ class ParameterCheck {
   }
 
   void add_unknown(const std::string& name) {
-    constexpr std::size_t kMostNames = 10;
+    constexpr std::size_t kMostNames = 12;
     std::vector<std::string> names;
     for (const auto& declared : graph_.parameters) names.push_back(declared.name);
     const auto nearest = nearest_name(name, names);

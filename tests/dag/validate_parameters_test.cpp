@@ -17,6 +17,7 @@ GraphMaker shop_with_parameters() {
       declare("hot", schema_of<std::int32_t>(), "10"),
       declare("small", schema_of<std::uint8_t>(), "1"),
       declare("share", schema_of<double>(), "0.5", ParameterKind::live),
+      declare("factor", schema_of<float>(), "1"),
       declare("strict", schema_of<bool>(), "true"),
       declare("patience", schema_of<Duration>(), "30s"),
       declare("since", schema_of<Time>(), "2026-03-01"),
@@ -63,18 +64,19 @@ INSTANTIATE_TEST_SUITE_P(
                       {},
                       {}},
         ParameterCase{"UnknownButNear", {{"hto", "20"}}, {}, {"parameter hto: unknown. Did you mean hot?"}},
-        ParameterCase{"Unknown",
-                      {{"zzzzzzzz", "20"}},
-                      {},
-                      {"parameter zzzzzzzz: unknown. Use one of hot, small, share, strict, patience, since, mode, "
-                       "input, password, catalog"}},
+        ParameterCase{
+            "Unknown",
+            {{"zzzzzzzz", "20"}},
+            {},
+            {"parameter zzzzzzzz: unknown. Use one of hot, small, share, factor, strict, patience, since, mode, "
+             "input, password, catalog"}},
         ParameterCase{
             "UnknownFile", {}, {{"katalog", "catalog.csv"}}, {"parameter katalog: unknown. Did you mean catalog?"}},
         ParameterCase{
             "UnreadableName",
             {{"a b", "1"}},
             {},
-            {"parameter \"a b\": unknown. Use one of hot, small, share, strict, patience, since, mode, input, "
+            {"parameter \"a b\": unknown. Use one of hot, small, share, factor, strict, patience, since, mode, input, "
              "password, catalog"}},
         ParameterCase{"NoInteger",
                       {{"hot", "many"}},
@@ -84,6 +86,7 @@ INSTANTIATE_TEST_SUITE_P(
             "IntegerOutOfRange", {{"small", "256"}}, {}, {"parameter small: 256 is not a whole number from 0 to 255"}},
         ParameterCase{"NoNumber", {{"share", "half"}}, {}, {"parameter share: half is not a number"}},
         ParameterCase{"NotFinite", {{"share", "nan"}}, {}, {"parameter share: nan is not a number"}},
+        ParameterCase{"NumberOutOfRange", {{"factor", "1e300"}}, {}, {"parameter factor: 1e300 is not a number"}},
         ParameterCase{"NoBool", {{"strict", "maybe"}}, {}, {"parameter strict: maybe is not true or false"}},
         ParameterCase{"NoDuration",
                       {{"patience", "long"}},
@@ -123,7 +126,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Validator, AsksForWhatIsMissing) {
   auto maker = shop_with_parameters();
-  maker.graph().parameters[7].help = "event files, globs allowed";
+  maker.graph().parameters[8].help = "event files, globs allowed";
   EXPECT_EQ(problems_of(maker.graph(), {}),
             (std::vector<std::string>{
                 "parameter input: missing: event files, globs allowed. Say --param input=VALUE",
