@@ -54,6 +54,8 @@ class Chain {
   void begin_step(std::int64_t origin_us);
 
   SourceStage* source() { return source_; }
+  /// Index into the graph of the operator at the head.
+  std::uint32_t head_operator() const { return nodes_[0].op.graph_index; }
   std::vector<std::unique_ptr<OutputEdge>>& edges() { return edges_; }
   /// Per operator: counts, states, counters.
   std::vector<wire::OperatorStatus> statuses();

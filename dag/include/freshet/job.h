@@ -23,6 +23,8 @@ namespace detail {
 struct OperatorImplementation {
   Emission emission{};
   std::function<std::unique_ptr<Stage>(const OperatorImplementation&)> make{};
+  /// Of a sink: for tests, a place for what arrives (a std::vector of the record) and stages that fill it instead.
+  std::function<std::pair<std::shared_ptr<void>, std::function<std::unique_ptr<Stage>()>>()> collect{};
 };
 
 /// The code behind an edge. `when_forward` serves an edge that the planner resolved to forward.
