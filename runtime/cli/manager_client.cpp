@@ -85,7 +85,7 @@ Result<Response> ManagerClient::send(const Outgoing& outgoing) {
   client.set_write_timeout(std::chrono::milliseconds(options_.timeout_ms));
   client.set_url_encode(false);
 
-  const std::int64_t deadline_ms = options_.now_ms() + options_.timeout_ms;
+  const std::int64_t deadline_ms = options_.steady_ms() + options_.timeout_ms;
   bool too_large = false;
   bool too_slow = false;
   std::string answer;
@@ -98,7 +98,7 @@ Result<Response> ManagerClient::send(const Outgoing& outgoing) {
   request.content_receiver = [&](const char* data, std::size_t length, std::uint64_t, std::uint64_t) {
     too_large = answer.size() + length > options_.max_answer_bytes;
     // The client's own time-out is per read; an answer that trickles would never end.
-    too_slow = options_.now_ms() >= deadline_ms;
+    too_slow = options_.steady_ms() >= deadline_ms;
     if (!too_large && !too_slow) answer.append(data, length);
     return !too_large && !too_slow;
   };
@@ -109,7 +109,7 @@ Result<Response> ManagerClient::send(const Outgoing& outgoing) {
                                           " and was not read. Ask for less (--lines, a filter)"};
   }
   if (!result) {
-    too_slow = too_slow || (result.error() == httplib::Error::Read && options_.now_ms() >= deadline_ms);
+    too_slow = too_slow || (result.error() == httplib::Error::Read && options_.steady_ms() >= deadline_ms);
     if (!too_slow) return unreachable(reason_of(result.error()));
     return Failure{ExitCode::kTimeout, "job manager " + address() + " has not answered within " +
                                            duration(static_cast<double>(options_.timeout_ms)) +

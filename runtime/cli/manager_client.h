@@ -34,7 +34,7 @@ class ManagerClient {
     std::string token;                 // sent as "Authorization: Bearer …" when not empty
     std::ostream* show_on = nullptr;   // print requests there instead of sending them
     std::size_t max_answer_bytes = kMaxAnswerBytes;
-    std::function<std::int64_t()> now_ms;
+    std::function<std::int64_t()> steady_ms;
   };
 
   explicit ManagerClient(Options options) : options_(std::move(options)) {}

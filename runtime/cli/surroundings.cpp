@@ -63,6 +63,10 @@ Surroundings real_surroundings() {
     const auto since = std::chrono::system_clock::now().time_since_epoch();
     return static_cast<std::int64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
   };
+  around.steady_ms = [] {
+    const auto since = std::chrono::steady_clock::now().time_since_epoch();
+    return static_cast<std::int64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
+  };
   around.pause = pause_for;
   return around;
 }

@@ -20,6 +20,8 @@ struct Surroundings {
   std::function<std::optional<std::string>(const std::string& name)> environment;
   /// Epoch milliseconds.
   std::function<std::int64_t()> now_ms;
+  /// Milliseconds of a clock that never jumps, for time-outs.
+  std::function<std::int64_t()> steady_ms;
   /// Waits; false when Ctrl-C came, now or since the last pause.
   std::function<bool(std::int64_t milliseconds)> pause;
   /// What is started as `freshet`: inspect-library, job-manager, agent.
