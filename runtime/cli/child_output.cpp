@@ -62,8 +62,7 @@ ChildOutput collect(pid_t pid, Pipe& output, Pipe& errors, const ChildLimits& li
   const int handle = pidfd_open(pid, 0);
   CHECK(handle >= 0, "a child that was not waited for can be opened");
   const std::int64_t end_ms = around.steady_ms() + limits.timeout_ms;
-  std::array<pollfd, 3> ready{
-      {{output.read_end, POLLIN, 0}, {errors.read_end, POLLIN, 0}, {handle, POLLIN, 0}}};
+  std::array<pollfd, 3> ready{{{output.read_end, POLLIN, 0}, {errors.read_end, POLLIN, 0}, {handle, POLLIN, 0}}};
   // The child's own end is waited for, not the end of the pipes: what it started may hold them open for ever.
   bool ended = false;
   bool killed = false;

@@ -25,9 +25,7 @@ std::string pid_path(const std::string& data, const std::string& name) {
 }
 std::string log_path(const std::string& data, const std::string& name) { return data + "/" + name + ".log"; }
 
-Failure system_failure(const std::string& what) {
-  return {ExitCode::kFailed, what + ": " + std::strerror(errno)};
-}
+Failure system_failure(const std::string& what) { return {ExitCode::kFailed, what + ": " + std::strerror(errno)}; }
 
 /// "local-2" before "local-10", the manager before all.
 bool comes_before(const ClusterDaemon& left, const ClusterDaemon& right) {

@@ -13,22 +13,28 @@ struct CodeName {
   const char* name;
   ExitCode code;
 };
-constexpr std::array kCodes{CodeName{"validation", ExitCode::kRefused}, CodeName{"not_found", ExitCode::kNotFound},
-                            CodeName{"timeout", ExitCode::kTimeout},    CodeName{"bad_state", ExitCode::kBadState},
+constexpr std::array kCodes{CodeName{"validation", ExitCode::kRefused},  CodeName{"not_found", ExitCode::kNotFound},
+                            CodeName{"timeout", ExitCode::kTimeout},     CodeName{"bad_state", ExitCode::kBadState},
                             CodeName{"forbidden", ExitCode::kForbidden}, CodeName{"failed", ExitCode::kFailed}};
 
 ExitCode code_of_status(int status) {
   switch (status) {
     case 401:
     case 403:
-    case 429: return ExitCode::kForbidden;
-    case 404: return ExitCode::kNotFound;
+    case 429:
+      return ExitCode::kForbidden;
+    case 404:
+      return ExitCode::kNotFound;
     case 408:
-    case 504: return ExitCode::kTimeout;
-    case 409: return ExitCode::kBadState;
+    case 504:
+      return ExitCode::kTimeout;
+    case 409:
+      return ExitCode::kBadState;
     case 400:
-    case 422: return ExitCode::kRefused;
-    default: return ExitCode::kFailed;
+    case 422:
+      return ExitCode::kRefused;
+    default:
+      return ExitCode::kFailed;
   }
 }
 

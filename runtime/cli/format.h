@@ -12,7 +12,8 @@ std::string grouped(std::int64_t value);
 /// 203 k, 1.42 M, 10.1 M, 913: three digits that count; whole numbers below 1000.
 std::string compact(double value);
 
-/// 203 k, 2.1 k, 11 k, 1.4 M, 913, 0.5: as compact(), but two digits are enough for something that changes all the time.
+/// 203 k, 2.1 k, 11 k, 1.4 M, 913, 0.5: as compact(), but two digits are enough for something that changes all the
+/// time.
 std::string compact_rate(double per_second);
 
 /// 180 B, 38 MiB, 3.1 MiB, 2.1 GiB

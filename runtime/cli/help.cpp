@@ -64,7 +64,8 @@ std::string help_on_everything(const VerbTable& table) {
 std::string short_help(const VerbTable& table) {
   std::string list;
   for (const std::string& name : table.names()) list += (list.empty() ? "" : " ") + name;
-  return "usage: freshet VERB …\nverbs: " + list + "\nfreshet help says what each does; freshet help VERB tells more.\n";
+  return "usage: freshet VERB …\nverbs: " + list +
+         "\nfreshet help says what each does; freshet help VERB tells more.\n";
 }
 
 std::string help_on(const Verb& verb) {

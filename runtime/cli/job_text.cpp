@@ -133,8 +133,16 @@ std::vector<std::string> operator_row(const json& chain) {
 
 std::string operator_table(const json& operators, const StatusTextOptions& options) {
   constexpr auto kRight = Align::kRight;
-  Table table({{"OPERATOR"}, {"TASKS", kRight}, {"IN/s", kRight}, {"OUT/s", kRight}, {"BUSY", kRight},
-               {"BLOCKED", kRight}, {"P99", kRight}, {"STATE", kRight}, {"ERRORS", kRight}, {"WHERE"}});
+  Table table({{"OPERATOR"},
+               {"TASKS", kRight},
+               {"IN/s", kRight},
+               {"OUT/s", kRight},
+               {"BUSY", kRight},
+               {"BLOCKED", kRight},
+               {"P99", kRight},
+               {"STATE", kRight},
+               {"ERRORS", kRight},
+               {"WHERE"}});
   for (const json& chain : operators) {
     table.add(operator_row(chain));
     if (!options.every_operator) continue;
@@ -178,8 +186,16 @@ std::string chain_name(const json& chain_operator) {
 std::string list_text(const json& jobs, std::int64_t now_ms, const Terminal& terminal) {
   now_ms = integer_or(jobs, "now_ms", now_ms);
   constexpr auto kRight = Align::kRight;
-  Table table({{"JOB"}, {"ID"}, {"STATE"}, {"HEALTH"}, {"SINCE", kRight}, {"IN/s", kRight}, {"TASKS", kRight},
-               {"ATTEMPT", kRight}, {"REVISION", kRight}, {"PROBLEM"}});
+  Table table({{"JOB"},
+               {"ID"},
+               {"STATE"},
+               {"HEALTH"},
+               {"SINCE", kRight},
+               {"IN/s", kRight},
+               {"TASKS", kRight},
+               {"ATTEMPT", kRight},
+               {"REVISION", kRight},
+               {"PROBLEM"}});
   for (const json& job : list(jobs, "jobs")) {
     const std::string health = text_or(job, "health", "");
     table.add({text_or(job, "name", "?"), text_or(job, "id", "?"), painted_state(text_or(job, "state", "?"), terminal),

@@ -7,8 +7,8 @@
 
 #include "runtime/cli/terminal.h"
 
-/// Jobs as text: from the JSON of the REST interface (README.md) to what an operator reads. Pure; a field that is missing
-/// leaves its words out. `now_ms` is used where the answer carries no `now_ms` of its own.
+/// Jobs as text: from the JSON of the REST interface (README.md) to what an operator reads. Pure; a field that is
+/// missing leaves its words out. `now_ms` is used where the answer carries no `now_ms` of its own.
 namespace freshet::cli {
 
 std::string list_text(const nlohmann::json& jobs, std::int64_t now_ms, const Terminal& terminal);

@@ -6,7 +6,8 @@
 #include <optional>
 #include <string>
 
-/// Reading JSON that another process wrote: a missing field or one of another type is a missing value, never an exception.
+/// Reading JSON that another process wrote: a missing field or one of another type is a missing value, never an
+/// exception.
 namespace freshet::cli {
 
 /// The member, or JSON null.

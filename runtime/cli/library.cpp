@@ -65,13 +65,15 @@ Result<nlohmann::json> understand_inspection(const ChildOutput& child, const Chi
                  " and was stopped. What does its build function wait for? Longer: --load-timeout";
       return Failure{ExitCode::kRefused, with_errors(message, child)};
     case End::kTooMuchOutput:
-      message += "its description is larger than " + bytes(static_cast<double>(limits.output_bytes)) + " and was refused";
+      message +=
+          "its description is larger than " + bytes(static_cast<double>(limits.output_bytes)) + " and was refused";
       return Failure{ExitCode::kRefused, with_errors(message, child)};
     case End::kSignalled:
       message += "loading it crashed with " + signal_name(child.number) +
                  ". The crash is in its static objects or its build function; nothing else was harmed";
       return Failure{ExitCode::kRefused, with_errors(message, child)};
-    case End::kExited: break;
+    case End::kExited:
+      break;
   }
   if (child.number != 0) {
     message += "cannot be loaded (exit code " + std::to_string(child.number) + ")";
@@ -79,8 +81,9 @@ Result<nlohmann::json> understand_inspection(const ChildOutput& child, const Chi
   }
   auto inspection = nlohmann::json::parse(child.output, nullptr, false);
   if (!inspection.is_object()) {
-    message += child.output.empty() ? "loading it ended without a description; does it call exit()?"
-                                    : "its description is not the JSON that was expected; does it write to descriptor 1?";
+    message += child.output.empty()
+                   ? "loading it ended without a description; does it call exit()?"
+                   : "its description is not the JSON that was expected; does it write to descriptor 1?";
     return Failure{ExitCode::kRefused, with_errors(message, child)};
   }
   return inspection;
@@ -107,11 +110,13 @@ std::optional<Failure> errors_of(const nlohmann::json& inspection, const std::st
   const auto& errors = list(inspection, "errors");
   if (errors.empty()) return std::nullopt;
   const std::size_t count = errors.size();
-  std::string message = "refused: " + std::to_string(count) + (count == 1 ? " error" : " errors") + ", nothing was started";
+  std::string message =
+      "refused: " + std::to_string(count) + (count == 1 ? " error" : " errors") + ", nothing was started";
   for (const auto& error : errors) {
     const std::string where = text_or(error, "where", path);
     const std::string remedy = text_or(error, "remedy", "");
-    message += "\n  " + where + ": " + text_or(error, "message", "no message") + (remedy.empty() ? "" : " (" + remedy + ")");
+    message +=
+        "\n  " + where + ": " + text_or(error, "message", "no message") + (remedy.empty() ? "" : " (" + remedy + ")");
   }
   return Failure{ExitCode::kRefused, message};
 }

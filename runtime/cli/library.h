@@ -19,7 +19,7 @@ namespace freshet::cli {
 inline constexpr std::size_t kMaxLibraryBytes = std::size_t{512} << 20;
 
 struct LibraryFile {
-  std::string name;    // the file's name without folders
+  std::string name;  // the file's name without folders
   std::string bytes;
   std::string sha256;  // of the bytes, in hexadecimal
 };
@@ -27,9 +27,9 @@ struct LibraryFile {
 /// kNotFound when there is no such file, kRefused when it is too large.
 Result<LibraryFile> read_library(const std::string& path);
 
-/// Asks a child process (`freshet inspect-library LIB …`, with --job, --param and --file of this invocation) to load the
-/// library and to say what is in it; README.md, "inspect-library", has the object. A crash, a time-out, too much output,
-/// garbage and a failing exit code are told apart; what the child wrote to stderr stands indented below.
+/// Asks a child process (`freshet inspect-library LIB …`, with --job, --param and --file of this invocation) to load
+/// the library and to say what is in it; README.md, "inspect-library", has the object. A crash, a time-out, too much
+/// output, garbage and a failing exit code are told apart; what the child wrote to stderr stands indented below.
 Result<nlohmann::json> inspect_library(const Invocation& invocation, const std::string& path);
 
 /// What the child's end means. Pure.

@@ -1,7 +1,7 @@
 #include "runtime/cli/log_text.h"
 
-#include <nlohmann/json.hpp>
 #include <spdlog/fmt/fmt.h>
+#include <nlohmann/json.hpp>
 
 #include "runtime/cli/format.h"
 #include "runtime/cli/json_fields.h"

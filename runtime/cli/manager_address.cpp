@@ -65,7 +65,8 @@ Result<std::optional<std::string>> read_config(const std::string& path, const st
     if (line.empty() || line[0] == '#') continue;
     const std::size_t equals = line.find('=');
     if (equals == std::string::npos || equals == 0) {
-      return Failure{ExitCode::kUsage, path + ":" + std::to_string(number) + ": expected key=value, found '" + line + "'"};
+      return Failure{ExitCode::kUsage,
+                     path + ":" + std::to_string(number) + ": expected key=value, found '" + line + "'"};
     }
     if (stripped(line.substr(0, equals)) == key) found = stripped(line.substr(equals + 1));
   }

@@ -17,9 +17,12 @@ bool is_unreserved(char c) {
 
 std::string reason_of(httplib::Error error) {
   switch (error) {
-    case httplib::Error::Connection: return "does not answer";
-    case httplib::Error::ConnectionTimeout: return "does not answer (no connection)";
-    default: return "broke off the connection";
+    case httplib::Error::Connection:
+      return "does not answer";
+    case httplib::Error::ConnectionTimeout:
+      return "does not answer (no connection)";
+    default:
+      return "broke off the connection";
   }
 }
 
@@ -64,7 +67,8 @@ void ManagerClient::show(const Outgoing& outgoing) {
   *options_.show_on << outgoing.method << " http://" << address() << outgoing.path << "\n";
   const bool text = std::string_view(outgoing.content_type) == "application/json";
   if (text) *options_.show_on << outgoing.body << "\n";
-  if (!text && !outgoing.body.empty()) *options_.show_on << "(" << bytes(static_cast<double>(outgoing.body.size())) << ")\n";
+  if (!text && !outgoing.body.empty())
+    *options_.show_on << "(" << bytes(static_cast<double>(outgoing.body.size())) << ")\n";
 }
 
 Failure ManagerClient::unreachable(const std::string& what) const {

@@ -27,11 +27,16 @@ bool has_form(const Flag& flag, const std::string& value) {
       const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
       return error == std::errc() && end == value.data() + value.size() && number >= flag.least && number <= flag.most;
     }
-    case ValueForm::kSize: return parse_size(value).ok();
-    case ValueForm::kDuration: return parse_duration_ms(value).ok();
-    case ValueForm::kKeyValue: return value.find('=') != std::string::npos && value.front() != '=';
-    case ValueForm::kChoice: return std::find(flag.choices.begin(), flag.choices.end(), value) != flag.choices.end();
-    default: return true;  // gflags itself checks switches and numbers, every text is a text
+    case ValueForm::kSize:
+      return parse_size(value).ok();
+    case ValueForm::kDuration:
+      return parse_duration_ms(value).ok();
+    case ValueForm::kKeyValue:
+      return value.find('=') != std::string::npos && value.front() != '=';
+    case ValueForm::kChoice:
+      return std::find(flag.choices.begin(), flag.choices.end(), value) != flag.choices.end();
+    default:
+      return true;  // gflags itself checks switches and numbers, every text is a text
   }
 }
 
@@ -129,7 +134,8 @@ class FlagWalk {
     if (count < verb_.least_arguments) {
       return usage("missing argument " + verb_.positional[std::min(count, verb_.positional.size() - 1)]);
     }
-    if (count > verb_.most_arguments) return usage("unexpected argument '" + line_.arguments[verb_.most_arguments] + "'");
+    if (count > verb_.most_arguments)
+      return usage("unexpected argument '" + line_.arguments[verb_.most_arguments] + "'");
     return std::nullopt;
   }
 
@@ -153,8 +159,8 @@ Failure unknown_sub_verb(const VerbTable& table, const std::string& name, const 
   const std::vector<std::string> known = table.sub_verbs(name);
   std::string list;
   for (const std::string& sub_verb : known) list += (list.empty() ? "" : "|") + sub_verb;
-  const std::string what = word.empty() ? "which of " + list + "?"
-                                        : "unknown sub-verb '" + word + "'." + did_you_mean_hint(word, known);
+  const std::string what =
+      word.empty() ? "which of " + list + "?" : "unknown sub-verb '" + word + "'." + did_you_mean_hint(word, known);
   return {ExitCode::kUsage, "freshet " + name + ": " + what + "\nusage: freshet " + name + " " + list + " …"};
 }
 

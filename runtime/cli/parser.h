@@ -21,8 +21,8 @@ struct CommandLine {
 };
 
 /// Walks the arguments (without the program's name) itself, because gflags would let the last `--param` win, take flags
-/// of any verb, move arguments behind `--` and know no aliases. Values are checked for their form and then stored in the
-/// gflags of the same names. A failure (kUsage) names what is wrong, what was expected, and the usage of the verb.
+/// of any verb, move arguments behind `--` and know no aliases. Values are checked for their form and then stored in
+/// the gflags of the same names. A failure (kUsage) names what is wrong, what was expected, and the usage of the verb.
 Result<CommandLine> parse_command_line(const VerbTable& table, std::span<const std::string> arguments);
 
 /// "usage: freshet list [--json]"

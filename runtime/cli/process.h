@@ -43,8 +43,8 @@ Result<pid_t> spawn(const SpawnOptions& options);
 
 enum class StopOutcome { kWasNotRunning, kEnded, kKilled, kInterrupted };
 
-/// SIGTERM, then SIGKILL after `grace_ms`. Signals go through a pidfd whose process has been compared with `process`, so a
-/// foreign one is never hit. kInterrupted: Ctrl-C came while waiting; the process has had its SIGTERM.
+/// SIGTERM, then SIGKILL after `grace_ms`. Signals go through a pidfd whose process has been compared with `process`,
+/// so a foreign one is never hit. kInterrupted: Ctrl-C came while waiting; the process has had its SIGTERM.
 StopOutcome stop_process(const ProcessIdentity& process, std::int64_t grace_ms, const Surroundings& around);
 
 /// "SIGSEGV", or "signal 63".

@@ -17,8 +17,8 @@ struct Unit {
 
 constexpr std::array kSizeUnits{Unit{"B", 1.0}, Unit{"KiB", 1024.0}, Unit{"MiB", 1048576.0}, Unit{"GiB", 1073741824.0},
                                 Unit{"TiB", 1099511627776.0}};
-constexpr std::array kTimeUnits{Unit{"ms", 1.0},        Unit{"s", 1000.0},     Unit{"min", 60'000.0},
-                                Unit{"h", 3'600'000.0}, Unit{"d", 86'400'000.0}};
+constexpr std::array kTimeUnits{Unit{"ms", 1.0}, Unit{"s", 1000.0}, Unit{"min", 60'000.0}, Unit{"h", 3'600'000.0},
+                                Unit{"d", 86'400'000.0}};
 // Doubles hold every whole number up to here exactly; nobody has 8 PiB or 285,000 years.
 constexpr double kLargest = 9007199254740992.0;
 

@@ -9,8 +9,8 @@ namespace freshet::cli {
 
 enum class Align { kLeft, kRight };
 
-/// Rows in aligned columns: two spaces between them, no trailing spaces, lines trimmed to the terminal's width (and only
-/// there). Built, filled and printed by one thread.
+/// Rows in aligned columns: two spaces between them, no trailing spaces, lines trimmed to the terminal's width (and
+/// only there). Built, filled and printed by one thread.
 class Table {
  public:
   struct Column {

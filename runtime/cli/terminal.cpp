@@ -12,11 +12,16 @@ constexpr std::string_view kReset = "\x1b[0m";
 
 std::string_view escape(Paint paint) {
   switch (paint) {
-    case Paint::kPlain: return "";
-    case Paint::kGood: return "\x1b[32m";
-    case Paint::kWarning: return "\x1b[33m";
-    case Paint::kBad: return "\x1b[31m";
-    case Paint::kFaint: return "\x1b[2m";
+    case Paint::kPlain:
+      return "";
+    case Paint::kGood:
+      return "\x1b[32m";
+    case Paint::kWarning:
+      return "\x1b[33m";
+    case Paint::kBad:
+      return "\x1b[31m";
+    case Paint::kFaint:
+      return "\x1b[2m";
   }
   return "";
 }

@@ -53,18 +53,24 @@ std::vector<std::string> VerbTable::sub_verbs(std::string_view name) const {
 
 std::string expected_form(const Flag& flag) {
   switch (flag.form) {
-    case ValueForm::kSwitch: return "true or false";
+    case ValueForm::kSwitch:
+      return "true or false";
     case ValueForm::kInteger: {
       const bool bounded = flag.least != INT32_MIN || flag.most != INT32_MAX;
       if (!bounded) return "a whole number";
       if (flag.most == INT32_MAX) return "a whole number of at least " + std::to_string(flag.least);
       return "a whole number from " + std::to_string(flag.least) + " to " + std::to_string(flag.most);
     }
-    case ValueForm::kNumber: return "a number";
-    case ValueForm::kText: return "a text";
-    case ValueForm::kSize: return kSizeForm;
-    case ValueForm::kDuration: return kDurationForm;
-    case ValueForm::kKeyValue: return "KEY=VALUE";
+    case ValueForm::kNumber:
+      return "a number";
+    case ValueForm::kText:
+      return "a text";
+    case ValueForm::kSize:
+      return kSizeForm;
+    case ValueForm::kDuration:
+      return kDurationForm;
+    case ValueForm::kKeyValue:
+      return "KEY=VALUE";
     case ValueForm::kChoice: {
       std::string list;
       for (const std::string& choice : flag.choices) list += (list.empty() ? "" : ", ") + choice;

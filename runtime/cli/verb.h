@@ -20,11 +20,11 @@ enum class ValueForm { kSwitch, kInteger, kNumber, kText, kSize, kDuration, kKey
 struct Flag {
   std::string name;  // as typed, without "--": "show-request"
   ValueForm form = ValueForm::kText;
-  char alias = '\0';                // "-n"
-  std::string value_name = {};      // what the usage calls the value: "FILE"
-  bool repeated = false;            // all values are kept, in order, in Invocation::repeated
-  std::int64_t least = INT32_MIN;   // kInteger only
-  std::int64_t most = INT32_MAX;    // kInteger only
+  char alias = '\0';                      // "-n"
+  std::string value_name = {};            // what the usage calls the value: "FILE"
+  bool repeated = false;                  // all values are kept, in order, in Invocation::repeated
+  std::int64_t least = INT32_MIN;         // kInteger only
+  std::int64_t most = INT32_MAX;          // kInteger only
   std::vector<std::string> choices = {};  // kChoice only
 };
 
@@ -47,11 +47,11 @@ using Handler = std::function<ExitCode(Invocation&)>;
 /// A verb of the command line, with all that help, the parser and the tests need to know about it.
 struct Verb {
   std::string name;
-  std::string sub_verb;  // "" for a verb that has none
-  std::string group;     // heading in `freshet help`; "" hides the verb there
-  std::string summary;   // one line
-  std::string usage;     // behind "freshet VERB": "JOB [--watch]"
-  std::string help;      // a paragraph or two: what it does, what it waits for, how to undo it
+  std::string sub_verb;               // "" for a verb that has none
+  std::string group;                  // heading in `freshet help`; "" hides the verb there
+  std::string summary;                // one line
+  std::string usage;                  // behind "freshet VERB": "JOB [--watch]"
+  std::string help;                   // a paragraph or two: what it does, what it waits for, how to undo it
   std::vector<std::string> examples;  // complete command lines; the parser must take each of them
   std::vector<Flag> flags;
   std::vector<std::string> positional;  // names of the arguments; the last one stands for all that follow
