@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -83,7 +82,7 @@ std::vector<ClusterDaemon> read_daemons(const std::string& data) {
     text << file.rdbuf();
     auto daemon = parse_pid_file(file_name.substr(0, file_name.size() - kPidSuffix.size()), text.str());
     if (!daemon) continue;
-    waitpid(daemon->process.pid, nullptr, WNOHANG);  // one that this process started itself would stay a zombie
+    reap(daemon->process.pid);
     daemon->alive = is_alive(daemon->process);
     daemons.push_back(*daemon);
   }

@@ -1,7 +1,9 @@
 #include "runtime/cli/manager_client.h"
 
 #include <httplib.h>
+#include <signal.h>
 
+#include <algorithm>
 #include <ostream>
 
 #include "runtime/cli/error_body.h"
@@ -25,6 +27,29 @@ std::string reason_of(httplib::Error error) {
       return "broke off the connection";
   }
 }
+
+/// Keeps SIGPIPE from this thread while a request is sent: a job manager that goes away is an error to report, while a
+/// reader of our own output that goes away must still end the process.
+class NoSigpipe {
+ public:
+  NoSigpipe() {
+    sigemptyset(&pipe_only_);
+    sigaddset(&pipe_only_, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_only_, &before_);
+  }
+  NoSigpipe(const NoSigpipe&) = delete;
+  NoSigpipe& operator=(const NoSigpipe&) = delete;
+  ~NoSigpipe() {
+    constexpr timespec kAtOnce{0, 0};
+    while (sigtimedwait(&pipe_only_, nullptr, &kAtOnce) > 0) {
+    }
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+
+ private:
+  sigset_t pipe_only_{};
+  sigset_t before_{};
+};
 
 }  // namespace
 
@@ -106,6 +131,7 @@ Result<Response> ManagerClient::send(const Outgoing& outgoing) {
     if (!too_large && !too_slow) answer.append(data, length);
     return !too_large && !too_slow;
   };
+  const NoSigpipe no_sigpipe;
   const httplib::Result result = client.send(request);
   if (too_large) {
     return Failure{ExitCode::kFailed, "the answer of job manager " + address() + " is larger than " +

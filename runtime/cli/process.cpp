@@ -30,9 +30,6 @@ void use_stream(posix_spawn_file_actions_t& actions, int from, int target) {
   }
 }
 
-/// A child of ours stays a zombie until it is waited for; for others this does nothing.
-void reap(pid_t pid) { waitpid(pid, nullptr, WNOHANG); }
-
 enum class Waited { kGone, kStillThere, kInterrupted };
 
 Waited wait_until_gone(const ProcessIdentity& process, std::int64_t limit_ms, const Surroundings& around) {
@@ -74,6 +71,8 @@ std::optional<ProcessIdentity> identify(pid_t pid) {
   if (!ticks) return std::nullopt;
   return ProcessIdentity{pid, *ticks};
 }
+
+void reap(pid_t pid) { waitpid(pid, nullptr, WNOHANG); }
 
 bool is_alive(const ProcessIdentity& process) { return identify(process.pid) == process; }
 

@@ -29,6 +29,9 @@ std::optional<std::uint64_t> start_ticks_of_stat(std::string_view stat);
 std::optional<ProcessIdentity> identify(pid_t pid);
 bool is_alive(const ProcessIdentity& process);
 
+/// A child of this process that has ended stays a zombie until it is waited for; for others this does nothing.
+void reap(pid_t pid);
+
 /// Where a new process's standard streams go; -1 is /dev/null.
 struct SpawnOptions {
   std::string executable;

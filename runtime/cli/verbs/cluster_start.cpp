@@ -104,10 +104,9 @@ class ClusterStart {
   }
 
   std::optional<Failure> ended_daemon() const {
-    for (const ClusterDaemon& daemon : read_daemons(data_)) {
-      const bool ours = std::any_of(daemons_.begin(), daemons_.end(),
-                                    [&](const ClusterDaemon& other) { return other.process == daemon.process; });
-      if (!ours || daemon.alive) continue;
+    for (const ClusterDaemon& daemon : daemons_) {
+      reap(daemon.process.pid);
+      if (is_alive(daemon.process)) continue;
       return Failure{ExitCode::kFailed, daemon.name + " ended at once. The end of its log, " + data_ + "/" +
                                             daemon.name + ".log:\n" +
                                             indented(last_log_lines(data_, daemon.name, kShownLogLines), "  | ")};
