@@ -48,7 +48,8 @@ ExitCode cancel_job(Invocation& invocation) {
   if (!waited) return report(around, waited.failure());
   if (*waited == Waited::kReached) return say_end(invocation, status, around.steady_ms() - begin_ms);
   const ExitCode code = *waited == Waited::kTimedOut ? ExitCode::kTimeout : ExitCode::kInterrupted;
-  return report(around, {code, job + " is still " + text_or(status, "state", "?") + "; the cancellation goes on. " + follow});
+  return report(around,
+                {code, job + " is still " + text_or(status, "state", "?") + "; the cancellation goes on. " + follow});
 }
 
 }  // namespace

@@ -128,8 +128,8 @@ Verb status_verb() {
       "A chain is named after its first operator and the number that follow it; --operators lists them all.\n"
       "--wait returns when the job is over, with exit code 9 if it failed; with --timeout it gives up earlier (6).\n"
       "REST: GET /v1/jobs/JOB";
-  verb.examples = {"freshet status shop", "freshet status shop --watch --interval 2s", "freshet status shop --operators",
-                   "freshet status shop --wait --timeout 5min"};
+  verb.examples = {"freshet status shop", "freshet status shop --watch --interval 2s",
+                   "freshet status shop --operators", "freshet status shop --wait --timeout 5min"};
   verb.flags = joined({{{.name = "watch", .form = ValueForm::kSwitch},
                         {.name = "interval", .form = ValueForm::kDuration, .value_name = "TIME"},
                         {.name = "wait", .form = ValueForm::kSwitch},

@@ -10,10 +10,10 @@ namespace {
 TEST(EditDistance, CountsEachKindOfErrorOnce) {
   EXPECT_EQ(edit_distance("", ""), 0u);
   EXPECT_EQ(edit_distance("hot", "hot"), 0u);
-  EXPECT_EQ(edit_distance("hto", "hot"), 1u);     // swapped
+  EXPECT_EQ(edit_distance("hto", "hot"), 1u);       // swapped
   EXPECT_EQ(edit_distance("statu", "status"), 1u);  // missing
-  EXPECT_EQ(edit_distance("lists", "list"), 1u);  // too many
-  EXPECT_EQ(edit_distance("lost", "list"), 1u);   // wrong
+  EXPECT_EQ(edit_distance("lists", "list"), 1u);    // too many
+  EXPECT_EQ(edit_distance("lost", "list"), 1u);     // wrong
   EXPECT_EQ(edit_distance("", "abc"), 3u);
   EXPECT_EQ(edit_distance("ca", "abc"), 3u);  // restricted: the swapped pair is not edited again
 }
