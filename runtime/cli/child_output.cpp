@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <cerrno>
 
 #include "runtime/base/check.h"
+#include "runtime/cli/pidfd.h"
 #include "runtime/cli/process.h"
 
 namespace freshet::cli {

@@ -92,7 +92,10 @@ std::string duration(double milliseconds) {
   if (!std::isfinite(milliseconds) || milliseconds < 0) return "-";
   if (milliseconds == 0) return "0 s";
   if (milliseconds < 50) return "<0.1 s";
-  if (milliseconds < 9'950) return fmt::format("{:.1f} s", milliseconds / 1000);
+  if (milliseconds < 9'950) {
+    const std::int64_t tenths = std::llround(milliseconds / 100);
+    return tenths % 10 == 0 ? fmt::format("{} s", tenths / 10) : fmt::format("{}.{} s", tenths / 10, tenths % 10);
+  }
   const std::int64_t seconds = std::llround(std::min(milliseconds, 1e15) / 1000);
   if (seconds < 60) return fmt::format("{} s", seconds);
   if (seconds < 3600) return two_parts(seconds / 60, "min", seconds % 60, "s");
@@ -105,7 +108,7 @@ std::string percent(double share) {
   const double value = share * 100;
   if (value == 0) return "0 %";
   if (std::fabs(value) >= 0.95) return fmt::format("{:.0f} %", value);
-  if (std::fabs(value) < 0.0001) return "<0.0001 %";
+  if (std::fabs(value) < 0.000095) return "<0.0001 %";
   return fmt::format("{:.1g} %", value);
 }
 

@@ -27,7 +27,8 @@ std::string described(const Flag& flag) {
   std::replace(name.begin(), name.end(), '-', '_');
   gflags::CommandLineFlagInfo info;
   if (!gflags::GetCommandLineFlagInfo(name.c_str(), &info)) return {};
-  const bool worth_saying = !info.default_value.empty() && info.default_value != "false" && !flag.repeated;
+  const bool worth_saying =
+      !info.default_value.empty() && info.default_value != "false" && info.default_value != "0" && !flag.repeated;
   return info.description + (worth_saying ? " (" + info.default_value + ")" : "");
 }
 

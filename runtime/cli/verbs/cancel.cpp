@@ -34,7 +34,11 @@ ExitCode cancel_job(Invocation& invocation) {
   if (!accepted) return report(around, accepted.failure());
   const std::string follow = "Follow: freshet status " + shell_word(job) + " --watch";
   if (FLAGS_detach) {
-    FLAGS_json ? print_json(invocation, accepted->body) : print(invocation, "Cancelling    " + follow + "\n");
+    if (FLAGS_json) {
+      print_json(invocation, accepted->body);
+    } else {
+      print(invocation, "Cancelling    " + follow + "\n");
+    }
     return ExitCode::kDone;
   }
   json status;

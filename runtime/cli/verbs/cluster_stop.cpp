@@ -57,32 +57,42 @@ ExitCode stop_cluster(Invocation& invocation) {
   return ExitCode::kDone;
 }
 
+/// What the files say about the daemons, when the job manager itself says nothing.
+std::string daemon_lines(const std::vector<ClusterDaemon>& daemons, const std::string& data) {
+  std::string text;
+  for (const ClusterDaemon& daemon : daemons) {
+    text += "\n  " + daemon.name + "   " +
+            (daemon.alive ? "runs, pid " + std::to_string(daemon.process.pid) : std::string("is gone")) + "   log " +
+            data + "/" + daemon.name + ".log";
+  }
+  return text;
+}
+
 ExitCode show_cluster(Invocation& invocation) {
   const auto& around = invocation.around;
-  auto data = data_folder(FLAGS_data, around.environment);
+  const auto address = find_manager_address(FLAGS_manager, around.environment);
+  if (!address) return report(around, address.failure());
+  // Where nothing else was said, the local cluster is meant, which may have a port of its own.
+  const bool local = address->source == "default" || invocation.was_given("data");
+  const auto data = local ? data_folder(FLAGS_data, around.environment) : Result<std::string>(std::string());
   if (!data) return report(around, data.failure());
-  // Without another word the local cluster is meant, which may have a port of its own.
-  const bool elsewhere = !FLAGS_manager.empty();
-  const std::vector<ClusterDaemon> daemons = read_daemons(*data);
-  if (!elsewhere && !daemons.empty() && daemons.front().name == kManagerDaemon && daemons.front().alive) {
-    FLAGS_manager = "127.0.0.1:" + std::to_string(daemons.front().port);
-  }
+  const std::vector<ClusterDaemon> daemons = local ? read_daemons(*data) : std::vector<ClusterDaemon>();
+  const bool manager_runs = !daemons.empty() && daemons.front().name == kManagerDaemon && daemons.front().alive;
+  if (manager_runs && FLAGS_manager.empty()) FLAGS_manager = "127.0.0.1:" + std::to_string(daemons.front().port);
   auto client = connect(invocation);
   if (!client) return report(around, client.failure());
   auto response = client->get("/v1/cluster");
-  if (response) {
-    FLAGS_json ? print_json(invocation, response->body)
-               : print(invocation, cluster_text(response->body, around.terminal));
-    return ExitCode::kDone;
+  if (!response) {
+    Failure failure = response.failure();
+    if (failure.code == ExitCode::kUnreachable) failure.message += daemon_lines(daemons, *data);
+    return report(around, failure);
   }
-  Failure failure = response.failure();
-  for (const ClusterDaemon& daemon : daemons) {
-    if (elsewhere || failure.code != ExitCode::kUnreachable) break;
-    failure.message += "\n  " + daemon.name + "   " +
-                       (daemon.alive ? "runs, pid " + std::to_string(daemon.process.pid) : std::string("is gone")) +
-                       "   log " + *data + "/" + daemon.name + ".log";
+  if (FLAGS_json) {
+    print_json(invocation, response->body);
+  } else {
+    print(invocation, cluster_text(response->body, around.terminal));
   }
-  return report(around, failure);
+  return ExitCode::kDone;
 }
 
 }  // namespace

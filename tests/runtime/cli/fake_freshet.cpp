@@ -21,9 +21,11 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+fs::path cluster_folder() { return fs::path(FLAGS_data).parent_path(); }
+
 ExitCode serve(Invocation&) {
   // An empty file of this name beside the data folder makes the start fail: the test's lever.
-  if (fs::exists(FLAGS_data + "/../manager-must-fail")) {
+  if (fs::exists(cluster_folder() / "manager-must-fail")) {
     std::cerr << "cannot listen: the port is on fire" << std::endl;
     return ExitCode::kFailed;
   }
@@ -35,7 +37,7 @@ ExitCode serve(Invocation&) {
     json agents = json::array();
     for (int number = 1; number <= 9; ++number) {
       const std::string name = "local-" + std::to_string(number);
-      if (!fs::exists(FLAGS_data + "/../" + name + ".registered")) continue;
+      if (!fs::exists(cluster_folder() / (name + ".registered"))) continue;
       agents.push_back({{"id", name}, {"state", "ready"}, {"slots", 4}, {"used", 0}});
     }
     response.set_content(json{{"version", 1}, {"manager", {{"pid", getpid()}}}, {"agents", agents}}.dump(),

@@ -52,17 +52,26 @@ TEST(Format, ShowsBytesInBinaryUnits) {
 }
 
 TEST(Format, ShowsLatencies) {
-  const Case cases[] = {{0, "0.0 ms"},     {0.01, "<0.1 ms"}, {0.4, "0.4 ms"},   {9.96, "10 ms"},
-                        {11, "11 ms"},     {412, "412 ms"},   {999.4, "999 ms"}, {999.6, "1.0 s"},
-                        {60'000, "1 min"}, {kNan, "-"},       {-1, "-"}};
+  const Case cases[] = {{0, "0.0 ms"},    {0.01, "<0.1 ms"}, {0.4, "0.4 ms"},   {9.96, "10 ms"},
+                        {11, "11 ms"},    {412, "412 ms"},   {999.4, "999 ms"}, {999.6, "1 s"},
+                        {1'200, "1.2 s"}, {60'000, "1 min"}, {kNan, "-"},       {-1, "-"}};
   for (const Case& c : cases) EXPECT_EQ(latency(c.value), c.text) << c.value;
 }
 
 TEST(Format, ShowsDurations) {
-  const Case cases[] = {{0, "0 s"},         {20, "<0.1 s"},           {300, "0.3 s"},
-                        {4'100, "4.1 s"},   {9'960, "10 s"},          {31'000, "31 s"},
-                        {59'700, "1 min"},  {171'000, "2 min 51 s"},  {8'040'000, "2 h 14 min"},
-                        {7'200'000, "2 h"}, {273'600'000, "3 d 4 h"}, {kNan, "-"}};
+  const Case cases[] = {{0, "0 s"},
+                        {20, "<0.1 s"},
+                        {300, "0.3 s"},
+                        {4'000, "4 s"},
+                        {4'100, "4.1 s"},
+                        {9'960, "10 s"},
+                        {31'000, "31 s"},
+                        {59'700, "1 min"},
+                        {171'000, "2 min 51 s"},
+                        {8'040'000, "2 h 14 min"},
+                        {7'200'000, "2 h"},
+                        {273'600'000, "3 d 4 h"},
+                        {kNan, "-"}};
   for (const Case& c : cases) EXPECT_EQ(duration(c.value), c.text) << c.value;
 }
 

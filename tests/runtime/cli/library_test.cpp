@@ -113,7 +113,7 @@ TEST_F(Libraries, SubmitSendsLibraryAndJobAndWaitsUntilItRuns) {
 TEST_F(Libraries, SubmitDoesNotSendALibraryThatIsThere) {
   const std::string library = folder_.touch("good.so");
   const std::string sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-  manager_.answer("GET /v1/libraries/" + sha256, 200, "");
+  manager_.answer("HEAD /v1/libraries/" + sha256, 200, "");
   manager_.answer("POST /v1/jobs", 201, R"({"id":"j-1","name":"shop","state":"Deploying"})");
   manager_.answer("GET /v1/jobs/j-1", 200, R"({"state":"Failed","name":"shop","reason":"no such topic"})");
   EXPECT_EQ(fake_.run("submit --wait " + library), ExitCode::kJobFailed);

@@ -65,7 +65,7 @@ TEST_F(ManagerClientTest, SendsBytesAndAsksForExistence) {
       "ELF\0\xff",
       6);
   manager_.answer("PUT /v1/libraries/abc", 201, "{}");
-  manager_.answer("GET /v1/libraries/abc", 200, "");
+  manager_.answer("HEAD /v1/libraries/abc", 200, "");
   ASSERT_TRUE(client().put("/v1/libraries/abc", bytes));
   EXPECT_EQ(manager_.seen().at(0).body, bytes);
   const auto there = client().exists("/v1/libraries/abc");

@@ -1,6 +1,9 @@
 #include "support.h"
 
+#include <netinet/in.h>
 #include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -100,8 +103,15 @@ void FakeManager::handle(const httplib::Request& request, httplib::Response& res
 }
 
 int closed_port() {
-  httplib::Server server;
-  return server.bind_to_any_port("127.0.0.1");
+  const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof(address);
+  EXPECT_EQ(bind(descriptor, reinterpret_cast<sockaddr*>(&address), length), 0);
+  EXPECT_EQ(getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  close(descriptor);
+  return ntohs(address.sin_port);
 }
 
 TemporaryFolder::TemporaryFolder() {
