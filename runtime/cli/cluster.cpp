@@ -140,7 +140,8 @@ std::string last_log_lines(const std::string& data, const std::string& name, std
 
 Result<ClusterLock> ClusterLock::take(const std::string& data) {
   std::error_code error;
-  fs::create_directories(data, error);
+  // Job parameters, secrets among them, end up below: a folder made here is the user's alone.
+  if (fs::create_directories(data, error)) fs::permissions(data, fs::perms::owner_all, error);
   if (error) return Failure{ExitCode::kFailed, "cannot create " + data + ": " + error.message() + ". Say --data DIR"};
   const int descriptor = open((data + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor < 0) return system_failure("cannot open " + data + "/lock");

@@ -17,7 +17,7 @@ ExitCode say_end(Invocation& invocation, const json& status, std::int64_t took_m
     print_json(invocation, status);
   } else {
     const std::string& job = invocation.arguments[0];
-    print(invocation, text_or(status, "state", "?") + "   after " + duration(static_cast<double>(took_ms)) +
+    print(invocation, text_or(status, "state", "?") + "   after " + latency(static_cast<double>(took_ms)) +
                           "    checkpoints and dead letters are kept    undo: freshet submit LIB --name " +
                           shell_word(text_or(status, "name", job)) + " (starts anew)\n");
   }

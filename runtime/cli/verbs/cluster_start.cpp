@@ -178,7 +178,7 @@ class ClusterStart {
                            std::to_string(daemons_.front().process.pid) + "   " +
                            below_home(data_ + "/manager", around_.environment) + "\n");
     print(invocation_, "agents        " + agents + "     " +
-                           (started_.empty() ? "" : "up in " + duration(static_cast<double>(took_ms)) + "      ") +
+                           (started_.empty() ? "" : "up in " + latency(static_cast<double>(took_ms)) + "      ") +
                            "stop: " + stop_command() + "\n");
   }
 

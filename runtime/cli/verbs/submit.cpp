@@ -141,7 +141,7 @@ ExitCode follow(const Invocation& invocation, ManagerClient& client, const json&
   }
   std::string head = state;
   head.resize(std::max<std::size_t>(12, head.size() + 2), ' ');
-  std::string line = head + "after " + duration(static_cast<double>(around.steady_ms() - begin_ms));
+  std::string line = head + "after " + latency(static_cast<double>(around.steady_ms() - begin_ms));
   if (state == "Running") {
     line += "    watch: freshet status " + shell_word(name) + " --watch    undo: freshet cancel " + shell_word(name);
   }

@@ -142,7 +142,7 @@ TEST_F(Verbs, CancelWaitsUntilTheJobIsOver) {
   EXPECT_EQ(fake_.run("cancel shop"), ExitCode::kDone) << fake_.err.str();
   EXPECT_EQ(manager_.seen().front().body, R"({"action":"cancel"})");
   EXPECT_EQ(fake_.out.str(),
-            "Cancelled   after <0.1 s    checkpoints and dead letters are kept    "
+            "Cancelled   after 10 ms    checkpoints and dead letters are kept    "
             "undo: freshet submit LIB --name shop (starts anew)\n");
 }
 
