@@ -135,6 +135,16 @@ TEST_F(Libraries, SubmitChangesNothingWhenItRefusesOrOnlyShows) {
   EXPECT_TRUE(manager_.seen().empty());
 }
 
+TEST_F(Libraries, AreRefusedOverTheirSizeLimitWithoutBeingRead) {
+  const std::string library = folder_.touch("large.so");
+  std::filesystem::resize_file(library, kMaxLibraryBytes + 1);  // a hole: takes no disk
+  const auto file = read_library(library);
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.failure().code, ExitCode::kRefused);
+  EXPECT_NE(file.failure().message.find("more than the 512 MiB that a library may have"), std::string::npos)
+      << file.failure().message;
+}
+
 TEST(UnderstandInspection, NamesTheSizeLimit) {
   const ChildOutput child{ChildOutput::End::kTooMuchOutput, 0, "", ""};
   const auto result = understand_inspection(child, ChildLimits{}, "lib.so");

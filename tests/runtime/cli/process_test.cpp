@@ -1,6 +1,7 @@
 #include "runtime/cli/process.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -92,6 +93,21 @@ TEST_F(Processes, ChildOutputKeepsBothStreamsAndTheExitCode) {
   EXPECT_EQ(child.number, 3);
   EXPECT_EQ(child.output, "out\n");
   EXPECT_EQ(child.errors, "err\n");
+}
+
+TEST_F(Processes, CtrlCOnlyDetachesAWaitingVerb) {
+  test::FakeManager manager;
+  manager.answer("GET /v1/jobs/shop", 200, R"({"name":"shop","state":"Running"})");
+  const auto pid =
+      spawn({FAKE_FRESHET, {"freshet", "status", "shop", "--wait", "--manager=" + manager.address()}, -1, -1, false});
+  ASSERT_TRUE(pid);
+  // Its first question says that it has taken over SIGINT.
+  while (manager.seen().empty()) sched_yield();
+  kill(*pid, SIGINT);
+  int status = 0;
+  waitpid(*pid, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), number(ExitCode::kInterrupted));
 }
 
 TEST_F(Processes, ChildOutputNamesTheSignal) {
