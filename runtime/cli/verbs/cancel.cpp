@@ -3,6 +3,7 @@
 #include "runtime/cli/flags.h"
 #include "runtime/cli/format.h"
 #include "runtime/cli/json_fields.h"
+#include "runtime/cli/patient_client.h"
 #include "runtime/cli/verb_support.h"
 #include "runtime/cli/verbs/verbs.h"
 #include "runtime/cli/waiting.h"
@@ -41,11 +42,13 @@ ExitCode cancel_job(Invocation& invocation) {
     }
     return ExitCode::kDone;
   }
+  PatientClient patient(*client, around, true);
   json status;
   const auto look = [&]() -> Result<bool> {
-    auto response = client->get(job_path(job));
-    if (!response) return response.failure();
-    status = std::move(response->body);
+    auto body = patient.get(job_path(job));
+    if (!body) return body.failure();
+    if (!*body) return false;
+    status = std::move(**body);
     return is_over(text_or(status, "state", ""));
   };
   const auto waited = wait_until(around, checked_duration_ms(FLAGS_timeout), look);

@@ -5,6 +5,7 @@
 #include "runtime/cli/flags.h"
 #include "runtime/cli/job_text.h"
 #include "runtime/cli/json_fields.h"
+#include "runtime/cli/patient_client.h"
 #include "runtime/cli/verb_support.h"
 #include "runtime/cli/verbs/verbs.h"
 #include "runtime/cli/waiting.h"
@@ -69,23 +70,25 @@ class Watch {
 ExitCode watch_job(Invocation& invocation, ManagerClient& client, const std::string& path) {
   Watch watch(invocation);
   const std::int64_t interval_ms = std::max<std::int64_t>(100, checked_duration_ms(FLAGS_interval));
+  PatientClient patient(client, invocation.around, false);
   do {
-    auto response = client.get(path);
-    if (!response) return report(invocation.around, response.failure());
-    watch.look(response->body);
-    if (is_over(text_or(response->body, "state", ""))) {
-      return FLAGS_wait ? code_of_end(response->body) : ExitCode::kDone;
-    }
+    auto status = patient.get(path);
+    if (!status) return report(invocation.around, status.failure());
+    if (!*status) continue;
+    watch.look(**status);
+    if (is_over(text_or(**status, "state", ""))) return FLAGS_wait ? code_of_end(**status) : ExitCode::kDone;
   } while (invocation.around.pause(interval_ms));
   return ExitCode::kInterrupted;
 }
 
 ExitCode wait_for_end(Invocation& invocation, ManagerClient& client, const std::string& path) {
+  PatientClient patient(client, invocation.around, false);
   json status;
   const auto look = [&]() -> Result<bool> {
-    auto response = client.get(path);
-    if (!response) return response.failure();
-    status = std::move(response->body);
+    auto body = patient.get(path);
+    if (!body) return body.failure();
+    if (!*body) return false;
+    status = std::move(**body);
     return is_over(text_or(status, "state", ""));
   };
   // Without --timeout a job may take as long as it takes.

@@ -8,6 +8,7 @@
 #include "runtime/cli/graph_text.h"
 #include "runtime/cli/json_fields.h"
 #include "runtime/cli/library.h"
+#include "runtime/cli/patient_client.h"
 #include "runtime/cli/quantity.h"
 #include "runtime/cli/verb_support.h"
 #include "runtime/cli/verbs/verbs.h"
@@ -115,11 +116,13 @@ ExitCode follow(const Invocation& invocation, ManagerClient& client, const json&
   const auto& around = invocation.around;
   const std::string name = text_or(accepted, "name", "");
   const std::string id = text_or(accepted, "id", name);
+  PatientClient patient(client, around, true);
   json status = accepted;
   const auto look = [&]() -> Result<bool> {
-    auto response = client.get(job_path(id));
-    if (!response) return response.failure();
-    status = std::move(response->body);
+    auto body = patient.get(job_path(id));
+    if (!body) return body.failure();
+    if (!*body) return false;
+    status = std::move(**body);
     const std::string state = text_or(status, "state", "");
     return is_over(state) || (!FLAGS_wait && state == "Running");
   };

@@ -63,12 +63,17 @@ ExitCode FakeSurroundings::run_words(const std::vector<std::string>& words) {
   return main_with(fake_roles(), words, around);
 }
 
-FakeManager::FakeManager() {
+FakeManager::FakeManager(int port) {
   const auto handler = [this](const httplib::Request& request, httplib::Response& response) {
     handle(request, response);
   };
   server_.Get(".*", handler).Post(".*", handler).Put(".*", handler).Delete(".*", handler);
-  port_ = server_.bind_to_any_port("127.0.0.1");
+  port_ = port;
+  if (port == 0) {
+    port_ = server_.bind_to_any_port("127.0.0.1");
+  } else {
+    EXPECT_TRUE(server_.bind_to_port("127.0.0.1", port));
+  }
   thread_ = std::thread([this] { server_.listen_after_bind(); });
   while (!server_.is_running()) std::this_thread::yield();
 }

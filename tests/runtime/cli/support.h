@@ -45,7 +45,8 @@ class FakeSurroundings {
 /// A job manager that answers what the test says, on a free loopback port, and keeps what it was asked.
 class FakeManager {
  public:
-  FakeManager();
+  /// 0: any free port.
+  explicit FakeManager(int port = 0);
   ~FakeManager();
 
   /// The answers to `method path` ("GET /v1/jobs"), one after the other; the last one is repeated.

@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
-#include "runtime/cli/flags.h"
+#include <algorithm>
+#include <memory>
+
+#include "runtime/cli/patient_client.h"
 #include "support.h"
 
 namespace freshet::cli {
@@ -114,6 +117,39 @@ TEST_F(Verbs, StatusWaitGivesUpAndSaysHowToFollow) {
   EXPECT_EQ(fake_.err.str(), "shop is still Running and goes on. Follow: freshet status shop --watch\n");
   fake_.pauses_until_interrupt = 3;
   EXPECT_EQ(fake_.run("status shop --wait"), ExitCode::kInterrupted);
+}
+
+TEST_F(Verbs, StatusWaitBearsAJobManagerThatRestarts) {
+  auto manager = std::make_unique<test::FakeManager>();
+  const int port = manager->port();
+  manager->answer("GET /v1/jobs/shop", 200, status("Running"));
+  int pauses = 0;
+  const auto pause = fake_.around.pause;
+  fake_.around.pause = [&](std::int64_t milliseconds) {
+    ++pauses;
+    if (pauses == 1) manager.reset();
+    if (pauses == 5) {
+      manager = std::make_unique<test::FakeManager>(port);
+      manager->answer("GET /v1/jobs/shop", 200, status("Finished"));
+    }
+    return pause(milliseconds);
+  };
+  EXPECT_EQ(fake_.run("status shop --wait --manager 127.0.0.1:" + std::to_string(port)), ExitCode::kDone);
+  EXPECT_EQ(fake_.err.str(), "job manager 127.0.0.1:" + std::to_string(port) + " does not answer; waiting for it\n");
+}
+
+TEST_F(Verbs, StatusWaitGivesUpOnAJobManagerThatStaysAway) {
+  auto manager = std::make_unique<test::FakeManager>();
+  const std::string address = manager->address();
+  manager->answer("GET /v1/jobs/shop", 200, status("Running"));
+  const auto pause = fake_.around.pause;
+  fake_.around.pause = [&](std::int64_t milliseconds) {
+    manager.reset();
+    return pause(milliseconds);
+  };
+  const std::int64_t begin_ms = fake_.now_ms;
+  EXPECT_EQ(fake_.run("status shop --wait --manager " + address), ExitCode::kUnreachable);
+  EXPECT_GE(fake_.now_ms - begin_ms, kManagerAbsenceMs);
 }
 
 TEST_F(Verbs, StatusWatchPrintsOneLinePerChangeWithoutATerminal) {
