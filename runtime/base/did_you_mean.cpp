@@ -25,8 +25,7 @@ std::size_t edit_distance(std::string_view left, std::string_view right) {
     current[0] = row;
     for (std::size_t column = 1; column <= right.size(); ++column) {
       const std::size_t substitution = left[row - 1] == right[column - 1] ? 0 : 1;
-      current[column] =
-          std::min({previous[column] + 1, current[column - 1] + 1, previous[column - 1] + substitution});
+      current[column] = std::min({previous[column] + 1, current[column - 1] + 1, previous[column - 1] + substitution});
       const bool swapped =
           row > 1 && column > 1 && left[row - 1] == right[column - 2] && left[row - 2] == right[column - 1];
       if (swapped) current[column] = std::min(current[column], before[column - 2] + 1);
