@@ -10,8 +10,8 @@ namespace freshet::base {
 }  // namespace freshet::base
 
 /// What must hold, in every build. `meaning` says it in words: CHECK(size <= limit, "a frame fits its buffer").
-#define CHECK(condition, meaning)                                                              \
-  do {                                                                                         \
-    if (!(condition)) [[unlikely]]                                                             \
-      ::freshet::base::check_failed(__FILE__, __LINE__, #condition, meaning);                  \
+#define CHECK(condition, meaning)                                             \
+  do {                                                                        \
+    if (!(condition)) [[unlikely]]                                            \
+      ::freshet::base::check_failed(__FILE__, __LINE__, #condition, meaning); \
   } while (false)

@@ -1,0 +1,79 @@
+#include <freshet/job.h>
+
+namespace freshet {
+
+namespace {
+
+/// Whether records that `node` throws on are set aside, by its policy or by default.
+bool sets_aside(const OperatorNode& node) {
+  switch (node.on_error.kind) {
+    case ErrorPolicyKind::unset: return node.kind == OperatorKind::source;
+    case ErrorPolicyKind::fail: return false;
+    case ErrorPolicyKind::dead_letter:
+    case ErrorPolicyKind::retry: return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+const ParameterDeclaration& Job::declare(std::string_view name, ParameterKind kind, Schema type, std::string fallback,
+                                         std::string_view help) {
+  for (const auto& parameter : graph_.parameters) {
+    if (parameter.name == name)
+      problems_.push_back({"parameter " + parameter.name, "declared twice", "give each parameter a name of its own"});
+  }
+  if (!operators_.empty())
+    problems_.push_back({"parameter " + std::string(name), "declared behind the first step",
+                         "declare all parameters before the first source, so that describe is complete"});
+  return graph_.parameters.emplace_back(
+      ParameterDeclaration{std::string(name), kind, std::move(type), std::move(fallback), std::string(help)});
+}
+
+std::uint32_t Job::add_operator(OperatorNode node, detail::OperatorImplementation code,
+                                const std::vector<detail::Upstream>& from) {
+  const auto index = static_cast<std::uint32_t>(graph_.operators.size());
+  for (const auto& upstream : from) {
+    const auto& outputs = graph_.operators[upstream.node].outputs;
+    graph_.edges.push_back({upstream.node, upstream.output, index, 0, upstream.link.grouping, upstream.link.carries_key,
+                            upstream.link.key_fields, outputs[upstream.output].record});
+    edges_.push_back(upstream.link.code);
+  }
+  graph_.operators.push_back(std::move(node));
+  operators_.push_back(std::move(code));
+  return index;
+}
+
+std::vector<bool> Job::below_dead_letters() const {
+  std::vector<bool> below(graph_.operators.size(), false);
+  below[*dead_letters_] = true;
+  for (bool grew = true; grew;) {
+    grew = false;
+    for (const auto& edge : graph_.edges) {
+      if (!below[edge.from] || below[edge.to]) continue;
+      below[edge.to] = grew = true;
+    }
+  }
+  return below;
+}
+
+void Job::finish() {
+  for (const auto& [hidden, node] : followers_) {
+    graph_.operators[hidden].on_error = graph_.operators[node].on_error;
+    if (graph_.operators[node].on_error.kind == ErrorPolicyKind::unset &&
+        graph_.operators[node].kind == OperatorKind::source)
+      graph_.operators[hidden].on_error.kind = ErrorPolicyKind::dead_letter;
+  }
+  if (!dead_letters_) return;
+  const auto below = below_dead_letters();
+  const auto type = detail::make_edge<void, DeadLetter>(detail::NoKey{}, detail::FirstTask{});
+  for (std::uint32_t node = 0; node < graph_.operators.size(); ++node) {
+    const auto& from = graph_.operators[node];
+    if (below[node] || !sets_aside(from)) continue;
+    graph_.edges.push_back({node, static_cast<std::uint32_t>(from.outputs.size() - 1), *dead_letters_, 0,
+                            Grouping::global, false, {}, schema_of<DeadLetter>()});
+    edges_.push_back({type, nullptr});
+  }
+}
+
+}  // namespace freshet

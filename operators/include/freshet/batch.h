@@ -1,0 +1,212 @@
+#pragma once
+
+#include <limits>
+#include <memory>
+#include <stdexcept>
+
+#include <freshet/key.h>
+
+/// Batches: how records travel inside a worker. Slots are reused, so strings keep their capacity and a steady stream
+/// allocates nothing. A batch belongs to one thread at a time.
+namespace freshet {
+
+/// Where a record came from: the job-wide number of a partition (0: unknown) and the place in it, for files the 1-based
+/// line. `operator<` is arrival order as far as positions tell.
+struct SourcePosition {
+  std::uint32_t partition = 0;
+  std::uint64_t offset = 0;
+  auto operator<=>(const SourcePosition&) const = default;
+  FRESHET_RECORD(partition, offset)
+};
+
+/// What the engine knows of a record beside its value.
+struct RecordMeta {
+  static constexpr std::int64_t kNoTime = std::numeric_limits<std::int64_t>::min();
+  std::int64_t event_time_ms = kNoTime;
+  std::uint64_t key_hash = 0;
+  SourcePosition position{};
+};
+
+namespace detail {
+
+/// A vector whose slots survive clear(): what was there is overwritten, not destroyed.
+template <class T>
+class Column {
+ public:
+  /// A slot that may hold an earlier value.
+  T& add() {
+    if (size_ == slots_.size()) [[unlikely]] grow();
+    return slots_[size_++];
+  }
+  /// Beyond this many bytes of slots add() throws std::length_error; heap memory of the values is not counted.
+  void limit_bytes(std::size_t bytes) { max_slots_ = std::max<std::size_t>(1, bytes / sizeof(T)); }
+  T& operator[](std::size_t i) { return slots_[i]; }
+  const T& operator[](std::size_t i) const { return slots_[i]; }
+  T& back() { return slots_[size_ - 1]; }
+  std::size_t size() const { return size_; }
+  void truncate(std::size_t size) { size_ = size; }
+  void clear() { size_ = 0; }
+  /// Gives memory back after an outburst.
+  void shrink(std::size_t slots) {
+    if (slots_.size() <= slots) return;
+    slots_.resize(slots);
+    slots_.shrink_to_fit();
+  }
+
+ private:
+  void grow() {
+    if (size_ >= max_slots_)
+      throw std::length_error("one call emitted more than " + std::to_string(max_slots_) +
+                              " records; emit in several calls, or raise max_overflow_bytes");
+    slots_.emplace_back();
+  }
+  std::vector<T> slots_;
+  std::size_t size_ = 0;
+  std::size_t max_slots_ = (std::size_t{1} << 30) / sizeof(T);
+};
+
+/// Heap bytes a value holds beside its own size; what a batch of it weighs is accounted with this.
+template <Value T>
+std::size_t heap_bytes(const T& value) {
+  std::size_t bytes = 0;
+  if constexpr (std::same_as<T, std::string>) {
+    if (value.capacity() >= sizeof(std::string) / 2) bytes += value.capacity();
+  } else if constexpr (IsVector<T>) {
+    bytes += value.capacity() * sizeof(typename T::value_type);
+    if constexpr (!std::is_trivially_copyable_v<typename T::value_type>)
+      for (const auto& element : value) bytes += heap_bytes(element);
+  } else if constexpr (IsOptional<T>) {
+    if (value) bytes += heap_bytes(*value);
+  } else if constexpr (IsTuple<T>) {
+    std::apply([&](const auto&... part) { ((bytes += heap_bytes(part)), ...); }, value);
+  } else if constexpr (Record<T>) {
+    if constexpr (!std::is_trivially_copyable_v<T>)
+      for_each_field<T>([&](const auto& field) { bytes += heap_bytes(value.*(field.pointer)); });
+  }
+  return bytes;
+}
+
+/// A batch without its record type.
+class BatchBase {
+ public:
+  virtual ~BatchBase() = default;
+  virtual void clear() = 0;
+  /// About what it weighs in memory, bytes.
+  virtual std::size_t weight() const = 0;
+  /// What its records' slots may take, bytes.
+  virtual void limit_bytes(std::size_t bytes) = 0;
+
+  std::size_t size() const { return metas.size(); }
+  std::vector<RecordMeta> metas;
+};
+
+template <class T>
+class Batch : public BatchBase {
+ public:
+  void clear() override {
+    if (records.size() > kKeptSlots) records.shrink(kKeptSlots);
+    records.clear();
+    metas.clear();
+  }
+  std::size_t weight() const override {
+    std::size_t bytes = size() * (sizeof(T) + sizeof(RecordMeta));
+    if constexpr (!std::is_trivially_copyable_v<T>)
+      for (std::size_t i = 0; i < size(); ++i) bytes += heap_bytes(records[i]);
+    return bytes;
+  }
+
+  void limit_bytes(std::size_t bytes) override { records.limit_bytes(bytes); }
+
+  Column<T> records;
+
+ protected:
+  static constexpr std::size_t kKeptSlots = 4096;
+};
+
+/// A batch of a keyed stream: each record with its key.
+template <class K, class T>
+class KeyedBatch final : public Batch<T> {
+ public:
+  void clear() override {
+    if (keys.size() > this->kKeptSlots) keys.shrink(this->kKeptSlots);
+    Batch<T>::clear();
+    keys.clear();
+  }
+  Column<K> keys;
+};
+
+/// `void` stands for "no key".
+template <class K, class T>
+struct BatchFor {
+  using type = KeyedBatch<K, T>;
+};
+template <class T>
+struct BatchFor<void, T> {
+  using type = Batch<T>;
+};
+template <class K, class T>
+using BatchOf = typename BatchFor<K, T>::type;
+
+/// Some records of a batch, in order; how a filter passes on what it kept without copying. The batch outlives the view.
+struct BatchView {
+  const BatchBase* batch = nullptr;
+  const std::uint32_t* selection = nullptr;  ///< indices into the batch; null: all
+  std::uint32_t size = 0;
+
+  std::uint32_t index(std::size_t i) const {
+    return selection == nullptr ? static_cast<std::uint32_t>(i) : selection[i];
+  }
+  const RecordMeta& meta(std::size_t i) const { return batch->metas[index(i)]; }
+};
+
+}  // namespace detail
+
+template <std::size_t N>
+struct StreamName {
+  char text[N]{};
+  constexpr StreamName(const char (&name)[N]) {
+    for (std::size_t i = 0; i < N; ++i) text[i] = name[i];
+  }
+};
+
+/// Records that a batch holds before it is passed on. What one call emits beyond it is kept (overflow, accounted).
+inline constexpr std::size_t kBatchRecords = 512;
+
+/// Where an operator puts its records. `name` tells several outputs of one function apart. Used during the call only.
+template <class T, StreamName name = "out">
+class Out {
+ public:
+  void emit(const T& record) { records_->add() = record; note_position(); }
+  void emit(T&& record) { records_->add() = std::move(record); note_position(); }
+  /// A record to fill in, valid until the next emit or add. It may hold an earlier record's values: set every field.
+  /// Its strings keep their capacity, so filling it in place allocates nothing.
+  T& add() {
+    T& record = records_->add();
+    note_position();
+    return record;
+  }
+  /// Takes back the record emitted or added last; for sources that find it malformed halfway.
+  void take_back() {
+    records_->truncate(records_->size() - 1);
+    if (position_ != nullptr) positions_->pop_back();
+  }
+  /// True when a source should return and let what it emitted go on its way.
+  bool full() const { return records_->size() >= kBatchRecords; }
+
+  // For the engine.
+  void bind(detail::Column<T>& records) { records_ = &records; }
+  void bind_positions(const std::uint64_t* position, std::vector<std::uint64_t>* positions) {
+    position_ = position;
+    positions_ = positions;
+  }
+
+ private:
+  void note_position() {
+    if (position_ != nullptr) positions_->push_back(*position_);
+  }
+  detail::Column<T>* records_ = nullptr;
+  const std::uint64_t* position_ = nullptr;  // of the split being read; sources only
+  std::vector<std::uint64_t>* positions_ = nullptr;
+};
+
+}  // namespace freshet

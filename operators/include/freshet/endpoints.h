@@ -1,0 +1,230 @@
+#pragma once
+
+#include <map>
+
+#include <freshet/stage.h>
+
+/// Stages at the ends of a job: sources, the event time of what they read, and sinks.
+namespace freshet {
+
+struct EventTimeOptions {
+  Duration max_disorder{0};  ///< how much later than its successors a record may come
+  Duration idle_after = 30s;
+  Time earliest{std::chrono::sys_days{std::chrono::year{2000} / 1 / 1}};  ///< before this it is malformed
+};
+
+/// What a sink learns about its place in the job.
+struct SinkContext {
+  std::string operator_id{};
+  std::uint32_t task_index = 0;
+  std::uint32_t parallelism = 1;
+};
+
+namespace detail {
+
+template <class S>
+class TypedSourceStage final : public SourceStage {
+  using T = typename S::Output;
+
+ public:
+  explicit TypedSourceStage(std::unique_ptr<S> source) : source_(std::move(source)) {
+    outputs_.emplace_back("out", std::make_unique<Batch<T>>());
+    outputs_.emplace_back("dead_letters", std::make_unique<Batch<DeadLetter>>());
+  }
+  OperatorBase* author() override { return source_.get(); }
+  void open(StageHost& host) override {
+    host_ = &host;
+    source_->now_value = host.now();
+    source_->open();
+  }
+  void close(bool) override { source_->close(); }
+  std::vector<Split> discover() override { return source_->discover(); }
+  std::string describe(const std::string& partition, std::uint64_t offset) const override {
+    return source_->describe(partition, offset);
+  }
+  void add_split(std::uint32_t partition, Split split) override {
+    if (split.position < split.start) split.position = split.start;
+    splits_.push_back({partition, std::move(split), false});
+  }
+
+  /// Turns among the splits; one that is idle or done is passed over.
+  Progress read() override {
+    bool idle = false;
+    for (std::size_t tried = 0; tried < splits_.size(); ++tried, next_ = (next_ + 1) % splits_.size()) {
+      auto& open = splits_[next_];
+      if (open.done) continue;
+      const Progress progress = read_split(open);
+      if (progress == Progress::progress) return progress;
+      open.done = progress == Progress::done;
+      if (outputs_[0].size() + outputs_[1].size() != 0) return Progress::progress;
+      idle = idle || !open.done;
+    }
+    return idle ? Progress::idle : Progress::done;
+  }
+
+ private:
+  struct OpenSplit {
+    std::uint32_t partition;
+    Split split;
+    bool done;
+  };
+
+  Progress read_split(OpenSplit& open) {
+    auto& out = static_cast<Batch<T>&>(outputs_[0].batch());
+    positions_.clear();
+    Out<T> collector;
+    collector.bind(out.records);
+    collector.bind_positions(&open.split.position, &positions_);
+    Progress progress = Progress::progress;
+    try {
+      progress = source_->read(open.split, collector);
+      complete(out, open.partition);
+    } catch (...) {
+      complete(out, open.partition);
+      FailedRecord failed = describe_current_exception();
+      failed.meta.position = {open.partition, open.split.position};
+      auto& letters = static_cast<Batch<DeadLetter>&>(outputs_[1].batch());
+      DeadLetter letter;
+      host_->record_failed(failed, letter);
+      letters.records.add() = std::move(letter);
+      letters.metas.push_back(failed.meta);
+    }
+    return progress;
+  }
+  void complete(Batch<T>& out, std::uint32_t partition) {
+    for (const auto offset : positions_) out.metas.push_back({.position = {partition, offset}});
+  }
+
+  std::unique_ptr<S> source_;
+  StageHost* host_ = nullptr;
+  std::vector<OpenSplit> splits_;
+  std::size_t next_ = 0;
+  std::vector<std::uint64_t> positions_;
+};
+
+/// Gives records their event time and refuses those before `earliest`. Its watermark is behind the greatest time that
+/// each partition has shown, by the disorder allowed.
+template <class T>
+class EventTimeStage final : public UserCodeStage {
+ public:
+  EventTimeStage(Time T::* field, EventTimeOptions options) : field_(field), options_(options) {
+    outputs_.emplace_back("out", std::make_unique<Batch<T>>());
+    add_dead_letter_output();
+  }
+  std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
+    const auto& in = static_cast<const Batch<T>&>(*view.batch);
+    auto& out = static_cast<Batch<T>&>(outputs_[0].batch());
+    return for_each_record<T>(
+        view, from,
+        [&](std::size_t i) {
+          const auto index = view.index(i);
+          const Time time = in.records[index].*field_;
+          if (time < options_.earliest) refuse(time);
+          out.records.add() = in.records[index];
+          out.metas.push_back(in.metas[index]);
+          out.metas.back().event_time_ms = time.time_since_epoch().count();
+          advance(in.metas[index].position.partition, time);
+        },
+        [] {});
+  }
+  /// Time::min() until every partition seen has shown a time.
+  std::optional<Time> made_watermark() const override {
+    Time lowest = Time::max();
+    for (const auto& [partition, time] : newest_) lowest = std::min(lowest, time);
+    return newest_.empty() ? Time::min() : lowest - options_.max_disorder;
+  }
+
+ private:
+  void refuse(Time time) const {
+    std::string text;
+    append_time(text, time);
+    throw RejectRecord("event time " + text + " is before the earliest allowed", "malformed: event time");
+  }
+  void advance(std::uint32_t partition, Time time) {
+    if (last_ == nullptr || last_partition_ != partition) {
+      last_ = &newest_.try_emplace(partition, Time::min()).first->second;
+      last_partition_ = partition;
+    }
+    if (time > *last_) *last_ = time;
+  }
+  Time T::* field_;
+  EventTimeOptions options_;
+  std::map<std::uint32_t, Time> newest_;
+  Time* last_ = nullptr;
+  std::uint32_t last_partition_ = 0;
+};
+
+/// Writes rows of some medium: what files::csv, files::jsonl and console make. `K` is void on a stream without a key.
+template <class K, class T>
+class RowWriter {
+ public:
+  using Key = std::conditional_t<std::is_void_v<K>, char, K>;
+  virtual ~RowWriter() = default;
+  virtual void open(const SinkContext& context) = 0;
+  /// `key` is null on a stream without a key.
+  virtual void write(const Key* key, const T& record) = 0;
+  virtual void flush() {}
+  /// The stream ended: what was written is to stay. Without it, nothing of it may look finished.
+  virtual void finish() = 0;
+};
+
+template <class K, class T>
+class RowSinkStage final : public UserCodeStage {
+ public:
+  explicit RowSinkStage(std::unique_ptr<RowWriter<K, T>> writer) : writer_(std::move(writer)) { add_dead_letter_output(); }
+  void open(StageHost& host) override {
+    UserCodeStage::open(host);
+    writer_->open({host.operator_id, host.task_index, host.parallelism});
+  }
+  std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
+    const auto& in = static_cast<const BatchOf<K, T>&>(*view.batch);
+    return for_each_record<T>(
+        view, from,
+        [&](std::size_t i) {
+          const auto index = view.index(i);
+          if constexpr (std::is_void_v<K>) writer_->write(nullptr, in.records[index]);
+          else writer_->write(&in.keys[index], in.records[index]);
+        },
+        [] {});
+  }
+  void close(bool finished) override {
+    if (finished) writer_->finish();
+    writer_.reset();
+  }
+
+ private:
+  std::unique_ptr<RowWriter<K, T>> writer_;
+};
+
+/// A sink of the author's own.
+template <class S>
+class SinkStage final : public UserCodeStage {
+  using T = typename S::Input;
+
+ public:
+  explicit SinkStage(std::unique_ptr<S> sink) : sink_(std::move(sink)) { add_dead_letter_output(); }
+  OperatorBase* author() override { return sink_.get(); }
+  void open(StageHost& host) override {
+    UserCodeStage::open(host);
+    sink_->now_value = host.now();
+    sink_->open();
+  }
+  std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
+    const auto& in = static_cast<const Batch<T>&>(*view.batch);
+    sink_->now_value = host_->now();
+    return for_each_record<T>(
+        view, from, [&](std::size_t i) { sink_->S::write(in.records[view.index(i)]); }, [] {});
+  }
+  bool finish() override {
+    sink_->flush();
+    return true;
+  }
+  void close(bool) override { sink_->close(); }
+
+ private:
+  std::unique_ptr<S> sink_;
+};
+
+}  // namespace detail
+
+}  // namespace freshet

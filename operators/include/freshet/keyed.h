@@ -1,0 +1,392 @@
+#pragma once
+
+#include <algorithm>
+
+#include <freshet/transforms.h>
+
+/// Stages of the keyed steps: fold, process, dedupe, recent. All of them work batch by batch with look-ahead: while one
+/// record is in work, the table lines of later ones are on their way from memory.
+namespace freshet {
+
+enum class EmissionKind : std::uint8_t { each_change, every, at_end };
+
+/// When a changed key's newest value goes out.
+struct Emission {
+  EmissionKind kind = EmissionKind::each_change;
+  Duration interval{};
+};
+/// At once, with every record.
+inline Emission each_change() { return {}; }
+/// The newest value of each key that changed, at this interval of processing time, and at the end of the stream.
+inline Emission every(Duration interval) { return {EmissionKind::every, interval}; }
+/// One value per key when the stream ends.
+inline Emission at_end() { return {EmissionKind::at_end, {}}; }
+
+struct TtlOptions {
+  Duration ttl = Duration::max();  ///< of processing time since the last write
+};
+
+namespace detail {
+
+/// How many records ahead the index line and the entry are asked for; measured on 1 M keys.
+inline constexpr std::size_t kIndexAhead = 16;
+inline constexpr std::size_t kEntryAhead = 8;
+
+template <class Cells>
+void prefetch_ahead(const Cells& cells, const BatchView& view, std::size_t i) {
+  if (i + kIndexAhead < view.size) cells.prefetch_index(view.meta(i + kIndexAhead).key_hash);
+  if (i + kEntryAhead < view.size) cells.prefetch_entry(view.meta(i + kEntryAhead).key_hash);
+}
+
+/// Erases what has outlived its TTL, a few slots per batch, so that keys that never come back cost no memory.
+template <class Cells, class Expired>
+void sweep(Cells& cells, std::uint32_t& cursor, std::size_t steps, Expired expired) {
+  for (; steps != 0 && cells.slots() != 0; --steps) {
+    if (cursor >= cells.slots()) cursor = 0;
+    auto& entry = cells.at(cursor);
+    if (entry.used && expired(entry.value)) cells.erase(cursor);
+    ++cursor;
+  }
+}
+
+/// Walks the changed keys, or all keys, and emits each one's value; stops when the output is full and goes on later.
+/// Owned by a stage whose table has Stamped cells.
+class Emitter {
+ public:
+  explicit Emitter(Emission emission) : emission_(emission) {}
+  const Emission& emission() const { return emission_; }
+  void start(Time now) { next_ = now + emission_.interval; }
+  Time next_due() const {
+    if (emission_.kind != EmissionKind::every) return Time::max();
+    return draining_ != 0 ? Time::min() : changed_.empty() ? Time::max() : next_;
+  }
+
+  template <class V>
+  void note_change(Stamped<V>& cell, std::uint32_t slot) {
+    if (emission_.kind != EmissionKind::every || cell.changed) return;
+    cell.changed = true;
+    changed_.push_back(slot);
+  }
+
+  /// emit(entry) for each changed key. True: all are out.
+  template <class Cells, class Full, class Emit>
+  bool emit_changed(Cells& cells, Time now, Full full, Emit emit) {
+    for (; draining_ < changed_.size(); ++draining_) {
+      if (full()) return false;
+      auto& entry = cells.at(changed_[draining_]);
+      if (!entry.used || !entry.value.changed) continue;
+      entry.value.changed = false;
+      emit(entry);
+    }
+    changed_.clear();
+    draining_ = 0;
+    start(now);
+    return true;
+  }
+
+  /// emit(entry) for each key. True: all are out.
+  template <class Cells, class Full, class Emit>
+  bool emit_all(Cells& cells, Full full, Emit emit) {
+    for (; cursor_ < cells.slots(); ++cursor_) {
+      if (full()) return false;
+      if (cells.at(cursor_).used) emit(cells.at(cursor_));
+    }
+    return true;
+  }
+
+ private:
+  Emission emission_;
+  std::vector<std::uint32_t> changed_;
+  std::size_t draining_ = 0;
+  std::uint32_t cursor_ = 0;
+  Time next_{};
+};
+
+/// One state object per key, changed by each record; the state is also what goes out.
+template <class K, class In, class S, class F>
+class FoldStage final : public UserCodeStage {
+ public:
+  FoldStage(F function, Emission emission, StateOptions options)
+      : function_(std::move(function)), emitter_(emission), cells_("state", options, &scope_) {
+    outputs_.emplace_back("out", std::make_unique<KeyedBatch<K, S>>());
+    add_dead_letter_output();
+  }
+  std::vector<std::pair<std::string, StateTable*>> states() override { return {{"state", &cells_}}; }
+  void open(StageHost& host) override {
+    UserCodeStage::open(host);
+    scope_.undo = host.sets_aside;
+    emitter_.start(host.now());
+  }
+
+  std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
+    const auto& in = static_cast<const KeyedBatch<K, In>&>(*view.batch);
+    scope_.now_ms = host_->now().time_since_epoch().count();
+    if (cells_.options().ttl != Duration::max()) sweep_expired(view.size);
+    return for_each_record<In>(
+        view, from,
+        [&](std::size_t i) {
+          prefetch_ahead(cells_.cells(), view, i);
+          const auto index = view.index(i);
+          if (scope_.undo) scope_.commit();
+          scope_.key = &in.keys[index];
+          scope_.hash = in.metas[index].key_hash;
+          ++scope_.call;
+          auto& cell = cells_.get_cell();
+          function_(cell.value, in.records[index]);
+          emitter_.note_change(cell, cells_.current_slot());
+          if (emitter_.emission().kind == EmissionKind::each_change) put(*scope_.key, cell.value, in.metas[index]);
+        },
+        [&] { scope_.roll_back(); });
+  }
+
+  Time next_due() const override { return emitter_.next_due(); }
+  bool emit_due() override {
+    return emitter_.emit_changed(cells_.cells(), host_->now(), [&] { return outputs_full(); }, emit());
+  }
+  bool finish() override {
+    if (emitter_.emission().kind == EmissionKind::every) return emit_due();
+    if (emitter_.emission().kind == EmissionKind::each_change) return true;
+    return emitter_.emit_all(cells_.cells(), [&] { return outputs_full(); }, emit());
+  }
+
+ private:
+  auto emit() {
+    return [this](auto& entry) { put(entry.key, entry.value.value, {.key_hash = entry.hash}); };
+  }
+  void put(const K& key, const S& value, const RecordMeta& meta) {
+    auto& out = static_cast<KeyedBatch<K, S>&>(outputs_[0].batch());
+    out.records.add() = value;
+    out.keys.add() = key;
+    out.metas.push_back(meta);
+  }
+  void sweep_expired(std::size_t batch) {
+    const auto deadline = scope_.now_ms - cells_.options().ttl.count();
+    sweep(cells_.cells(), sweep_cursor_, batch * 2, [&](const auto& cell) { return cell.written_ms <= deadline; });
+  }
+  F function_;
+  Emitter emitter_;
+  KeyScope<K> scope_;
+  ValueCells<K, S> cells_;
+  std::uint32_t sweep_cursor_ = 0;
+};
+
+/// One state object per key and free emission: `function(state, record, out)`.
+template <class K, class In, class S, class R, class F>
+class ProcessStage final : public UserCodeStage {
+ public:
+  ProcessStage(F function, StateOptions options) : function_(std::move(function)), cells_("state", options, &scope_) {
+    outputs_.emplace_back("out", std::make_unique<KeyedBatch<K, R>>());
+    add_dead_letter_output();
+  }
+  std::vector<std::pair<std::string, StateTable*>> states() override { return {{"state", &cells_}}; }
+  void open(StageHost& host) override {
+    UserCodeStage::open(host);
+    scope_.undo = host.sets_aside;
+  }
+  std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
+    const auto& in = static_cast<const KeyedBatch<K, In>&>(*view.batch);
+    auto& out = static_cast<KeyedBatch<K, R>&>(outputs_[0].batch());
+    Out<R> collector;
+    collector.bind(out.records);
+    scope_.now_ms = host_->now().time_since_epoch().count();
+    return for_each_record<In>(
+        view, from,
+        [&](std::size_t i) {
+          prefetch_ahead(cells_.cells(), view, i);
+          const auto index = view.index(i);
+          if (scope_.undo) scope_.commit();
+          scope_.key = &in.keys[index];
+          scope_.hash = in.metas[index].key_hash;
+          ++scope_.call;
+          function_(cells_.get(), in.records[index], collector);
+          complete_outputs<K, In, R>(out, in, index);
+        },
+        [&] {
+          out.records.truncate(out.metas.size());
+          scope_.roll_back();
+        });
+  }
+
+ private:
+  F function_;
+  KeyScope<K> scope_;
+  ValueCells<K, S> cells_;
+};
+
+/// The ids that dedupe has seen, each under its key.
+template <class K, class M>
+class SeenTable final : public StateTable {
+ public:
+  using Cells = Table<std::pair<K, M>, std::int64_t>;  // value: when it was seen, ms
+  explicit SeenTable(StateOptions options) : options_(options) {}
+  StateDeclaration declaration() const override {
+    return {"seen", "set", schema_of<K>(), schema_of<M>(), schema_of<std::int64_t>(), options_.ttl, options_.queryable};
+  }
+  std::size_t entries() const override { return cells.size(); }
+  std::size_t bytes() const override { return cells.table_bytes(); }
+  void write(StateWriter& out) const override {
+    ByteBuffer key, id, value;
+    for (std::uint32_t slot = 0; slot < cells.slots(); ++slot) {
+      const auto& entry = cells.at(slot);
+      if (!entry.used) continue;
+      key.clear();
+      id.clear();
+      value.clear();
+      encode_key(key, entry.key.first);
+      encode_key(id, entry.key.second);
+      encode(value, entry.value);
+      out.put({key_hash(entry.key.first), key.view(), id.view(), value.view(), entry.value});
+    }
+  }
+  bool restore(const StateEntry& entry) override {
+    std::pair<K, M> key;
+    if (!decode_key(entry.key, key.first) || !decode_key(entry.map_key, key.second)) return false;
+    bool made = false;
+    return decode_all(entry.value, cells.at(cells.find_or_add(key, hash_of(entry.key_hash, key.second), made)).value);
+  }
+  void commit_call() override {}
+  void undo_call() override {}
+
+  static std::uint64_t hash_of(std::uint64_t key_hash_value, const M& id) {
+    return (key_hash_value ^ key_hash(id)) * 0x9e3779b97f4a7c15ULL;
+  }
+  const StateOptions& options() const { return options_; }
+  Cells cells;
+
+ private:
+  StateOptions options_;
+};
+
+/// Lets the first record of each id pass, per key, within the TTL.
+template <class K, class T, class M>
+class DedupeStage final : public UserCodeStage {
+ public:
+  DedupeStage(M T::* id, StateOptions options) : id_(id), seen_(options) {
+    outputs_.emplace_back("out", std::make_unique<KeyedBatch<K, T>>());
+    add_dead_letter_output();
+  }
+  std::vector<std::pair<std::string, StateTable*>> states() override { return {{"seen", &seen_}}; }
+  std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
+    const auto& in = static_cast<const KeyedBatch<K, T>&>(*view.batch);
+    const auto now_ms = host_->now().time_since_epoch().count();
+    const bool expires = seen_.options().ttl != Duration::max();
+    const auto deadline = expires ? now_ms - seen_.options().ttl.count() : std::numeric_limits<std::int64_t>::min();
+    if (expires) sweep(seen_.cells, sweep_cursor_, view.size * 2, [&](std::int64_t seen) { return seen <= deadline; });
+    return for_each_record<T>(
+        view, from,
+        [&](std::size_t i) {
+          const auto index = view.index(i);
+          scratch_.first = in.keys[index];
+          scratch_.second = in.records[index].*id_;
+          bool made = false;
+          const auto hash = SeenTable<K, M>::hash_of(in.metas[index].key_hash, scratch_.second);
+          auto& entry = seen_.cells.at(seen_.cells.find_or_add(scratch_, hash, made));
+          if (made || entry.value <= deadline) {
+            entry.value = now_ms;
+            outputs_[0].select(view, i);
+          }
+        },
+        [] {});
+  }
+
+ private:
+  M T::* id_;
+  SeenTable<K, M> seen_;
+  std::pair<K, M> scratch_;
+  std::uint32_t sweep_cursor_ = 0;
+};
+
+/// One of the records that recent keeps.
+template <class T>
+struct Kept {
+  std::int64_t time_ms = 0;
+  SourcePosition position{};
+  T record{};
+  FRESHET_RECORD(time_ms, position, record)
+};
+
+/// The newest records of each key, by event time, then by arrival: where positions are known they decide, so the result
+/// does not depend on how many tasks read the input.
+template <class K, class T>
+class RecentStage final : public UserCodeStage {
+  using List = std::vector<Kept<T>>;  // oldest first
+
+ public:
+  RecentStage(std::size_t count, Emission emission, StateOptions options)
+      : count_(count), emitter_(emission), cells_("records", options, &scope_) {
+    outputs_.emplace_back("out", std::make_unique<KeyedBatch<K, T>>());
+    add_dead_letter_output();
+  }
+  std::vector<std::pair<std::string, StateTable*>> states() override { return {{"records", &cells_}}; }
+  void open(StageHost& host) override {
+    UserCodeStage::open(host);
+    emitter_.start(host.now());
+  }
+  std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
+    const auto& in = static_cast<const KeyedBatch<K, T>&>(*view.batch);
+    scope_.now_ms = host_->now().time_since_epoch().count();
+    if (cells_.options().ttl != Duration::max()) {
+      const auto deadline = scope_.now_ms - cells_.options().ttl.count();
+      sweep(cells_.cells(), sweep_cursor_, view.size * 2, [&](const auto& cell) { return cell.written_ms <= deadline; });
+    }
+    return for_each_record<T>(
+        view, from,
+        [&](std::size_t i) {
+          prefetch_ahead(cells_.cells(), view, i);
+          const auto index = view.index(i);
+          scope_.key = &in.keys[index];
+          scope_.hash = in.metas[index].key_hash;
+          ++scope_.call;
+          auto& cell = cells_.get_cell();
+          insert(cell.value, in.records[index], in.metas[index]);
+          emitter_.note_change(cell, cells_.current_slot());
+          if (emitter_.emission().kind == EmissionKind::each_change) put(in.keys[index], cell.value, scope_.hash);
+        },
+        [] {});
+  }
+  Time next_due() const override { return emitter_.next_due(); }
+  bool emit_due() override {
+    return emitter_.emit_changed(cells_.cells(), host_->now(), [&] { return outputs_full(); }, emit());
+  }
+  bool finish() override {
+    if (emitter_.emission().kind == EmissionKind::every) return emit_due();
+    if (emitter_.emission().kind == EmissionKind::each_change) return true;
+    return emitter_.emit_all(cells_.cells(), [&] { return outputs_full(); }, emit());
+  }
+
+ private:
+  void insert(List& list, const T& record, const RecordMeta& meta) {
+    const auto later = [](const RecordMeta& a, const Kept<T>& b) {
+      return std::tie(a.event_time_ms, a.position) < std::tie(b.time_ms, b.position);
+    };
+    const auto place = std::upper_bound(list.begin(), list.end(), meta, later);
+    if (list.size() < count_) {
+      list.insert(place, Kept<T>{meta.event_time_ms, meta.position, record});
+      return;
+    }
+    if (place == list.begin()) return;  // older than all that are kept
+    std::rotate(list.begin(), list.begin() + 1, place);
+    *(place - 1) = Kept<T>{meta.event_time_ms, meta.position, record};
+  }
+  auto emit() {
+    return [this](auto& entry) { put(entry.key, entry.value.value, entry.hash); };
+  }
+  /// Newest first. One key's records go out together, beyond the batch's room if need be.
+  void put(const K& key, const List& list, std::uint64_t hash) {
+    auto& out = static_cast<KeyedBatch<K, T>&>(outputs_[0].batch());
+    for (auto kept = list.rbegin(); kept != list.rend(); ++kept) {
+      out.records.add() = kept->record;
+      out.keys.add() = key;
+      out.metas.push_back({kept->time_ms, hash, kept->position});
+    }
+  }
+  std::size_t count_;
+  Emitter emitter_;
+  KeyScope<K> scope_;
+  ValueCells<K, List> cells_;
+  std::uint32_t sweep_cursor_ = 0;
+};
+
+}  // namespace detail
+
+}  // namespace freshet

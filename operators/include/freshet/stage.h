@@ -1,0 +1,209 @@
+#pragma once
+
+#include <freshet/operator.h>
+#include <freshet/text.h>
+
+/// Stages: operators as a task runs them, batch by batch. This is where the author's typed functions meet the engine,
+/// which knows no types. A stage processes until its input or the room in its outputs ends, and goes on later: it never
+/// waits. Public for those who write operators below the level of Operator and Source.
+namespace freshet {
+
+/// A record that was set aside.
+struct DeadLetter {
+  std::uint64_t id = 0;       ///< unique within the job
+  std::string operator_id{};
+  std::string reason{};       ///< code to count by: "malformed", "exception std::out_of_range"
+  std::string message{};
+  std::string origin{};       ///< "in/events.csv, line 918"
+  std::string record{};       ///< the record as JSON, or the text that became none
+  std::uint32_t attempts = 0;
+  Time at{};
+  bool operator==(const DeadLetter&) const = default;
+  FRESHET_RECORD(id, operator_id, reason, message, origin, record, attempts, at)
+};
+
+/// What the task is told when an operator throws on a record.
+struct FailedRecord {
+  std::string reason{};
+  std::string message{};
+  std::string record{};
+  RecordMeta meta{};
+};
+
+/// The engine's services to one stage. Lives as long as the stage; the task's thread only.
+class StageHost {
+ public:
+  virtual ~StageHost() = default;
+  virtual Time now() const = 0;
+  /// A record's origin in words; empty when unknown.
+  virtual std::string describe(const SourcePosition& position) const = 0;
+  /// Decides what becomes of a record: throws to fail the job, or fills in the dead letter to pass on and answers.
+  virtual void record_failed(FailedRecord failed, DeadLetter& letter) = 0;
+
+  std::string operator_id;
+  std::uint32_t task_index = 0;
+  std::uint32_t parallelism = 1;
+  std::uint32_t key_groups = 128;
+  bool sets_aside = false;  ///< the policy is dead-letter: a call that throws must leave no effect
+
+  /// The record in work, for the report of a crash; `index` is stored before each call of user code.
+  struct AtHand {
+    const detail::BatchView* view = nullptr;
+    volatile std::size_t index = 0;
+    void (*append_record)(const detail::BatchView& view, std::size_t index, std::string& json) = nullptr;
+  } at_hand;
+};
+
+namespace detail {
+
+/// One output of a stage: its own batch, or a selection of the batch that came in.
+class OutputPort {
+ public:
+  OutputPort() = default;
+  OutputPort(std::string name, std::unique_ptr<BatchBase> batch) : name_(std::move(name)), batch_(std::move(batch)) {}
+  const std::string& name() const { return name_; }
+  BatchView view() const {
+    if (selected_from_ != nullptr)
+      return {selected_from_, selection_.data(), static_cast<std::uint32_t>(selection_.size())};
+    return {batch_.get(), nullptr, static_cast<std::uint32_t>(batch_->size())};
+  }
+  std::size_t size() const { return selected_from_ != nullptr ? selection_.size() : batch_->size(); }
+  bool full() const { return size() >= kBatchRecords; }
+  void clear() {
+    if (selected_from_ != nullptr) {
+      selection_.clear();
+      selected_from_ = nullptr;
+    } else {
+      batch_->clear();
+    }
+  }
+  BatchBase& batch() { return *batch_; }
+  void select(const BatchView& from, std::size_t i) {
+    selected_from_ = from.batch;
+    selection_.push_back(from.index(i));
+  }
+
+ private:
+  std::string name_;
+  std::unique_ptr<BatchBase> batch_;
+  std::vector<std::uint32_t> selection_;
+  const BatchBase* selected_from_ = nullptr;
+};
+
+}  // namespace detail
+
+/// One operator of a chain. Life: open, then any of process, emit_due, on_watermark, then finish until it says true if
+/// the stream ended, then close. One thread, the task's.
+class Stage {
+ public:
+  virtual ~Stage() = default;
+  virtual void open(StageHost& host) = 0;
+  /// Takes records [from, view.size) of an input, until they end or an output is full; answers where to go on.
+  virtual std::size_t process(std::uint32_t input, const detail::BatchView& view, std::size_t from) = 0;
+  /// Emits what is due by processing time. False: outputs are full, call again.
+  virtual bool emit_due() { return true; }
+  /// When emit_due() has something to do, on the processing clock; Time::max(): never.
+  virtual Time next_due() const { return Time::max(); }
+  /// Called with watermarks from upstream; the chain passes them on.
+  virtual void on_watermark(Time) {}
+  /// A stage that makes watermarks answers the newest; it then stands in for those from upstream.
+  virtual std::optional<Time> made_watermark() const { return std::nullopt; }
+  /// Emits what is left at the end of the stream. False: outputs are full, call again.
+  virtual bool finish() { return true; }
+  /// `finished`: the stream ended by itself, and what a sink wrote is to stay.
+  virtual void close(bool finished) = 0;
+
+  std::vector<detail::OutputPort>& outputs() { return outputs_; }
+  /// The author's operator object, for its states, counters and side outputs; null when there is none.
+  virtual OperatorBase* author() { return nullptr; }
+  /// Tables of stages that have no author object.
+  virtual std::vector<std::pair<std::string, StateTable*>> states() {
+    return author() == nullptr ? std::vector<std::pair<std::string, StateTable*>>{} : author()->states;
+  }
+
+ protected:
+  bool outputs_full() const {
+    for (const auto& port : outputs_) {
+      if (port.full()) return true;
+    }
+    return false;
+  }
+  std::vector<detail::OutputPort> outputs_;
+};
+
+/// A stage that reads splits. Life: discover (task 0 only), add_split for each, then read until done.
+class SourceStage : public Stage {
+ public:
+  virtual std::vector<Split> discover() = 0;
+  /// `partition` is the job-wide number that goes into the positions of its records.
+  virtual void add_split(std::uint32_t partition, Split split) = 0;
+  /// Emits some records of one split into the output.
+  virtual Progress read() = 0;
+  virtual std::string describe(const std::string& partition, std::uint64_t offset) const = 0;
+  std::size_t process(std::uint32_t, const detail::BatchView& view, std::size_t) override { return view.size; }
+};
+
+namespace detail {
+
+/// Reason code and message of the exception being handled.
+FailedRecord describe_current_exception();
+
+/// What stages that call user code share: the dead-letter output and the loop around the calls. Whatever a call throws
+/// is caught here and nowhere else.
+class UserCodeStage : public Stage {
+ public:
+  void open(StageHost& host) override { host_ = &host; }
+  void close(bool) override {}
+
+ protected:
+  /// Last output of every stage with user code.
+  void add_dead_letter_output() { outputs_.emplace_back("dead_letters", std::make_unique<Batch<DeadLetter>>()); }
+
+  /// body(i) for each record from `from` on, until an output is full. After a throw: undo(), then the error policy.
+  template <class T, class Body, class Undo>
+  std::size_t for_each_record(const BatchView& view, std::size_t from, Body body, Undo undo) {
+    host_->at_hand.view = &view;
+    host_->at_hand.append_record = [](const BatchView& of, std::size_t i, std::string& json) {
+      append_json(json, static_cast<const Batch<T>&>(*of.batch).records[of.index(i)]);
+    };
+    std::size_t i = from;
+    while (i < view.size && !outputs_full()) {
+      try {
+        do {
+          host_->at_hand.index = i;
+          body(i);
+          ++i;
+        } while (i < view.size && !outputs_full());
+      } catch (...) {
+        FailedRecord failed = describe_current_exception();
+        if (failed.record.empty())
+          append_json(failed.record, static_cast<const Batch<T>&>(*view.batch).records[view.index(i)]);
+        failed.meta = view.meta(i);
+        if (host_->sets_aside) undo();
+        set_aside(std::move(failed));
+        ++i;
+      }
+    }
+    host_->at_hand.view = nullptr;
+    return i;
+  }
+
+  void set_aside(FailedRecord failed) {
+    const RecordMeta meta = failed.meta;
+    auto& letters = static_cast<Batch<DeadLetter>&>(outputs_.back().batch());
+    DeadLetter& letter = letters.records.add();
+    try {
+      host_->record_failed(std::move(failed), letter);
+    } catch (...) {
+      letters.records.truncate(letters.records.size() - 1);
+      throw;
+    }
+    letters.metas.push_back(meta);
+  }
+
+  StageHost* host_ = nullptr;
+};
+
+}  // namespace detail
+
+}  // namespace freshet

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <variant>
+#include <vector>
+
+#include "runtime/base/clock.h"
+#include "runtime/task/frame.h"
+
+/// How other threads reach a task: they post, the task looks at the start of each step.
+namespace freshet::task {
+
+/// Puts a task thread to sleep and wakes it. Notifying one that is awake costs an atomic exchange.
+class Waker {
+ public:
+  virtual ~Waker() = default;
+  virtual void notify() = 0;
+};
+
+struct GrantReceived {
+  ChannelId channel{};
+  std::uint64_t consumed_bytes = 0;
+};
+struct InjectBarrierCommand {
+  std::uint64_t checkpoint = 0;
+};
+struct PauseSourceCommand {
+  bool paused = false;
+};
+/// Asks for the task's status; `answer` is called on the task's thread.
+struct ReportCommand {
+  std::function<void()> answer;
+};
+
+using Letter = std::variant<Frame, GrantReceived, InjectBarrierCommand, PauseSourceCommand, ReportCommand>;
+
+/// Many writers, one reader: the task's thread. What comes in is bounded by the channels' credit.
+class Mailbox {
+ public:
+  explicit Mailbox(Waker* waker = nullptr) : waker_(waker) {}
+  void set_waker(Waker* waker) { waker_ = waker; }
+
+  void post(Letter letter) {
+    {
+      const std::lock_guard lock(mutex_);
+      letters_.push_back(std::move(letter));
+      has_mail_.store(true, std::memory_order_release);
+    }
+    if (waker_ != nullptr) waker_->notify();
+  }
+  /// Exchanges `letters`, which must be empty, for all that came in.
+  bool take(std::vector<Letter>& letters) {
+    if (!has_mail_.load(std::memory_order_acquire)) return false;
+    const std::lock_guard lock(mutex_);
+    letters_.swap(letters);
+    has_mail_.store(false, std::memory_order_relaxed);
+    return true;
+  }
+  bool has_mail() const { return has_mail_.load(std::memory_order_acquire); }
+
+ private:
+  Waker* waker_;
+  std::atomic<bool> has_mail_{false};
+  std::mutex mutex_;  // once a frame, not a record
+  std::vector<Letter> letters_;
+};
+
+}  // namespace freshet::task

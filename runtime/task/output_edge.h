@@ -1,0 +1,92 @@
+#pragma once
+
+#include <freshet/edge.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/task/frame.h"
+
+namespace freshet::task {
+
+/// What an output edge is told when it is made.
+struct OutputEdgeSetup {
+  std::uint32_t edge = 0;
+  std::uint32_t from_task = 0;
+  std::uint32_t to_tasks = 1;
+  std::vector<bool> is_local;  ///< by receiving task
+  std::uint32_t key_groups = 128;
+  Attempt attempt{};
+  Revision revision{};
+  std::uint64_t window = 1u << 20;
+  std::uint64_t frame_bytes = 128u << 10;
+  std::uint64_t max_record_bytes = 16u << 20;
+};
+
+/// The sending end of one edge out of one task: a router, and per receiving task an open frame and its credit. A frame is
+/// opened only when the channel's credit covers it, so an open frame can always leave. Owned and used by the task's thread.
+class OutputEdge final : public detail::ChannelPort {
+ public:
+  OutputEdge(const OutputEdgeSetup& setup, std::shared_ptr<const detail::EdgeType> type, FrameCarrier& carrier,
+             const base::Clock& clock);
+
+  /// Takes records [from, view.size); less than view.size: no room, come again after a grant.
+  std::size_t route(const detail::BatchView& view, std::size_t from) { return router_->route(view, from, *this); }
+  /// The record at which route() threw.
+  std::size_t failed_at() const { return router_->at; }
+
+  /// Sends a control element on every channel. False: some have no room; call again with the same element, those that
+  /// have it are passed over.
+  [[nodiscard]] bool send_control(const ControlElement& element);
+
+  void on_grant(std::uint32_t to, std::uint64_t consumed_bytes);
+  /// Sends frames whose oldest element came at or before `deadline`.
+  void flush_older_than(base::SteadyTime deadline);
+  void flush() { flush_older_than(base::SteadyTime::max()); }
+  /// When the oldest open frame was opened; max when there is none.
+  base::SteadyTime oldest() const { return open_.empty() ? base::SteadyTime::max() : opened_at(open_.front()); }
+
+  /// Stamp of the records routed from now on: when they entered the job, wall clock; 0: unknown.
+  void set_origin(std::int64_t origin_us) { origin_us_ = origin_us; }
+
+  bool make_room(std::uint32_t to) override;
+
+  std::uint32_t id() const { return setup_.edge; }
+  std::uint32_t to_tasks() const { return setup_.to_tasks; }
+  std::uint64_t bytes_in_flight() const;
+  std::uint64_t highest_sequence(std::uint32_t to) const { return channels_[to].sequence; }
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t frames_sent = 0;
+  std::uint64_t records_sent = 0;
+
+ private:
+  struct Channel {
+    ChannelId id;
+    bool local = false;
+    bool listed = false;                ///< stands in open_
+    std::uint64_t sent_bytes = 0;       ///< costs of all frames sent
+    std::uint64_t granted_bytes = 0;    ///< of which the receiver has used up
+    std::uint64_t sequence = 0;
+    std::uint64_t epoch = 0;
+    std::int64_t origin_us = 0;
+    base::SteadyTime opened_at{};
+    std::shared_ptr<BatchPool> pool;
+    std::vector<ControlElement> controls;  ///< local: behind the batch's records
+  };
+  base::SteadyTime opened_at(std::uint32_t to) const { return channels_[to].opened_at; }
+  bool open_frame(std::uint32_t to);
+  void seal(std::uint32_t to);
+
+  // Set once in the constructor.
+  const OutputEdgeSetup setup_;
+  const std::shared_ptr<const detail::EdgeType> type_;
+  const std::unique_ptr<detail::Router> router_;
+  FrameCarrier& carrier_;
+  const base::Clock& clock_;
+  const std::uint64_t frame_limit_;
+
+  std::vector<Channel> channels_;
+  std::vector<std::uint32_t> open_;  // channels with an open frame, oldest first
+  std::size_t control_next_ = 0;     // channels that have the control element being sent
+  std::int64_t origin_us_ = 0;
+};
+
+}  // namespace freshet::task

@@ -1,0 +1,336 @@
+#pragma once
+
+#include <optional>
+#include <variant>
+
+#include "dag/plan.h"
+#include <freshet/codec.h>
+#include "runtime/base/ids.h"
+
+/// What job manager, agents and workers say to each other.
+///
+/// The story of a job. An agent starts, connects to the job manager and introduces itself (AgentHello); the manager
+/// answers with its term and how often it wants to hear from it (AgentWelcome). From then on the agent sends
+/// AgentHeartbeat; an agent that is silent for longer than `silence_limit` is lost.
+///
+/// A job comes in over REST. The manager plans it, journals attempt 1, and asks agents for worker processes
+/// (StartWorker). An agent that lacks the job's library fetches it first (LibraryRequest, answered by LibraryChunk, until
+/// all is there), starts the process and says so (WorkerStarted). The worker connects to the manager by itself
+/// (WorkerHello, with the address where it takes frames). When all have said hello the manager sends each the plan
+/// (PrepareWorker): load the library, run the build function, compare fingerprints, make the tasks. The worker answers
+/// WorkerPrepared, with the splits that its sources found, or with what is wrong. When all are prepared the manager deals
+/// out the splits and sends StartTasks with the addresses of all workers; each answers WorkerRunning and then sends
+/// WorkerStatus at the interval it was told, which is its heartbeat, too.
+///
+/// A barrier travels when the manager says so (InjectBarrier, to workers with sources); each task that it has passed is
+/// reported (BarrierPassed). Sources are held and let go by PauseSources. A bounded job ends by itself: every worker says
+/// TasksFinished once all its tasks have seen end-of-stream, and the manager answers StopTasks. A job is cancelled by
+/// StopTasks alone. A worker that has stopped its tasks ends its process; its agent sees that and says WorkerEnded, with
+/// the crash report the worker left behind if there is one. An operator that fails is TaskFailed: the job fails, and
+/// StopTasks goes to all.
+///
+/// Everything the manager sends carries its term, everything about a job the worker's key; what is older than the
+/// receiver's is dropped and counted. Messages may be repeated: each is written so that a second one changes nothing.
+namespace freshet::wire {
+
+/// No control message is longer.
+inline constexpr std::size_t kMaxControlBytes = 64u << 20;
+/// Longest piece of a library in one LibraryChunk.
+inline constexpr std::size_t kLibraryChunkBytes = 1u << 20;
+
+// ---- agent to manager ------------------------------------------------------------------------------------------------
+
+struct AgentHello {
+  std::string agent{};  ///< its name, unique in the cluster
+  std::string host{};
+  std::uint32_t slots = 0;
+  std::uint64_t pid = 0;
+  std::string version{};
+  std::vector<WorkerKey> workers{};  ///< that still run under it
+  FRESHET_RECORD(agent, host, slots, pid, version, workers)
+};
+
+struct AgentHeartbeat {
+  std::string agent{};
+  double cpu_percent = 0;
+  std::uint64_t memory_used = 0;
+  std::uint64_t memory_total = 0;
+  std::uint64_t disk_free = 0;
+  std::vector<WorkerKey> workers{};
+  FRESHET_RECORD(agent, cpu_percent, memory_used, memory_total, disk_free, workers)
+};
+
+struct WorkerStarted {
+  WorkerKey worker{};
+  std::uint64_t pid = 0;
+  FRESHET_RECORD(worker, pid)
+};
+
+/// The record at hand when something went wrong.
+struct RecordTrace {
+  std::string operator_id{};
+  std::string origin{};  ///< "in/events.csv, line 918"; empty when unknown
+  std::string record{};  ///< JSON, cut at 4 KiB
+  FRESHET_RECORD(operator_id, origin, record)
+};
+
+struct WorkerEnded {
+  WorkerKey worker{};
+  std::int32_t exit_code = 0;    ///< meaningful when signal is 0
+  std::int32_t signal = 0;       ///< that killed it; 0: it exited
+  std::string message{};         ///< "could not be started: …", last words of its log
+  std::optional<RecordTrace> crash{};
+  FRESHET_RECORD(worker, exit_code, signal, message, crash)
+};
+
+struct LibraryRequest {
+  std::string agent{};
+  std::string sha256{};
+  std::uint64_t offset = 0;
+  FRESHET_RECORD(agent, sha256, offset)
+};
+
+// ---- manager to agent ------------------------------------------------------------------------------------------------
+
+struct AgentWelcome {
+  Duration heartbeat_interval{};
+  Duration silence_limit{};
+  FRESHET_RECORD(heartbeat_interval, silence_limit)
+};
+
+struct StartWorker {
+  WorkerKey worker{};
+  std::string job_name{};
+  std::string library_sha256{};
+  std::uint64_t library_bytes = 0;
+  FRESHET_RECORD(worker, job_name, library_sha256, library_bytes)
+};
+
+/// Ends a worker process: by its own StopTasks when it still listens, else SIGTERM, and SIGKILL after `grace`.
+struct StopWorker {
+  WorkerKey worker{};
+  Duration grace{};
+  FRESHET_RECORD(worker, grace)
+};
+
+struct LibraryChunk {
+  std::string sha256{};
+  std::uint64_t offset = 0;
+  std::uint64_t total = 0;
+  std::string bytes{};  ///< empty with total 0: the manager does not have it
+  FRESHET_RECORD(sha256, offset, total, bytes)
+};
+
+// ---- worker to manager -----------------------------------------------------------------------------------------------
+
+struct WorkerHello {
+  WorkerKey worker{};
+  std::uint64_t pid = 0;
+  std::string data_endpoint{};  ///< where it takes frames, "tcp://127.0.0.1:40213"
+  FRESHET_RECORD(worker, pid, data_endpoint)
+};
+
+struct SplitInfo {
+  std::string partition{};
+  std::uint64_t start = 0;
+  std::uint64_t end = ~0ULL;
+  bool operator==(const SplitInfo&) const = default;
+  FRESHET_RECORD(partition, start, end)
+};
+
+struct SourceSplits {
+  std::uint32_t operator_index = 0;
+  std::vector<SplitInfo> splits{};
+  bool operator==(const SourceSplits&) const = default;
+  FRESHET_RECORD(operator_index, splits)
+};
+
+struct WorkerPrepared {
+  WorkerKey worker{};
+  std::uint64_t fingerprint = 0;
+  std::vector<Problem> problems{};      ///< empty: ready to start
+  std::vector<SourceSplits> splits{};   ///< from the worker that holds task 0 of each source
+  FRESHET_RECORD(worker, fingerprint, problems, splits)
+};
+
+struct WorkerRunning {
+  WorkerKey worker{};
+  FRESHET_RECORD(worker)
+};
+
+struct OperatorStatus {
+  std::uint32_t operator_index = 0;
+  std::uint64_t records_in = 0;
+  std::uint64_t records_out = 0;
+  std::uint64_t errors = 0;        ///< records that it threw on
+  std::uint64_t dead_letters = 0;
+  std::uint64_t late = 0;
+  std::uint64_t state_entries = 0;
+  std::uint64_t state_bytes = 0;
+  std::vector<std::uint64_t> counters{};  ///< the author's, in declared order
+  FRESHET_RECORD(operator_index, records_in, records_out, errors, dead_letters, late, state_entries, state_bytes, counters)
+};
+
+struct TaskStatus {
+  TaskId task{};
+  std::string phase{};  ///< running, ended, failed
+  std::uint64_t bytes_in = 0, bytes_out = 0, frames_in = 0, frames_out = 0;
+  std::uint64_t busy_ns = 0, blocked_ns = 0, idle_ns = 0;
+  std::uint64_t queue_bytes = 0;      ///< received, not yet processed
+  std::uint64_t in_flight_bytes = 0;  ///< sent, not yet granted
+  std::uint64_t overflow_bytes = 0;
+  std::int64_t watermark_ms = 0;
+  std::vector<std::uint64_t> latency_us{};  ///< histogram from entering the job to being processed here: see base/histogram.h
+  std::vector<OperatorStatus> operators{};
+  FRESHET_RECORD(task, phase, bytes_in, bytes_out, frames_in, frames_out, busy_ns, blocked_ns, idle_ns, queue_bytes,
+                 in_flight_bytes, overflow_bytes, watermark_ms, latency_us, operators)
+};
+
+/// A sample of what was set aside: the newest few since the last report; all are counted in OperatorStatus.
+struct DeadLetterSample {
+  std::uint64_t id = 0;
+  std::string operator_id{};
+  std::string reason{};
+  std::string message{};
+  std::string origin{};
+  std::string record{};
+  FRESHET_RECORD(id, operator_id, reason, message, origin, record)
+};
+
+struct WorkerStatus {
+  WorkerKey worker{};
+  std::vector<TaskStatus> tasks{};
+  std::uint64_t refused_messages = 0;
+  std::uint64_t memory_bytes = 0;  ///< resident
+  std::vector<DeadLetterSample> dead_letters{};
+  FRESHET_RECORD(worker, tasks, refused_messages, memory_bytes, dead_letters)
+};
+
+/// A source paused itself: more than `pause_above` of a minute's records were dead letters.
+struct BrakePulled {
+  WorkerKey worker{};
+  std::string operator_id{};
+  double share = 0;
+  std::string example{};  ///< message of the last one
+  std::string origin{};
+  FRESHET_RECORD(worker, operator_id, share, example, origin)
+};
+
+struct TaskFailed {
+  WorkerKey worker{};
+  TaskId task{};
+  std::string reason{};   ///< "exception std::out_of_range", "channel closed", …
+  std::string message{};
+  RecordTrace record{};
+  FRESHET_RECORD(worker, task, reason, message, record)
+};
+
+struct BarrierPassed {
+  WorkerKey worker{};
+  TaskId task{};
+  CheckpointId checkpoint{};
+  FRESHET_RECORD(worker, task, checkpoint)
+};
+
+struct TasksFinished {
+  WorkerKey worker{};
+  FRESHET_RECORD(worker)
+};
+
+// ---- manager to worker -----------------------------------------------------------------------------------------------
+
+/// Limits and times of the data path; defaults hold for every job unless its submitter says otherwise.
+struct DataOptions {
+  std::uint64_t channel_window = 1u << 20;      ///< credit of one channel, bytes
+  std::uint64_t frame_bytes = 128u << 10;       ///< a frame leaves when it is this long
+  Duration max_linger = 1ms;                    ///< … or its oldest record this old
+  std::uint64_t max_record_bytes = 16u << 20;
+  std::uint64_t max_overflow_bytes = 1u << 30;  ///< what one call may emit beyond its room, per task
+  std::uint32_t threads = 0;                    ///< task threads per worker; 0: one per core, at most one per task
+  bool force_remote = false;                    ///< encode between tasks of one worker, too (tests, benchmarks)
+  FRESHET_RECORD(channel_window, frame_bytes, max_linger, max_record_bytes, max_overflow_bytes, threads, force_remote)
+};
+
+struct NamedValue {
+  std::string name{};
+  std::string value{};
+  bool operator==(const NamedValue&) const = default;
+  FRESHET_RECORD(name, value)
+};
+
+struct PrepareWorker {
+  WorkerKey worker{};
+  std::string job{};  ///< which of the library's jobs
+  std::vector<NamedValue> parameters{};
+  std::int64_t default_parallelism = 1;
+  dag::ExecutionPlan plan{};
+  DataOptions options{};
+  Duration status_interval = 500ms;
+  FRESHET_RECORD(worker, job, parameters, default_parallelism, plan, options, status_interval)
+};
+
+struct Peer {
+  WorkerId worker{};
+  std::string endpoint{};
+  FRESHET_RECORD(worker, endpoint)
+};
+
+/// One split with its owner. Partition numbers count through the whole job and stand in every record's position.
+struct AssignedSplit {
+  std::uint32_t operator_index = 0;
+  std::uint32_t task = 0;       ///< index of the source's task
+  std::uint32_t partition = 0;
+  SplitInfo split{};
+  bool operator==(const AssignedSplit&) const = default;
+  FRESHET_RECORD(operator_index, task, partition, split)
+};
+
+struct StartTasks {
+  WorkerKey worker{};
+  std::vector<Peer> peers{};
+  std::vector<AssignedSplit> splits{};  ///< of the whole job, so that every worker can name a record's origin
+  FRESHET_RECORD(worker, peers, splits)
+};
+
+struct InjectBarrier {
+  WorkerKey worker{};
+  CheckpointId checkpoint{};
+  FRESHET_RECORD(worker, checkpoint)
+};
+
+struct PauseSources {
+  WorkerKey worker{};
+  bool paused = true;
+  FRESHET_RECORD(worker, paused)
+};
+
+struct StopTasks {
+  WorkerKey worker{};
+  bool finished = false;  ///< the job ended by itself: keep what the sinks wrote
+  FRESHET_RECORD(worker, finished)
+};
+
+// ---- the envelope ----------------------------------------------------------------------------------------------------
+
+using ControlBody =
+    std::variant<AgentHello, AgentHeartbeat, WorkerStarted, WorkerEnded, LibraryRequest, AgentWelcome, StartWorker,
+                 StopWorker, LibraryChunk, WorkerHello, WorkerPrepared, WorkerRunning, WorkerStatus, BrakePulled,
+                 TaskFailed, BarrierPassed, TasksFinished, PrepareWorker, StartTasks, InjectBarrier, PauseSources,
+                 StopTasks>;
+
+struct ControlMessage {
+  Term term{};  ///< the manager's; senders other than the manager repeat the last they heard
+  ControlBody body{};
+};
+
+/// Appends version, kind, term and body as msgpack.
+void encode_control(ByteBuffer& out, const ControlMessage& message);
+
+/// False: hostile or of another version; the reason, for the log, in `why`. Never allocates more than a small multiple
+/// of `bytes`.
+[[nodiscard]] bool decode_control(std::string_view bytes, ControlMessage& message, std::string& why);
+
+/// The body's name, for logs and counters: "StartWorker".
+std::string_view control_name(const ControlBody& body);
+
+}  // namespace freshet::wire

@@ -1,0 +1,91 @@
+// What is used for every record must not allocate once its buffers have grown. Counts the calls of operator new.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <new>
+
+#include "operators/connectors/delimited.h"
+#include "operators/connectors/json_line.h"
+#include "operators/connectors/line_reader.h"
+#include "operators/connectors/output_file.h"
+#include "operators/connectors/shop_traffic.h"
+#include "operators/connectors/time_format.h"
+#include "operators/connectors/value_map.h"
+#include "tests/operators/connectors/test_files.h"
+
+namespace {
+thread_local std::uint64_t allocations = 0;
+}
+
+// The sanitizers have allocators of their own to check; there, nothing is counted. Not inlined, or g++ sees free() meet
+// a `new` and warns.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
+  ++allocations;
+  if (void* memory = std::malloc(bytes)) return memory;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#endif
+
+namespace freshet::files {
+namespace {
+
+TEST(SteadyState, LinesAreReadSplitAndMappedWithoutAllocating) {
+  const testing::TestDirectory directory;
+  std::string text;
+  for (int i = 0; i < 40'000; ++i) text += std::to_string(100'000 + i) + ",\"a \"\"b\"\"\nc\",pv,1511658000\n";
+  auto reader = LineReader::open(directory.write_gz("a.csv.gz", text));
+  ASSERT_TRUE(reader.ok());
+  Delimited csv(',');
+  const auto values = ValueMap::from_text("buy=order,pv=view,x*=y");
+  const auto time = TimeFormat::from_text("s");
+  InputLine record;
+  std::uint64_t warm = 0;
+  std::uint64_t records = 0;
+  while (reader->next_record(record, ',') == LineReader::Got::line) {
+    if (++records == 1000) warm = allocations;
+    ASSERT_TRUE(csv.parse(record.text));
+    ASSERT_EQ(values->map(csv.fields()[2]), "view");
+    ASSERT_EQ(time->parse(csv.fields()[3]), 1'511'658'000'000);
+  }
+  EXPECT_EQ(records, 40'000u);
+  EXPECT_EQ(allocations - warm, 0u);
+}
+
+TEST(SteadyState, JsonLinesArePickedWithoutAllocating) {
+  JsonLine json({"user.id", "name"});
+  std::uint64_t warm = 0;
+  std::string line;
+  line.reserve(4000);
+  for (std::size_t round = 0; round < 1000; ++round) {
+    line.assign(R"({"user":{"id":5},"name":")").append(round, 'x').append("\"}");
+    if (round == 10) warm = allocations;
+    ASSERT_TRUE(json.parse(line));
+    ASSERT_EQ(json.values()[1]->size(), round);
+  }
+  EXPECT_EQ(allocations - warm, 0u);
+}
+
+TEST(SteadyState, ShopEventsAreMadeWithoutAllocating) {
+  shop::ShopTraffic traffic({.partition = 1'000'000, .disorder_ms = 10});
+  shop::ShopEvent event;
+  event.id.reserve(40);
+  const auto before = allocations;
+  for (int i = 0; i < 100'000; ++i) traffic.next(event);
+  EXPECT_EQ(allocations - before, 0u);
+}
+
+TEST(SteadyState, BytesAreAppendedWithoutAllocating) {
+  const testing::TestDirectory directory;
+  auto file = OutputFile::create(directory.path("out"));
+  ASSERT_TRUE(file.ok());
+  const auto before = allocations;
+  for (int i = 0; i < 100'000; ++i) ASSERT_TRUE(file->append("a line of some length\n"));
+  EXPECT_EQ(allocations - before, 0u);
+}
+
+}  // namespace
+}  // namespace freshet::files
