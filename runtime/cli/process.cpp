@@ -6,13 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <charconv>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 
 #include "runtime/base/check.h"
+#include "runtime/base/process.h"
 #include "runtime/cli/pidfd.h"
 
 namespace freshet::cli {
@@ -44,37 +41,18 @@ Waited wait_until_gone(const ProcessIdentity& process, std::int64_t limit_ms, co
 
 }  // namespace
 
-std::optional<std::uint64_t> start_ticks_of_stat(std::string_view stat) {
-  // The second field is the program's name in parentheses and may contain spaces and parentheses itself.
-  const std::size_t name_end = stat.rfind(')');
-  if (name_end == std::string_view::npos) return std::nullopt;
-  std::istringstream fields{std::string(stat.substr(name_end + 1))};
-  std::string field;
-  constexpr int kState = 3;
-  constexpr int kStartTime = 22;
-  for (int number = kState; number <= kStartTime; ++number) {
-    if (!(fields >> field)) return std::nullopt;
-    if (number == kState && (field == "Z" || field == "X")) return std::nullopt;
-  }
-  std::uint64_t ticks = 0;
-  const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), ticks);
-  if (error != std::errc() || end != field.data() + field.size()) return std::nullopt;
-  return ticks;
-}
-
 std::optional<ProcessIdentity> identify(pid_t pid) {
   if (pid <= 0) return std::nullopt;
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::stringstream text;
-  text << file.rdbuf();
-  const auto ticks = start_ticks_of_stat(text.str());
-  if (!ticks) return std::nullopt;
-  return ProcessIdentity{pid, *ticks};
+  const auto start = base::process_start_time(pid);
+  if (!start || !base::is_process_alive(pid, *start)) return std::nullopt;
+  return ProcessIdentity{pid, *start};
 }
 
 void reap(pid_t pid) { waitpid(pid, nullptr, WNOHANG); }
 
-bool is_alive(const ProcessIdentity& process) { return identify(process.pid) == process; }
+bool is_alive(const ProcessIdentity& process) {
+  return process.pid > 0 && base::is_process_alive(process.pid, process.start_ticks);
+}
 
 Result<pid_t> spawn(const SpawnOptions& options) {
   CHECK(!options.arguments.empty(), "a process has at least its name as an argument");

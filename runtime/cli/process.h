@@ -3,10 +3,8 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "runtime/cli/result.h"
@@ -21,9 +19,6 @@ struct ProcessIdentity {
 
   bool operator==(const ProcessIdentity&) const = default;
 };
-
-/// Start time out of the text of /proc/PID/stat; nothing when the text has another form or the process is a zombie.
-std::optional<std::uint64_t> start_ticks_of_stat(std::string_view stat);
 
 /// The living process with this pid, now.
 std::optional<ProcessIdentity> identify(pid_t pid);

@@ -11,6 +11,7 @@
 #include <iostream>
 
 #include "runtime/base/check.h"
+#include "runtime/base/clock.h"
 
 namespace freshet::cli {
 namespace {
@@ -24,15 +25,19 @@ extern "C" void on_interrupt(int) {
   [[maybe_unused]] const ssize_t written = write(interrupt_pipe[1], &byte, 1);
 }
 
+std::int64_t steady_ms() {
+  const auto since = base::SystemClock().steady().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
+}
+
 bool pause_for(std::int64_t milliseconds) {
-  using Clock = std::chrono::steady_clock;
-  const auto end = Clock::now() + std::chrono::milliseconds(milliseconds);
+  const std::int64_t end_ms = steady_ms() + milliseconds;
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
+    const std::int64_t left_ms = std::clamp<std::int64_t>(end_ms - steady_ms(), 0, 3'600'000);
     pollfd ready{interrupt_pipe[0], POLLIN, 0};
-    const int count = poll(&ready, 1, left > 0 ? static_cast<int>(std::min<std::int64_t>(left, 3'600'000)) : 0);
+    const int count = poll(&ready, 1, static_cast<int>(left_ms));
     if (count > 0) return false;
-    if (count == 0 && Clock::now() >= end) return true;
+    if (count == 0 && steady_ms() >= end_ms) return true;
   }
 }
 
@@ -59,14 +64,8 @@ Surroundings real_surroundings() {
     if (value == nullptr || *value == '\0') return std::nullopt;
     return std::string(value);
   };
-  around.now_ms = [] {
-    const auto since = std::chrono::system_clock::now().time_since_epoch();
-    return static_cast<std::int64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
-  };
-  around.steady_ms = [] {
-    const auto since = std::chrono::steady_clock::now().time_since_epoch();
-    return static_cast<std::int64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
-  };
+  around.now_ms = [] { return base::SystemClock().wall_us() / 1000; };
+  around.steady_ms = steady_ms;
   around.pause = pause_for;
   return around;
 }

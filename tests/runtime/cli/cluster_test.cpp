@@ -119,8 +119,8 @@ TEST(ClusterFiles, NameNoProcessWhenDamaged) {
 TEST(ClusterFiles, AreFoundWhereXdgSays) {
   test::FakeSurroundings fake;
   EXPECT_EQ(data_folder("", fake.around.environment).failure().code, ExitCode::kUsage);
-  fake.variables["HOME"] = "/home/ann";
-  EXPECT_EQ(*data_folder("", fake.around.environment), "/home/ann/.local/state/freshet");
+  fake.variables["HOME"] = "/users/ann";
+  EXPECT_EQ(*data_folder("", fake.around.environment), "/users/ann/.local/state/freshet");
   fake.variables["XDG_STATE_HOME"] = "/state";
   EXPECT_EQ(*data_folder("", fake.around.environment), "/state/freshet");
   EXPECT_EQ(*data_folder("/tmp/try", fake.around.environment), "/tmp/try");

@@ -35,16 +35,6 @@ class Processes : public testing::Test {
   test::FakeSurroundings fake_;
 };
 
-TEST(ProcStat, FindsTheStartTimeBehindAnyName) {
-  const std::string tail = " 1 2 3 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 882233 2519040 128";
-  EXPECT_EQ(start_ticks_of_stat("42 (sh) S" + tail), 882233u);
-  EXPECT_EQ(start_ticks_of_stat("42 (a) R (b c) S" + tail), 882233u);
-  EXPECT_EQ(start_ticks_of_stat("42 (sh) Z" + tail), std::nullopt);
-  EXPECT_EQ(start_ticks_of_stat("42 (sh) S 1 2"), std::nullopt);
-  EXPECT_EQ(start_ticks_of_stat("42 sh"), std::nullopt);
-  EXPECT_EQ(start_ticks_of_stat(""), std::nullopt);
-}
-
 TEST(ProcessIdentity, TellsAProcessFromAnotherWithItsPid) {
   const auto self = identify(getpid());
   ASSERT_TRUE(self);

@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "runtime/base/clock.h"
+
 namespace freshet::cli::test {
 
 namespace fs = std::filesystem;
@@ -40,7 +42,7 @@ FakeSurroundings::FakeSurroundings() {
 
 void FakeSurroundings::use_real_time() {
   around.steady_ms = [] {
-    const auto since = std::chrono::steady_clock::now().time_since_epoch();
+    const auto since = base::SystemClock().steady().time_since_epoch();
     return static_cast<std::int64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
   };
   around.pause = [](std::int64_t milliseconds) {
