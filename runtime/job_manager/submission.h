@@ -16,7 +16,6 @@ struct Submission {
   std::string job{};   ///< which of the library's jobs
   std::string library_name{};
   std::string library_sha256{};
-  std::uint64_t library_bytes = 0;
   std::vector<wire::NamedValue> parameters{};
   std::vector<wire::NamedValue> files{};  ///< parameter name, path
   std::int64_t default_parallelism = 1;
@@ -25,7 +24,7 @@ struct Submission {
   bool chaining = true;
   wire::DataOptions data{};
   LogicalGraph graph{};
-  FRESHET_RECORD(name, job, library_name, library_sha256, library_bytes, parameters, files, default_parallelism,
+  FRESHET_RECORD(name, job, library_name, library_sha256, parameters, files, default_parallelism,
                  key_groups, workers, chaining, data, graph)
 };
 

@@ -111,7 +111,6 @@ Submission FakeCluster::submission(const std::string& name, std::uint32_t parall
   submission.job = "shop";
   submission.library_name = "libshop.so";
   submission.library_sha256 = base::sha256_hex(library);
-  submission.library_bytes = library.size();
   submission.default_parallelism = parallelism;
   submission.workers = workers;
   const Schema record = schema_of<wire::NamedValue>();
