@@ -124,7 +124,7 @@ int open_signals() {
 
 int run_worker(const WorkerProcessOptions& options) {
   const int signals = open_signals();
-  auto log = base::Logger::to_file({.path = options.data + "/worker-" + std::to_string(options.key.worker.value) + ".log"},
+  auto log = base::Logger::to_file({.path = options.data + "/worker.log"},
                                    level_of(options.log_level));
   if (!log) return refuse(log.error().message);
   log->info(to_string(options.key), " starts, pid ", base::own_pid(), ", library ", options.library);
