@@ -108,6 +108,12 @@ std::string ProcessLauncher::path_of(const WorkerKey& worker) const {
          std::to_string(worker.attempt.value) + "/worker-" + std::to_string(worker.worker.value);
 }
 
+std::vector<WorkerKey> ProcessLauncher::running() const {
+  std::vector<WorkerKey> workers;
+  for (const auto& [worker, process] : processes_) workers.push_back(worker);
+  return workers;
+}
+
 std::vector<std::string> ProcessLauncher::arguments_of(const WorkerSpec& spec) const {
   const std::string path = path_of(spec.worker);
   return {"worker",

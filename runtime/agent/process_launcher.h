@@ -45,6 +45,9 @@ class ProcessLauncher final : public WorkerLauncher {
   /// The workers that have ended since the last call. Never blocks.
   std::vector<std::pair<WorkerKey, ExitStatus>> reap();
 
+  /// The workers that have not ended.
+  std::vector<WorkerKey> running() const;
+
   /// The command line of a worker, without the executable.
   std::vector<std::string> arguments_of(const WorkerSpec& spec) const;
   /// `<data>/jobs/job-N/attempt-A/worker-W`; the output is there with `.out`, the crash report with `.crash` behind.

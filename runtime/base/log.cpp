@@ -7,6 +7,13 @@
 
 namespace freshet::base {
 
+LogLevel log_level(std::string_view name) {
+  if (name == "debug" || name == "trace") return LogLevel::debug;
+  if (name == "warn") return LogLevel::warn;
+  return name == "error" ? LogLevel::error : LogLevel::info;
+}
+
+
 class Logger::Sink {
  public:
   explicit Sink(spdlog::sink_ptr sink) : logger_("freshet", std::move(sink)) {

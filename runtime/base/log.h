@@ -12,6 +12,9 @@ namespace freshet::base {
 
 enum class LogLevel : std::uint8_t { debug, info, warn, error };
 
+/// By name; info for any other text.
+LogLevel log_level(std::string_view name);
+
 /// A log file that is closed at `max_bytes` and moved aside: `worker.log`, then `worker.1.log` …, `kept` of them.
 struct LogFile {
   std::string path{};

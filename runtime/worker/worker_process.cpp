@@ -1,13 +1,12 @@
 #include "runtime/worker/worker_process.h"
 
-#include <signal.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <cstdio>
 
 #include "runtime/base/log.h"
 #include "runtime/base/process.h"
+#include "runtime/base/signals.h"
 #include "runtime/transport/event_loop.h"
 #include "runtime/transport/zmq_control_client.h"
 #include "runtime/transport/zmq_data_transport.h"
@@ -19,12 +18,6 @@
 namespace freshet::worker {
 
 namespace {
-
-base::LogLevel level_of(const std::string& text) {
-  if (text == "debug") return base::LogLevel::debug;
-  if (text == "warn") return base::LogLevel::warn;
-  return text == "error" ? base::LogLevel::error : base::LogLevel::info;
-}
 
 /// Wires a worker to its sockets, its clock and its library, and runs it on an event loop.
 class WorkerProcess {
@@ -110,22 +103,12 @@ int refuse(const std::string& why) {
   return 1;
 }
 
-/// SIGTERM and SIGINT as something to read; blocked in all threads made after this.
-int open_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 }  // namespace
 
 int run_worker(const WorkerProcessOptions& options) {
-  const int signals = open_signals();
+  const int signals = base::open_ending_signals();
   auto log = base::Logger::to_file({.path = options.data + "/worker.log"},
-                                   level_of(options.log_level));
+                                   base::log_level(options.log_level));
   if (!log) return refuse(log.error().message);
   log->info(to_string(options.key), " starts, pid ", base::own_pid(), ", library ", options.library);
   if (!options.crash_file.empty()) install_crash_report(options.crash_file);
