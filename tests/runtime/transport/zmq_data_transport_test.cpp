@@ -136,12 +136,12 @@ TEST(ZmqDataTransport, EachThreadsMessagesStayInOrder) {
 
 TEST(ZmqDataTransport, PeerMayStartLater) {
   const SocketDirectory directory;
+  RecordingReceiver received;
+  RecordingReceiver nothing;
   auto sender = make();
   sender->connect(kReceiver, directory.endpoint("late"));
-  RecordingReceiver nothing;
   sender->start(nothing);
   send_text(*sender, kReceiver, "early");
-  RecordingReceiver received;
   auto receiver = make({.bind = directory.endpoint("late")});
   receiver->start(received);
   ASSERT_TRUE(received.wait_for_messages(1));
