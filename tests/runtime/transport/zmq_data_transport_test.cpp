@@ -122,7 +122,8 @@ TEST(ZmqDataTransport, EachThreadsMessagesStayInOrder) {
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       const std::string padding(t % 2 == 0 ? 10 : 5000, 'p');  // copied and not copied
-      for (int i = 0; i < kEach; ++i) send_text(*sender, kReceiver, std::to_string(t) + " " + std::to_string(i) + " " + padding);
+      for (int i = 0; i < kEach; ++i)
+        send_text(*sender, kReceiver, std::to_string(t) + " " + std::to_string(i) + " " + padding);
     });
   }
   for (auto& thread : threads) thread.join();
