@@ -195,8 +195,24 @@ void JobManager::settle() {
     at = end_not_journalled_.erase(at);
     any_ended = true;
   }
-  if (any_ended) jobs_.prune();
+  if (any_ended) forget_old_jobs();
   if (any_ended || slots_changed_) schedule();
+}
+
+// Keeps the journal in proportion to the list: rewritten once it holds as many forgotten jobs as the list may have.
+void JobManager::forget_old_jobs() {
+  const std::size_t before = jobs_.all().size();
+  jobs_.prune();
+  forgotten_ += before - jobs_.all().size();
+  if (forgotten_ <= options_.max_over_jobs) return;
+  History history{term_, next_job_, {}};
+  for (const auto& [id, job] : jobs_.all()) {
+    RememberedJob& remembered = history.jobs[id];
+    remembered = {job->submission(), job->submitted_ms(), job->attempt(), {}};
+    if (job->is_over()) remembered.end = job->end();
+  }
+  if (journal_.compact(history)) forgotten_ = 0;
+  else ++journal_failures_;
 }
 
 // ---- slots -----------------------------------------------------------------------------------------------------------

@@ -70,6 +70,7 @@ class JobManager {
   bool is_living(const WorkerKey& worker) const;
   void lose_agent(const std::string& agent, const std::string& why);
   void settle();
+  void forget_old_jobs();
   void schedule();
   void schedule(Job& job);
   std::vector<Problem> check(const Submission& submission) const;
@@ -88,6 +89,7 @@ class JobManager {
   JobTable jobs_;
   std::set<JobId> end_not_journalled_;  // jobs that are not over, as the journal knows it
   bool slots_changed_ = false;
+  std::size_t forgotten_ = 0;  // jobs that the journal still has and the table no longer
   std::uint64_t dropped_ = 0;
   std::uint64_t journal_failures_ = 0;
 };
