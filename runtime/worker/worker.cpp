@@ -194,7 +194,8 @@ void Worker::send_status() {
 }
 
 void Worker::fail(const std::string& reason, const std::string& message) {
-  if (phase_ != Phase::running || failed_) return;
+  // A peer that has ended its tasks may close its connections before this worker hears that the job is over.
+  if (phase_ != Phase::running || failed_ || ended_ == tasks_.size()) return;
   failed_ = true;
   setup_.log.error(reason, ": ", message);
   send(wire::TaskFailed{setup_.key, {}, reason, message, {}});
