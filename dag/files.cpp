@@ -35,6 +35,7 @@ Input declare_input(Job& job, const std::string& name, const std::string& fallba
   options.delimiter = job.text_param(name + ".delimiter", "", "between columns: one character, or tab; default: by format");
   options.header = job.text_param(name + ".header", "auto", "whether the first line names the columns: true, false or auto");
   options.default_columns = defaults.columns;
+  options.required = defaults.required;
   const ShopInput shop = declare_shop(job, name, options.values);
   if (options.path == kShopPath) input.shop = shop;
   return input;

@@ -17,13 +17,6 @@ bool is_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// One problem for each line of an error that collects several.
-void add_lines(std::vector<InputProblem>& problems, const std::string& option, const std::string& message,
-               const std::string& remedy) {
-  std::istringstream lines(message);
-  for (std::string line; std::getline(lines, line);) problems.push_back({option, line, remedy});
-}
-
 const std::string kColumnsRemedy = "write FIELD=COLUMN, a name of the header or a number from 1, or @line, @file";
 const std::string kValuesRemedy = "write FIELD:FROM=TO, as in action:pv=view,action:C*=cancel";
 
@@ -40,6 +33,12 @@ std::string listed(const std::vector<std::string>& names) {
 }
 
 }  // namespace
+
+void add_problems(std::vector<InputProblem>& problems, const std::string& option, const std::string& message,
+                  const std::string& remedy) {
+  std::istringstream lines(message);
+  for (std::string line; std::getline(lines, line);) problems.push_back({option, line, remedy});
+}
 
 InputMapping::InputMapping(const InputOptions& options, const Schema& record, Problems& problems)
     : options_(options), record_(record), pseudo_(record.fields.size()), values_(record.fields.size()) {
@@ -91,7 +90,7 @@ void InputMapping::read_columns(Problems& problems) {
   // Unknown fields show here, whatever the format; columns that a header lacks only where there is one.
   const auto fields = field_names();
   if (auto paths = resolve_json_paths(columns_text_, fields)) json_paths_ = std::move(*paths);
-  else add_lines(problems, "columns", paths.error().message, kColumnsRemedy);
+  else add_problems(problems, "columns", paths.error().message, kColumnsRemedy);
 }
 
 void InputMapping::read_values(Problems& problems) {
@@ -118,7 +117,7 @@ void InputMapping::read_values(Problems& problems) {
   for (std::size_t field = 0; field < texts.size(); ++field) {
     if (texts[field].empty()) continue;
     if (auto map = ValueMap::from_text(texts[field])) values_[field] = std::move(*map);
-    else add_lines(problems, "values", map.error().message, kValuesRemedy);
+    else add_problems(problems, "values", map.error().message, kValuesRemedy);
   }
 }
 
@@ -161,6 +160,13 @@ Result<FileColumns> InputMapping::columns_of(std::span<const std::string_view> h
     return Error{"no column stands for a field of the record (" + listed({fields.begin(), fields.end()}) +
                  "); say which with " + options_.name + ".columns"};
   }
+  std::vector<std::string> missing;
+  for (const auto& name : options_.required) {
+    const auto field = field_index(name);
+    if (field && columns.fields[*field].from == FieldColumn::From::nowhere) missing.push_back(name);
+  }
+  if (!missing.empty())
+    return Error{"no column stands for " + listed(missing) + "; say which with " + options_.name + ".columns"};
   return columns;
 }
 

@@ -84,4 +84,8 @@ class InputMapping {
   std::optional<char> delimiter_{};
 };
 
+/// One problem for each line of an error that collects several.
+void add_problems(std::vector<InputProblem>& problems, const std::string& option, const std::string& message,
+                  const std::string& remedy);
+
 }  // namespace freshet::files

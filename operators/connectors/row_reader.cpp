@@ -83,7 +83,7 @@ std::vector<InputProblem> check_input(const InputOptions& options, const Schema&
     problems.push_back({"", files.error().message, "give a file, a directory or a pattern that matches at least one file"});
   } else if (problems.empty()) {
     if (const auto file = open_file(mapping, files->front()); !file)
-      problems.push_back({"", file.error().message, "correct the file, or how " + options.name + ".* says it is read"});
+      add_problems(problems, "", file.error().message, "correct the file, or how " + options.name + ".* says it is read");
   }
   return problems;
 }

@@ -19,10 +19,11 @@ struct Input {
   std::optional<ShopInput> shop{};  ///< the path is "shop:"
 };
 
-/// Where fields stand, and what words become, unless the parameters say otherwise.
+/// Where fields stand, and what words become, unless the parameters say otherwise; and what must stand somewhere.
 struct InputDefaults {
   std::string columns{};  ///< of the fields that NAME.columns does not mention
   std::string values{};   ///< default of NAME.values
+  std::vector<std::string> required{};  ///< fields without which a file is refused
 };
 
 /// Declares NAME and its group of parameters; without checking them.

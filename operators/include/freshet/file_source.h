@@ -33,6 +33,7 @@ struct InputOptions {
   std::string delimiter{};        ///< one character, or "tab"; empty: that of the format
   std::string header = "auto";    ///< true, false, auto: when the first line has a column that is needed
   std::string default_columns{};  ///< columns of fields that `columns` does not mention
+  std::vector<std::string> required{};  ///< fields that need a column; the others may keep their default
 };
 
 /// Something wrong with one of the options: which ("columns"; empty: the path itself), what, and what to do.
