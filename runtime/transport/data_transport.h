@@ -18,6 +18,7 @@ class ReceivedMessage {
   ReceivedMessage() = default;
   ReceivedMessage(std::string_view bytes, std::shared_ptr<const void> owner) : bytes_(bytes), owner_(std::move(owner)) {}
   std::string_view bytes() const { return bytes_; }
+  const std::shared_ptr<const void>& owner() const { return owner_; }
 
  private:
   std::string_view bytes_;

@@ -25,7 +25,8 @@ function(freshet_folder name)
 endfunction()
 
 # freshet_test(NAME SOURCES a_test.cpp … [DEPENDS target …] [LABELS unit …])
-# A GoogleTest program; ctest runs each of its tests by name.
+# A GoogleTest program; ctest runs each of its tests by name. tests/tsan.supp names the libraries that the thread sanitizer
+# cannot see into.
 function(freshet_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPENDS;LABELS" ${ARGN})
   if(NOT ARG_TIMEOUT)
@@ -33,5 +34,6 @@ function(freshet_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE freshet_build_flags ${ARG_DEPENDS} GTest::gmock_main)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}
+    ENVIRONMENT "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp")
 endfunction()

@@ -23,6 +23,8 @@ namespace detail {
 struct OperatorImplementation {
   Emission emission{};
   std::function<std::unique_ptr<Stage>(const OperatorImplementation&)> make{};
+  /// Of a sink: for tests, a place for what arrives (a std::vector of the record) and stages that fill it instead.
+  std::function<std::pair<std::shared_ptr<void>, std::function<std::unique_ptr<Stage>()>>()> collect{};
 };
 
 /// The code behind an edge. `when_forward` serves an edge that the planner resolved to forward.
@@ -133,6 +135,7 @@ class Job {
 
   // For the engine and for streams.
   LogicalGraph& graph() { return graph_; }
+  const LogicalGraph& graph() const { return graph_; }
   /// Completes the graph once the build function has returned: the ways of the dead letters.
   void finish();
   /// Parameters that could not be read, and given ones that nothing declared are the validator's business.

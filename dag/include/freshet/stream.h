@@ -241,11 +241,9 @@ class StreamSteps : public Settings<Self> {
     OperatorNode node = this->node(id, OperatorKind::sink, spec.description());
     node.guarantee = spec.guarantee();
     const auto names = key_names();
-    return SinkRef(this->job(), {{add(std::move(node), [spec, names](const auto&) -> std::unique_ptr<Stage> {
-                     return std::make_unique<detail::RowSinkStage<K, T>>(spec.template make<K, T>(names));
-                   }),
-                                 0,
-                                 {}}});
+    return add_sink(std::move(node), [spec, names](const auto&) -> std::unique_ptr<Stage> {
+      return std::make_unique<detail::RowSinkStage<K, T>>(spec.template make<K, T>(names));
+    });
   }
   /// Ends the stream in a sink class of the author's own; each task makes one from `args`.
   template <class S, class... Args>
@@ -253,11 +251,9 @@ class StreamSteps : public Settings<Self> {
     static_assert(std::is_same_v<typename S::Input, T>, "the sink's input is another record type");
     OperatorNode node = this->node(id, OperatorKind::sink, "sink " + std::string(type_name<S>()));
     node.guarantee = "at-least-once";
-    return SinkRef(this->job(), {{add(std::move(node), [args...](const auto&) -> std::unique_ptr<Stage> {
-                     return std::make_unique<detail::SinkStage<S>>(std::make_unique<S>(args...));
-                   }),
-                                 0,
-                                 {}}});
+    return add_sink(std::move(node), [args...](const auto&) -> std::unique_ptr<Stage> {
+      return std::make_unique<detail::SinkStage<S>>(std::make_unique<S>(args...));
+    });
   }
 
  protected:
@@ -275,6 +271,15 @@ class StreamSteps : public Settings<Self> {
   }
   std::uint32_t add(OperatorNode node, MakeStage make) const {
     return this->job().add_operator(std::move(node), {{}, std::move(make)}, this->from());
+  }
+  SinkRef add_sink(OperatorNode node, MakeStage make) const {
+    const auto added = add(std::move(node), std::move(make));
+    this->job().implementation(added).collect = [] {
+      const auto records = std::make_shared<std::vector<T>>();
+      return std::pair<std::shared_ptr<void>, std::function<std::unique_ptr<Stage>()>>(
+          records, [records]() -> std::unique_ptr<Stage> { return std::make_unique<detail::CollectStage<T>>(records); });
+    };
+    return SinkRef(this->job(), {{added, 0, {}}});
   }
   std::vector<std::string> key_names() const {
     if constexpr (std::is_void_v<K>) return {};

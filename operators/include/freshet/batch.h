@@ -2,7 +2,7 @@
 
 #include <limits>
 #include <memory>
-#include <span>
+#include <stdexcept>
 
 #include <freshet/key.h>
 
@@ -35,9 +35,11 @@ class Column {
  public:
   /// A slot that may hold an earlier value.
   T& add() {
-    if (size_ == slots_.size()) [[unlikely]] slots_.emplace_back();
+    if (size_ == slots_.size()) [[unlikely]] grow();
     return slots_[size_++];
   }
+  /// Beyond this many bytes of slots add() throws std::length_error; heap memory of the values is not counted.
+  void limit_bytes(std::size_t bytes) { max_slots_ = std::max<std::size_t>(1, bytes / sizeof(T)); }
   T& operator[](std::size_t i) { return slots_[i]; }
   const T& operator[](std::size_t i) const { return slots_[i]; }
   T& back() { return slots_[size_ - 1]; }
@@ -52,8 +54,15 @@ class Column {
   }
 
  private:
+  void grow() {
+    if (size_ >= max_slots_)
+      throw std::length_error("one call emitted more than " + std::to_string(max_slots_) +
+                              " records; emit in several calls, or raise max_overflow_bytes");
+    slots_.emplace_back();
+  }
   std::vector<T> slots_;
   std::size_t size_ = 0;
+  std::size_t max_slots_ = (std::size_t{1} << 30) / sizeof(T);
 };
 
 /// Heap bytes a value holds beside its own size; what a batch of it weighs is accounted with this.
@@ -84,6 +93,8 @@ class BatchBase {
   virtual void clear() = 0;
   /// About what it weighs in memory, bytes.
   virtual std::size_t weight() const = 0;
+  /// What its records' slots may take, bytes.
+  virtual void limit_bytes(std::size_t bytes) = 0;
 
   std::size_t size() const { return metas.size(); }
   std::vector<RecordMeta> metas;
@@ -103,6 +114,8 @@ class Batch : public BatchBase {
       for (std::size_t i = 0; i < size(); ++i) bytes += heap_bytes(records[i]);
     return bytes;
   }
+
+  void limit_bytes(std::size_t bytes) override { records.limit_bytes(bytes); }
 
   Column<T> records;
 

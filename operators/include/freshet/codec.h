@@ -189,6 +189,12 @@ template <class T>
 bool read_float(ByteReader& in, T& value) {
   if (in.remaining() == 0) return false;
   const auto tag = static_cast<std::uint8_t>(*in.position());
+  if (tag == 0xcf) {
+    std::uint64_t whole = 0;
+    if (!read_integer(in, whole)) return false;
+    value = static_cast<T>(whole);
+    return true;
+  }
   if (tag != 0xca && tag != 0xcb) {  // a widened field: what was an integer when it was written
     std::int64_t whole = 0;
     if (!read_integer(in, whole)) return false;
@@ -209,6 +215,22 @@ bool read_float(ByteReader& in, T& value) {
   return true;
 }
 
+/// Always as a float. The library's packer writes whole numbers as integers, which loses the sign of -0.0.
+template <class T>
+void write_float(ByteBuffer& out, T value) {
+  char bytes[1 + sizeof(T)];
+  if constexpr (sizeof(T) == 4) {
+    bytes[0] = '\xca';
+    const std::uint32_t bits = __builtin_bswap32(std::bit_cast<std::uint32_t>(value));
+    std::memcpy(bytes + 1, &bits, sizeof bits);
+  } else {
+    bytes[0] = '\xcb';
+    const std::uint64_t bits = __builtin_bswap64(std::bit_cast<std::uint64_t>(value));
+    std::memcpy(bytes + 1, &bits, sizeof bits);
+  }
+  out.write(bytes, sizeof bytes);
+}
+
 }  // namespace detail
 
 /// Appends `value` to `out`.
@@ -216,8 +238,7 @@ template <Value T>
 void encode(ByteBuffer& out, const T& value) {
   msgpack::packer<ByteBuffer> packer(out);
   if constexpr (std::same_as<T, bool>) value ? packer.pack_true() : packer.pack_false();
-  else if constexpr (std::same_as<T, float>) packer.pack_float(value);
-  else if constexpr (std::same_as<T, double>) packer.pack_double(value);
+  else if constexpr (std::floating_point<T>) detail::write_float(out, value);
   else if constexpr (std::is_enum_v<T>) encode(out, static_cast<std::underlying_type_t<T>>(value));
   else if constexpr (std::signed_integral<T>) packer.pack_int64(value);
   else if constexpr (std::unsigned_integral<T>) packer.pack_uint64(value);

@@ -199,6 +199,21 @@ class RowSinkStage final : public UserCodeStage {
   std::unique_ptr<RowWriter<K, T>> writer_;
 };
 
+/// Stands in for a sink in tests: keeps what arrives.
+template <class T>
+class CollectStage final : public UserCodeStage {
+ public:
+  explicit CollectStage(std::shared_ptr<std::vector<T>> records) : records_(std::move(records)) { add_dead_letter_output(); }
+  std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
+    const auto& in = static_cast<const Batch<T>&>(*view.batch);
+    for (std::size_t i = from; i < view.size; ++i) records_->push_back(in.records[view.index(i)]);
+    return view.size;
+  }
+
+ private:
+  std::shared_ptr<std::vector<T>> records_;  // shared with the test
+};
+
 /// A sink of the author's own.
 template <class S>
 class SinkStage final : public UserCodeStage {

@@ -1,0 +1,81 @@
+#include "runtime/cli/flags.h"
+
+#include <gflags/gflags.h>
+
+#include "runtime/cli/quantity.h"
+
+DEFINE_string(manager, "", "job manager's REST address; default: FRESHET_MANAGER, config file, 127.0.0.1:7070");
+DEFINE_string(timeout, "30s", "give up waiting for an answer after this time");
+DEFINE_bool(json, false, "one JSON object in raw units: bytes, ms, epoch ms");
+DEFINE_bool(quiet, false, "print errors only");
+DEFINE_bool(show_request, false, "print the REST request instead of sending it");
+DEFINE_bool(watch, false, "repeat until Ctrl-C; without a terminal one line per change");
+DEFINE_string(interval, "1s", "time between two looks of --watch or --follow");
+DEFINE_bool(operators, false, "list every operator, chained ones too");
+DEFINE_bool(wait, false, "wait until the job is over; exit 9 if it failed");
+DEFINE_bool(detach, false, "do not wait for the result");
+DEFINE_bool(dry_run, false, "show what would be done, change nothing");
+DEFINE_bool(follow, false, "go on with new lines until Ctrl-C");
+DEFINE_int32(lines, 100, "newest lines to begin with");
+DEFINE_string(operator, "", "only lines of this operator");
+DEFINE_string(worker, "", "only this worker");
+DEFINE_string(level, "", "this level and above");
+DEFINE_string(grep, "", "only lines that contain this text");
+DEFINE_int32(attempt, 0, "only this attempt of the job");
+DEFINE_string(format, "text", "text, dot (for Graphviz) or json");
+DEFINE_string(job, "", "which job of the library, when it has several");
+DEFINE_string(name, "", "name of the job, or of the agent");
+DEFINE_string(param, "", "parameter of the job; may be repeated");
+DEFINE_string(file, "", "file to attach to the job under a name; may be repeated");
+DEFINE_string(load_timeout, "10s", "time in which the library must load and describe its job");
+DEFINE_int32(parallelism, 1, "tasks per operator that does not say otherwise");
+DEFINE_int32(workers, 1, "worker processes");
+DEFINE_int32(key_groups, 128, "key groups; fixed when the job first starts");
+DEFINE_string(checkpoint_interval, "10s", "time between checkpoints; 0 turns them off");
+DEFINE_string(worker_memory, "1GiB", "memory of each worker for state, caches and buffers");
+DEFINE_bool(in_process, false, "run everything in this process, for a debugger");
+DEFINE_bool(keep, false, "keep the data folder of the run");
+DEFINE_string(data, "", "data folder; default: $XDG_STATE_HOME/freshet or ~/.local/state/freshet");
+DEFINE_int32(agents, 1, "agents on this machine");
+DEFINE_int32(slots, 8, "tasks that an agent takes");
+DEFINE_int32(port, 7070, "REST port of the job manager");
+DEFINE_int32(control_port, 0, "port for agents and workers; default: the REST port and 1");
+DEFINE_string(bind, "127.0.0.1", "address to listen on; another than loopback needs authentication");
+DEFINE_string(grace, "10s", "time to end by itself before it is killed");
+DEFINE_string(log_level, "info", "trace, debug, info, warn or error");
+DEFINE_string(agent, "", "control address of the agent that starts this worker");
+
+namespace freshet::cli {
+
+std::vector<Flag> manager_flags() {
+  return {{.name = "manager", .value_name = "HOST:PORT"},
+          {.name = "timeout", .form = ValueForm::kDuration, .value_name = "TIME"},
+          {.name = "json", .form = ValueForm::kSwitch},
+          {.name = "quiet", .form = ValueForm::kSwitch},
+          {.name = "show-request", .form = ValueForm::kSwitch}};
+}
+
+std::vector<Flag> library_flags() {
+  return {{.name = "job", .value_name = "NAME"},
+          {.name = "param", .form = ValueForm::kKeyValue, .value_name = "KEY=VALUE", .repeated = true},
+          {.name = "file", .form = ValueForm::kKeyValue, .value_name = "KEY=PATH", .repeated = true},
+          {.name = "load-timeout", .form = ValueForm::kDuration, .value_name = "TIME"}};
+}
+
+std::vector<Flag> option_flags() {
+  return {{.name = "parallelism", .form = ValueForm::kInteger, .value_name = "N"},
+          {.name = "workers", .form = ValueForm::kInteger, .value_name = "N"},
+          {.name = "key-groups", .form = ValueForm::kInteger, .value_name = "N"},
+          {.name = "checkpoint-interval", .form = ValueForm::kDuration, .value_name = "TIME"},
+          {.name = "worker-memory", .form = ValueForm::kSize, .value_name = "SIZE"}};
+}
+
+std::vector<Flag> joined(std::vector<std::vector<Flag>> lists) {
+  std::vector<Flag> result;
+  for (std::vector<Flag>& list : lists) result.insert(result.end(), list.begin(), list.end());
+  return result;
+}
+
+std::int64_t checked_duration_ms(const std::string& value) { return parse_duration_ms(value).value(); }
+
+}  // namespace freshet::cli

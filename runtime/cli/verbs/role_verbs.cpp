@@ -1,0 +1,124 @@
+#include "runtime/cli/flags.h"
+#include "runtime/cli/verbs/verbs.h"
+
+namespace freshet::cli {
+namespace {
+
+const Flag kDataFlag{.name = "data", .value_name = "DIR"};
+const Flag kBindFlag{.name = "bind", .value_name = "ADDRESS"};
+const Flag kLogLevelFlag{
+    .name = "log-level", .form = ValueForm::kChoice, .choices = {"trace", "debug", "info", "warn", "error"}};
+
+Verb run_verb() {
+  Verb verb;
+  verb.name = "run";
+  verb.group = "try";
+  verb.summary = "run a job here, with an engine of its own";
+  verb.usage = "LIB|DAG [--workers N] [--param KEY=VALUE]… [--in-process] [--keep]";
+  verb.help =
+      "Starts job manager, agent and workers for this one job, on free ports and with a data folder of their own,\n"
+      "so that several run side by side. Ends with the job: exit code 9 if it failed. Ctrl-C stops it cleanly (130),\n"
+      "a second one at once. --in-process keeps everything in one process, for a debugger.";
+  verb.examples = {"freshet run build/jobs/libshop.so --workers 2 --param input='in/*.csv'",
+                   "freshet run jobs/hot_items/hot_items.yaml --keep", "freshet run libshop.so --in-process"};
+  verb.flags = joined({{{.name = "name", .value_name = "NAME"}},
+                       library_flags(),
+                       option_flags(),
+                       {{.name = "in-process", .form = ValueForm::kSwitch},
+                        {.name = "keep", .form = ValueForm::kSwitch},
+                        kDataFlag,
+                        kLogLevelFlag,
+                        {.name = "json", .form = ValueForm::kSwitch},
+                        {.name = "quiet", .form = ValueForm::kSwitch}}});
+  verb.positional = {"LIB|DAG"};
+  verb.least_arguments = verb.most_arguments = 1;
+  return verb;
+}
+
+Verb job_manager_verb() {
+  Verb verb;
+  verb.name = "job-manager";
+  verb.group = "cluster";
+  verb.summary = "the job manager process, in the foreground";
+  verb.usage = "[--data DIR] [--port P] [--control-port P] [--bind ADDRESS]";
+  verb.help =
+      "Serves REST for people and scripts on --port, and agents and workers on --control-port.\n"
+      "Jobs keep running while it is away; it adopts them when it comes back with the same --data.";
+  verb.examples = {"freshet job-manager --data /var/lib/freshet --port 7070",
+                   "freshet job-manager --bind 0.0.0.0 --log-level debug"};
+  verb.flags = {kDataFlag,
+                {.name = "port", .form = ValueForm::kInteger, .value_name = "P", .least = 0, .most = 65535},
+                {.name = "control-port", .form = ValueForm::kInteger, .value_name = "P", .least = 0, .most = 65535},
+                kBindFlag,
+                kLogLevelFlag};
+  return verb;
+}
+
+Verb agent_verb() {
+  Verb verb;
+  verb.name = "agent";
+  verb.group = "cluster";
+  verb.summary = "the agent process of a machine, in the foreground";
+  verb.usage = "--manager HOST:PORT [--name NAME] [--slots N] [--data DIR]";
+  verb.help = "Starts, watches and stops workers for the job manager whose control address is --manager (port 7071).";
+  verb.examples = {"freshet agent --manager shop-1:7071",
+                   "freshet agent --manager shop-1:7071 --name shop-2 --slots 16"};
+  verb.flags = {{.name = "manager", .value_name = "HOST:PORT"},
+                {.name = "name", .value_name = "NAME"},
+                {.name = "slots", .form = ValueForm::kInteger, .value_name = "N", .least = 1, .most = 4096},
+                kDataFlag,
+                kBindFlag,
+                kLogLevelFlag};
+  return verb;
+}
+
+Verb worker_verb() {
+  Verb verb;
+  verb.name = "worker";
+  verb.summary = "the worker process of one job; agents start it";
+  verb.usage = "--agent HOST:PORT --job ID --attempt N --worker N --data DIR";
+  verb.help = "Runs tasks of one attempt of one job. Agents start workers; by hand it is of use under a debugger only.";
+  verb.examples = {
+      "freshet worker --agent 127.0.0.1:7072 --job j-1 --attempt 1 --worker 1 --data /tmp/w1",
+      "freshet worker --agent 127.0.0.1:7072 --job j-1 --attempt 2 --worker 3 --data /tmp/w3 --log-level trace"};
+  verb.flags = {{.name = "agent", .value_name = "HOST:PORT"},
+                {.name = "job", .value_name = "ID"},
+                {.name = "attempt", .form = ValueForm::kInteger, .value_name = "N", .least = 1},
+                {.name = "worker", .value_name = "N"},
+                kDataFlag,
+                kLogLevelFlag};
+  return verb;
+}
+
+Verb inspect_library_verb() {
+  Verb verb;
+  verb.name = "inspect-library";
+  verb.summary = "load a library and write what is in it as JSON";
+  verb.usage = "LIB [--job NAME] [--param KEY=VALUE]… [--file KEY=PATH]…";
+  verb.help = "The child process of describe, validate, plan, submit and run.";
+  verb.examples = {"freshet inspect-library libshop.so",
+                   "freshet inspect-library libshop.so --job shop --param hot=20"};
+  verb.flags = library_flags();
+  verb.positional = {"LIB"};
+  verb.least_arguments = verb.most_arguments = 1;
+  return verb;
+}
+
+}  // namespace
+
+std::vector<Verb> role_verbs(const Roles& roles) {
+  std::vector<Verb> verbs;
+  const auto add = [&](Verb verb, const Handler& handler) {
+    if (!handler) return;
+    verb.handler = handler;
+    verbs.push_back(std::move(verb));
+  };
+  add(run_verb(), roles.run);
+  add(job_manager_verb(), roles.job_manager);
+  add(agent_verb(), roles.agent);
+  add(worker_verb(), roles.worker);
+  add(inspect_library_verb(), roles.inspect_library);
+  return verbs;
+}
+
+}  // namespace freshet::cli

@@ -1,0 +1,213 @@
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <optional>
+
+#include "runtime/cli/flags.h"
+#include "runtime/cli/format.h"
+#include "runtime/cli/graph_text.h"
+#include "runtime/cli/json_fields.h"
+#include "runtime/cli/library.h"
+#include "runtime/cli/patient_client.h"
+#include "runtime/cli/quantity.h"
+#include "runtime/cli/verb_support.h"
+#include "runtime/cli/verbs/verbs.h"
+#include "runtime/cli/waiting.h"
+
+namespace freshet::cli {
+namespace {
+
+using nlohmann::json;
+
+/// `KEY=VALUE` words as an object. The last of two with the same key would win silently, so that is refused.
+Result<json> object_of(const Invocation& invocation, const char* flag) {
+  json object = json::object();
+  for (const std::string& word : invocation.values(flag)) {
+    const std::size_t equals = word.find('=');
+    const std::string key = word.substr(0, equals);
+    if (object.contains(key)) {
+      return Failure{ExitCode::kUsage, std::string("--") + flag + " " + key + " is given twice; one of them is meant"};
+    }
+    object[key] = word.substr(equals + 1);
+  }
+  return object;
+}
+
+/// Only what was given: the job's own code decides the rest.
+json options_of(const Invocation& invocation) {
+  json options = json::object();
+  if (invocation.was_given("parallelism")) options["parallelism"] = FLAGS_parallelism;
+  if (invocation.was_given("workers")) options["workers"] = FLAGS_workers;
+  if (invocation.was_given("key-groups")) options["key_groups"] = FLAGS_key_groups;
+  if (invocation.was_given("checkpoint-interval")) {
+    options["checkpoint_interval_ms"] = checked_duration_ms(FLAGS_checkpoint_interval);
+  }
+  if (invocation.was_given("worker-memory")) {
+    options["worker_memory_bytes"] = parse_size(FLAGS_worker_memory).value();
+  }
+  return options;
+}
+
+Result<std::string> chosen_job(const json& inspection, const std::string& path) {
+  if (!FLAGS_job.empty()) return FLAGS_job;
+  const json& jobs = list(inspection, "jobs");
+  if (jobs.empty()) {
+    return Failure{ExitCode::kRefused, path + ": has no job. A job library registers one with FRESHET_JOB"};
+  }
+  if (jobs.size() == 1) return text_or(jobs[0], "name", "");
+  std::string names;
+  for (const json& job : jobs) names += (names.empty() ? "--job " : " or --job ") + text_or(job, "name", "?");
+  return Failure{ExitCode::kUsage, path + " has several jobs. Say which: " + names};
+}
+
+Result<json> make_request(const Invocation& invocation, const json& inspection, const LibraryFile& library) {
+  auto job = chosen_job(inspection, invocation.arguments[0]);
+  if (!job) return job.failure();
+  auto parameters = object_of(invocation, "param");
+  if (!parameters) return parameters.failure();
+  auto files = object_of(invocation, "file");
+  if (!files) return files.failure();
+  for (auto& [key, path] : files->items()) {
+    std::error_code error;
+    const std::string given = path.get<std::string>();
+    if (!std::filesystem::is_regular_file(given, error)) {
+      return Failure{ExitCode::kNotFound, "file " + key + ": " + given + ": no such file"};
+    }
+    path = std::filesystem::absolute(given).lexically_normal().string();
+  }
+  return json{{"name", FLAGS_name.empty() ? *job : FLAGS_name},
+              {"library", {{"name", library.name}, {"sha256", library.sha256}}},
+              {"job", *job},
+              {"parameters", *parameters},
+              {"files", *files},
+              {"options", options_of(invocation)},
+              {"graph_base64", text_or(inspection, "graph_base64", "")}};
+}
+
+Result<Response> send(ManagerClient& client, const LibraryFile& library, const json& request) {
+  const std::string path = "/v1/libraries/" + library.sha256;
+  const auto stored = client.exists(path);
+  if (!stored && stored.failure().code != ExitCode::kDone) return stored.failure();
+  if (client.only_shows() || !*stored) {
+    const auto sent = client.put(path, library.bytes);
+    if (!sent && sent.failure().code != ExitCode::kDone) return sent.failure();
+  }
+  return client.post("/v1/jobs", request);
+}
+
+std::string accepted_text(const json& answer, const LibraryFile& library) {
+  std::string placed;
+  for (const json& place : list(answer, "placed")) {
+    const std::int64_t tasks = integer_or(place, "tasks", 0);
+    placed += (placed.empty() ? "" : "   ") + text_or(place, "agent", "?") + ": " + std::to_string(tasks) +
+              (tasks == 1 ? " task" : " tasks");
+  }
+  const json& operators = member(answer, "operators");
+  const std::int64_t count =
+      operators.is_array() ? static_cast<std::int64_t>(operators.size()) : integer_or(answer, "operators", 0);
+  return "validated   " + std::to_string(count) + " operators, " + std::to_string(integer_or(answer, "tasks", 0)) +
+         " tasks, library sha256:" + library.sha256.substr(0, 4) + "…, revision " +
+         std::to_string(integer_or(answer, "revision", 1)) + "\n" +
+         (placed.empty() ? "" : "placed      " + placed + "\n");
+}
+
+/// Waits until the job runs, or with --wait until it is over, and says so.
+ExitCode follow(const Invocation& invocation, ManagerClient& client, const json& accepted) {
+  const auto& around = invocation.around;
+  const std::string name = text_or(accepted, "name", "");
+  const std::string id = text_or(accepted, "id", name);
+  PatientClient patient(client, around, true);
+  json status = accepted;
+  const auto look = [&]() -> Result<bool> {
+    auto body = patient.get(job_path(id));
+    if (!body) return body.failure();
+    if (!*body) return false;
+    status = std::move(**body);
+    const std::string state = text_or(status, "state", "");
+    return is_over(state) || (!FLAGS_wait && state == "Running");
+  };
+  const bool limited = !FLAGS_wait || invocation.was_given("timeout");
+  const std::int64_t begin_ms = around.steady_ms();
+  const auto waited = wait_until(around, limited ? checked_duration_ms(FLAGS_timeout) : kForever, look);
+  if (!waited) return report(around, waited.failure());
+  const std::string state = text_or(status, "state", "?");
+  const std::string reason = text_or(status, "reason", "");
+  if (*waited != Waited::kReached) {
+    const ExitCode code = *waited == Waited::kTimedOut ? ExitCode::kTimeout : ExitCode::kInterrupted;
+    return report(around, {code, name + " is submitted and still " + state + (reason.empty() ? "" : ": " + reason) +
+                                     ". It goes on. Follow: freshet status " + shell_word(name) + " --watch"});
+  }
+  if (FLAGS_json) print_json(invocation, status);
+  if (state == "Failed") {
+    return report(around, {ExitCode::kJobFailed, name + " Failed" + (reason.empty() ? "" : ": " + reason) +
+                                                     ". Look: freshet status " + shell_word(name)});
+  }
+  std::string head = state;
+  head.resize(std::max<std::size_t>(12, head.size() + 2), ' ');
+  std::string line = head + "after " + latency(static_cast<double>(around.steady_ms() - begin_ms));
+  if (state == "Running") {
+    line += "    watch: freshet status " + shell_word(name) + " --watch    undo: freshet cancel " + shell_word(name);
+  }
+  if (!FLAGS_json) print(invocation, line + "\n");
+  return ExitCode::kDone;
+}
+
+ExitCode submit_library(Invocation& invocation) {
+  const auto& around = invocation.around;
+  const std::string& path = invocation.arguments[0];
+  auto inspection = inspect_library(invocation, path);
+  if (!inspection) return report(around, inspection.failure());
+  if (const auto errors = errors_of(*inspection, path)) return report(around, *errors);
+  auto library = read_library(path);
+  if (!library) return report(around, library.failure());
+  auto request = make_request(invocation, *inspection, *library);
+  if (!request) return report(around, request.failure());
+  if (FLAGS_dry_run) {
+    const json& graph = member(*inspection, "graph");
+    if (FLAGS_json) {
+      print_json(invocation, {{"request", *request}, {"plan", graph}});
+    } else {
+      print(invocation, graph_text(graph, around.terminal) + "valid; nothing was started. Run without --dry-run\n");
+    }
+    return ExitCode::kDone;
+  }
+  auto client = connect(invocation);
+  if (!client) return report(around, client.failure());
+  const auto accepted = send(*client, *library, *request);
+  if (!accepted) return report(around, accepted.failure());
+  if (!FLAGS_json) print(invocation, accepted_text(accepted->body, *library));
+  if (!FLAGS_detach) return follow(invocation, *client, accepted->body);
+  if (FLAGS_json) print_json(invocation, accepted->body);
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+Verb submit_verb() {
+  Verb verb;
+  verb.name = "submit";
+  verb.group = "life";
+  verb.summary = "start a job of a library on the cluster";
+  verb.usage = "LIB [--name NAME] [--param KEY=VALUE]… [--file KEY=PATH]… [--parallelism N] [--detach|--wait]";
+  verb.help =
+      "Loads the library in a child process, validates the job, sends library and graph, and waits until it runs.\n"
+      "--wait waits until it is over (exit code 9 if it failed), --detach not at all. Undo: freshet cancel JOB.\n"
+      "REST: PUT /v1/libraries/SHA256, POST /v1/jobs";
+  verb.examples = {
+      "freshet submit libshop.so --name shop --param input='in/*.csv' --param hot=20 --parallelism 4",
+      "freshet submit libshop.so --name shop --file catalog=catalog.csv --checkpoint-interval 5s --worker-memory 2GiB",
+      "freshet submit libshop.so --dry-run"};
+  verb.flags = joined({{{.name = "name", .value_name = "NAME"}},
+                       library_flags(),
+                       option_flags(),
+                       {{.name = "dry-run", .form = ValueForm::kSwitch},
+                        {.name = "detach", .form = ValueForm::kSwitch},
+                        {.name = "wait", .form = ValueForm::kSwitch}},
+                       manager_flags()});
+  verb.positional = {"LIB"};
+  verb.least_arguments = verb.most_arguments = 1;
+  verb.handler = submit_library;
+  return verb;
+}
+
+}  // namespace freshet::cli

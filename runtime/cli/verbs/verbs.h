@@ -1,0 +1,28 @@
+#pragma once
+
+#include <vector>
+
+#include "runtime/cli/roles.h"
+#include "runtime/cli/verb.h"
+
+/// One function per verb; make_verbs() puts them together.
+namespace freshet::cli {
+
+Verb list_verb();
+Verb status_verb();
+Verb cancel_verb();
+Verb logs_verb();
+Verb plan_verb();
+Verb describe_verb();
+Verb validate_verb();
+Verb submit_verb();
+Verb cluster_start_verb();
+Verb cluster_stop_verb();
+Verb cluster_status_verb();
+Verb version_verb();
+Verb help_verb(const Roles& roles);
+
+/// run, job-manager, agent, worker, inspect-library: those that have a handler.
+std::vector<Verb> role_verbs(const Roles& roles);
+
+}  // namespace freshet::cli

@@ -1,0 +1,269 @@
+#include "runtime/task/chain.h"
+
+#include "runtime/base/check.h"
+
+namespace freshet::task {
+
+Chain::Chain(std::vector<Operator> operators, std::vector<std::unique_ptr<OutputEdge>> edges,
+             std::uint64_t max_overflow_bytes)
+    : edges_(std::move(edges)), edge_watermarks_(edges_.size()) {
+  CHECK(!operators.empty(), "a chain has at least one operator");
+  for (auto& op : operators) {
+    Node node;
+    node.op = std::move(op);
+    node.offered.resize(node.op.stage->outputs().size());
+    for (auto& port : node.op.stage->outputs()) port.batch().limit_bytes(max_overflow_bytes);
+    CHECK(node.op.consumers.size() == node.op.stage->outputs().size(), "each output has its list of consumers");
+    nodes_.push_back(std::move(node));
+  }
+  source_ = dynamic_cast<SourceStage*>(nodes_[0].op.stage.get());
+}
+
+void Chain::open() {
+  for (auto& node : nodes_) {
+    running_ = node.op.host.get();
+    try {
+      node.op.stage->open(*node.op.host);
+    } catch (...) {
+      const FailedRecord failed = detail::describe_current_exception();
+      throw TaskFailure(node.op.host->operator_id, failed.reason, "could not be opened: " + failed.message);
+    }
+  }
+  running_ = nullptr;
+}
+
+void Chain::close(bool finished) {
+  for (auto& node : nodes_) {
+    try {
+      node.op.stage->close(finished);
+    } catch (...) {
+      const FailedRecord failed = detail::describe_current_exception();
+      throw TaskFailure(node.op.host->operator_id, failed.reason, "could not be closed: " + failed.message);
+    }
+  }
+}
+
+void Chain::begin_step(std::int64_t origin_us) {
+  for (auto& node : nodes_) {
+    node.op.host->refresh();
+    const bool is_source = node.op.stage.get() == source_;
+    node.op.host->check_brake(is_source ? node.records_out + node.op.host->dead_letters : node.records_in);
+  }
+  for (auto& edge : edges_) edge->set_origin(origin_us);
+}
+
+void Chain::offer(std::uint32_t input, const detail::BatchView& view) {
+  Node& head = nodes_[0];
+  CHECK(!head.has_input, "the last batch is used up before the next is offered");
+  head.input = view;
+  head.input_index = input;
+  head.cursor = 0;
+  head.has_input = true;
+}
+
+Progress Chain::read() {
+  running_ = nodes_[0].op.host.get();
+  const Progress progress = source_->read();
+  running_ = nullptr;
+  return progress;
+}
+
+bool Chain::drain() { return drive(0); }
+
+bool Chain::drive(std::uint32_t index) {
+  Node& node = nodes_[index];
+  while (flush(index)) {
+    if (!node.has_input) return true;
+    running_ = node.op.host.get();
+    const std::size_t next = node.op.stage->process(node.input_index, node.input, node.cursor);
+    running_ = nullptr;
+    node.records_in += next - node.cursor;
+    node.cursor = next;
+    node.has_input = next < node.input.size;
+  }
+  return false;
+}
+
+bool Chain::flush(std::uint32_t index) {
+  Node& node = nodes_[index];
+  auto& ports = node.op.stage->outputs();
+  bool empty = true;
+  for (std::uint32_t output = 0; output < ports.size(); ++output) {
+    if (!node.offered[output]) {
+      if (ports[output].size() == 0) continue;
+      offer_output(node, output);
+    }
+    bool done = true;
+    for (auto& consumer : node.op.consumers[output]) done = pass_on(index, output, consumer) && done;
+    if (!done) {
+      empty = false;
+      continue;
+    }
+    ports[output].clear();
+    node.offered[output] = false;
+  }
+  return empty;
+}
+
+void Chain::offer_output(Node& node, std::uint32_t output) {
+  const auto& ports = node.op.stage->outputs();
+  const detail::BatchView view = ports[output].view();
+  node.offered[output] = true;
+  const bool dead_letters = output + 1 == ports.size();
+  if (!dead_letters) node.records_out += view.size;
+  for (auto& consumer : node.op.consumers[output]) {
+    consumer.pending = true;
+    consumer.cursor = 0;
+    if (consumer.is_edge) continue;
+    Node& next = nodes_[consumer.index];
+    CHECK(!next.has_input, "an operator inside a chain has one upstream, and used up its last batch");
+    next.input = view;
+    next.input_index = 0;
+    next.cursor = 0;
+    next.has_input = true;
+  }
+}
+
+bool Chain::pass_on(std::uint32_t index, std::uint32_t output, Consumer& consumer) {
+  if (!consumer.pending) return true;
+  Node& node = nodes_[index];
+  consumer.pending = consumer.is_edge
+                         ? !route(node, *edges_[consumer.index], node.op.stage->outputs()[output].view(), consumer)
+                         : !drive(consumer.index);
+  return !consumer.pending;
+}
+
+/// What throws here is the author's key or grouping function, or a record too large: the sending operator's policy.
+bool Chain::route(Node& node, OutputEdge& edge, const detail::BatchView& view, Consumer& consumer) {
+  while (consumer.cursor < view.size) {
+    running_ = node.op.host.get();
+    try {
+      const std::size_t next = edge.route(view, consumer.cursor);
+      edge.records_sent += next - consumer.cursor;
+      consumer.cursor = next;
+      running_ = nullptr;
+      return next == view.size;
+    } catch (...) {
+      FailedRecord failed = detail::describe_current_exception();
+      failed.meta = view.meta(edge.failed_at());
+      DeadLetter letter;
+      node.op.host->record_failed(std::move(failed), letter);
+      edge.records_sent += edge.failed_at() - consumer.cursor;
+      consumer.cursor = edge.failed_at() + 1;
+    }
+  }
+  running_ = nullptr;
+  return true;
+}
+
+bool Chain::emit_due() {
+  for (std::uint32_t index = 0; index < nodes_.size(); ++index) {
+    Node& node = nodes_[index];
+    const auto& host = *node.op.host;
+    if (node.op.stage->next_due() > host.now()) continue;
+    for (bool all_out = false; !all_out;) {
+      running_ = &host;
+      all_out = node.op.stage->emit_due();
+      running_ = nullptr;
+      if (!flush(index)) return false;
+    }
+  }
+  return true;
+}
+
+Time Chain::next_due() const {
+  Time next = Time::max();
+  for (const auto& node : nodes_) next = std::min(next, node.op.stage->next_due());
+  return next;
+}
+
+bool Chain::finish() {
+  for (; finishing_ < nodes_.size(); ++finishing_) {
+    Node& node = nodes_[finishing_];
+    if (!flush(finishing_)) return false;
+    for (bool all_out = false; !all_out;) {
+      running_ = node.op.host.get();
+      try {
+        all_out = node.op.stage->finish();
+      } catch (const TaskFailure&) {
+        throw;
+      } catch (...) {
+        const FailedRecord failed = detail::describe_current_exception();
+        throw TaskFailure(node.op.host->operator_id, failed.reason, "at the end of the stream: " + failed.message);
+      }
+      running_ = nullptr;
+      if (!flush(finishing_)) return false;
+    }
+  }
+  return true;
+}
+
+void Chain::advance_watermark(std::int64_t time_ms) {
+  nodes_[0].watermark_ms = std::max(nodes_[0].watermark_ms, time_ms);
+  for (auto& node : nodes_) {
+    const std::int64_t before = node.watermark_ms;
+    if (before != std::numeric_limits<std::int64_t>::min()) node.op.stage->on_watermark(Time(Duration(before)));
+    std::int64_t after = before;
+    if (const auto made = node.op.stage->made_watermark();
+        made && before != std::numeric_limits<std::int64_t>::max()) {
+      after = made->time_since_epoch().count();
+      node.watermark_ms = after;
+    }
+    for (const auto& consumers : node.op.consumers) {
+      for (const auto& consumer : consumers) {
+        auto& reached = consumer.is_edge ? edge_watermarks_[consumer.index].wanted : nodes_[consumer.index].watermark_ms;
+        reached = std::max(reached, after);
+      }
+    }
+  }
+}
+
+bool Chain::send_watermarks() {
+  for (std::size_t i = 0; i < edges_.size(); ++i) {
+    auto& watermark = edge_watermarks_[i];
+    // What is being sent must not change between two tries, or some channels would miss it.
+    if (watermark.sending == watermark.sent) watermark.sending = watermark.wanted;
+    if (watermark.sending == watermark.sent) continue;
+    if (!edges_[i]->send_control({.kind = ElementKind::watermark, .time_ms = watermark.sending})) return false;
+    watermark.sent = watermark.sending;
+  }
+  return true;
+}
+
+bool Chain::send_control(const ControlElement& element) {
+  for (; control_edge_ < edges_.size(); ++control_edge_) {
+    if (!edges_[control_edge_]->send_control(element)) return false;
+  }
+  control_edge_ = 0;
+  return true;
+}
+
+std::vector<wire::OperatorStatus> Chain::statuses() {
+  std::vector<wire::OperatorStatus> statuses;
+  for (auto& node : nodes_) {
+    auto& status = statuses.emplace_back();
+    status.operator_index = node.op.graph_index;
+    status.records_in = node.records_in;
+    status.records_out = node.records_out;
+    status.dead_letters = status.errors = node.op.host->dead_letters;
+    for (const auto& [name, table] : node.op.stage->states()) {
+      status.state_entries += table->entries();
+      status.state_bytes += table->bytes();
+    }
+    if (auto* author = node.op.stage->author(); author != nullptr)
+      for (const auto* counter : author->counters) status.counters.push_back(counter->value());
+  }
+  return statuses;
+}
+
+std::uint64_t Chain::overflow_bytes() const {
+  std::uint64_t sum = 0;
+  for (const auto& node : nodes_) {
+    for (auto& port : node.op.stage->outputs()) {
+      if (port.size() > kBatchRecords) sum += port.view().batch->weight();
+    }
+  }
+  return sum;
+}
+
+}  // namespace freshet::task

@@ -1,0 +1,102 @@
+#pragma once
+
+#include "runtime/task/operator_host.h"
+#include "runtime/task/output_edge.h"
+
+namespace freshet::task {
+
+/// The operators of one task, fused: each passes its batch on by a direct call. A batch goes all the way through before
+/// the next is offered; where an output edge has no room, everything stays where it is and drain() goes on from there.
+/// Owned and used by the task's thread.
+class Chain {
+ public:
+  /// Where an output goes: to the operator at `index` of this chain, or to output edge `index`.
+  struct Consumer {
+    bool is_edge = false;
+    std::uint32_t index = 0;
+    std::size_t cursor = 0;  ///< next record of the batch in work
+    bool pending = false;
+  };
+  struct Operator {
+    std::uint32_t graph_index = 0;
+    std::unique_ptr<OperatorHost> host;
+    std::unique_ptr<Stage> stage;
+    std::vector<std::vector<Consumer>> consumers;  ///< by output
+  };
+
+  /// `operators` upstream first: the head is the only one with inputs from outside.
+  Chain(std::vector<Operator> operators, std::vector<std::unique_ptr<OutputEdge>> edges,
+        std::uint64_t max_overflow_bytes = 1u << 30);
+
+  void open();
+  void close(bool finished);
+
+  /// Puts a batch before the head. Only when the last is used up; it must live until drain() says true.
+  void offer(std::uint32_t input, const detail::BatchView& view);
+  /// Lets a source read. Only when drain() says true.
+  Progress read();
+  /// Works off what is in the chain. False: some output edge has no room.
+  [[nodiscard]] bool drain();
+  /// Emits what is due by time. Only when drain() says true; false like drain().
+  [[nodiscard]] bool emit_due();
+  Time next_due() const;
+  /// Emits what is left at the end of the stream. False: no room; call again.
+  [[nodiscard]] bool finish();
+
+  /// A new merged watermark reached the head, or, with kNone, watermarks made in the chain may have moved.
+  void advance_watermark(std::int64_t time_ms);
+  /// Sends the watermarks that moved to the edges. False: no room; call again.
+  [[nodiscard]] bool send_watermarks();
+  /// Sends an element to every output edge. False: no room; call again with the same.
+  [[nodiscard]] bool send_control(const ControlElement& element);
+
+  /// Once a step: time for the operators, the records' stamp for the edges, the dead-letter brakes.
+  void begin_step(std::int64_t origin_us);
+
+  SourceStage* source() { return source_; }
+  /// Index into the graph of the operator at the head.
+  std::uint32_t head_operator() const { return nodes_[0].op.graph_index; }
+  std::vector<std::unique_ptr<OutputEdge>>& edges() { return edges_; }
+  /// Per operator: counts, states, counters.
+  std::vector<wire::OperatorStatus> statuses();
+  std::int64_t watermark_ms() const { return nodes_[0].watermark_ms; }
+  /// Weight of what operators emitted beyond their room, now waiting.
+  std::uint64_t overflow_bytes() const;
+
+  /// The operator whose code runs now, for crash reports; null between calls.
+  const OperatorHost* running() const { return running_; }
+
+ private:
+  struct Node {
+    Operator op;
+    detail::BatchView input{};
+    std::uint32_t input_index = 0;
+    std::size_t cursor = 0;
+    bool has_input = false;
+    std::vector<bool> offered;  ///< by output: its batch is with the consumers
+    std::uint64_t records_in = 0;
+    std::uint64_t records_out = 0;
+    std::int64_t watermark_ms = std::numeric_limits<std::int64_t>::min();
+  };
+  struct EdgeWatermark {
+    std::int64_t wanted = std::numeric_limits<std::int64_t>::min();
+    std::int64_t sending = std::numeric_limits<std::int64_t>::min();  ///< some channels have it, some not yet
+    std::int64_t sent = std::numeric_limits<std::int64_t>::min();
+  };
+
+  bool drive(std::uint32_t node);
+  bool flush(std::uint32_t node);
+  bool pass_on(std::uint32_t node, std::uint32_t output, Consumer& consumer);
+  bool route(Node& node, OutputEdge& edge, const detail::BatchView& view, Consumer& consumer);
+  void offer_output(Node& node, std::uint32_t output);
+
+  std::vector<Node> nodes_;
+  std::vector<std::unique_ptr<OutputEdge>> edges_;
+  SourceStage* source_ = nullptr;
+  const OperatorHost* running_ = nullptr;
+  std::vector<EdgeWatermark> edge_watermarks_;
+  std::uint32_t finishing_ = 0;     // node whose finish() is next
+  std::size_t control_edge_ = 0;    // edges that have the control element being sent
+};
+
+}  // namespace freshet::task

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <optional>
+
+#include <freshet/graph.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/task/dead_letter_brake.h"
+#include "runtime/task/failure.h"
+#include "runtime/task/partition_table.h"
+#include "runtime/wire/control.h"
+
+namespace freshet::task {
+
+/// What a task tells about itself. Called on the task's thread.
+class TaskListener {
+ public:
+  virtual ~TaskListener() = default;
+  virtual void on_task_ended(const TaskId& task) = 0;
+  virtual void on_task_failed(const TaskId& task, const TaskFailure& failure) = 0;
+  virtual void on_barrier_passed(const TaskId& task, std::uint64_t checkpoint) = 0;
+  virtual void on_dead_letter(const DeadLetter& letter) = 0;
+  virtual void on_brake_pulled(const std::string& operator_id, double share, const DeadLetter& last) = 0;
+};
+
+/// The engine's services to one operator of a task: time, origins, and what becomes of records that fail.
+class OperatorHost final : public StageHost {
+ public:
+  struct Setup {
+    std::string operator_id;
+    std::uint32_t task_index = 0;
+    std::uint32_t parallelism = 1;
+    std::uint32_t key_groups = 128;
+    ErrorPolicy policy{};
+    bool is_source = false;
+    std::uint64_t first_letter_id = 0;  ///< ids of its dead letters count up from here
+  };
+  OperatorHost(const Setup& setup, const base::Clock& clock, std::shared_ptr<const PartitionTable> partitions,
+               TaskListener& listener);
+
+  Time now() const override { return now_; }
+  std::string describe(const SourcePosition& position) const override { return partitions_->describe(position); }
+  void record_failed(FailedRecord failed, DeadLetter& letter) override;
+
+  /// Reads the clock; once a step, so that now() costs nothing.
+  void refresh() { now_ = clock_.wall(); }
+  /// Looks whether too many of `records` were set aside; tells the listener once.
+  void check_brake(std::uint64_t records);
+
+  std::uint64_t dead_letters = 0;
+
+ private:
+  // Set once in the constructor.
+  const base::Clock& clock_;
+  const std::shared_ptr<const PartitionTable> partitions_;  // shared with all tasks of the worker
+  TaskListener& listener_;
+  const ErrorPolicy policy_;
+
+  Time now_{};
+  std::uint64_t next_letter_id_;
+  DeadLetterBrake brake_;
+  bool brake_told_ = false;
+  DeadLetter last_letter_;
+};
+
+}  // namespace freshet::task

@@ -1,0 +1,247 @@
+#include "runtime/task/task.h"
+
+#include "runtime/base/check.h"
+
+namespace freshet::task {
+
+namespace {
+
+/// Watermarks go out at most this often under load; when a task runs out of input they go at once.
+constexpr auto kWatermarkInterval = std::chrono::milliseconds(20);
+/// How long a source that found nothing is left alone.
+constexpr auto kSourceRest = std::chrono::milliseconds(1);
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+}  // namespace
+
+Task::Task(const TaskSetup& setup, std::unique_ptr<Chain> chain, FrameCarrier& carrier, const base::Clock& clock,
+           TaskListener& listener)
+    : setup_(setup),
+      chain_(std::move(chain)),
+      clock_(clock),
+      listener_(listener),
+      gate_(setup.inputs, carrier, setup.window),
+      last_end_(clock.steady()) {
+  CHECK(gate_.has_channels() != (chain_->source() != nullptr), "a task has inputs, or reads a source");
+}
+
+bool Task::open() {
+  try {
+    chain_->open();
+    return true;
+  } catch (const TaskFailure& failure) {
+    fail(failure);
+    return false;
+  }
+}
+
+void Task::close(bool finished) {
+  try {
+    chain_->close(finished && phase_ == Phase::ended);
+  } catch (const TaskFailure& failure) {
+    fail(failure);
+  }
+}
+
+Progress Task::step() {
+  const auto start = clock_.steady();
+  Progress progress = Progress::done;
+  read_mail();
+  if (phase_ == Phase::running) {
+    try {
+      progress = step_running();
+      after_work(progress);
+    } catch (const TaskFailure& failure) {
+      fail(failure);
+    } catch (...) {
+      const FailedRecord failed = detail::describe_current_exception();
+      const auto* running = chain_->running();
+      fail(TaskFailure(running == nullptr ? "" : running->operator_id, failed.reason, failed.message));
+    }
+  }
+  account(progress, start);
+  return progress;
+}
+
+void Task::read_mail() {
+  if (!mailbox_.take(letters_)) return;
+  for (auto& letter : letters_) {
+    std::visit(Overloaded{
+                   [&](Frame& frame) { gate_.on_frame(std::move(frame)); },
+                   [&](const GrantReceived& grant) {
+                     for (auto& edge : chain_->edges()) {
+                       if (edge->id() == grant.channel.edge && grant.channel.to < edge->to_tasks())
+                         edge->on_grant(grant.channel.to, grant.consumed_bytes);
+                     }
+                   },
+                   [&](const InjectBarrierCommand& command) {
+                     if (chain_->source() != nullptr) barriers_.push_back(command.checkpoint);
+                   },
+                   [&](const PauseSourceCommand& command) { paused_ = command.paused; },
+                   [&](const ReportCommand& command) { command.answer(); },
+               },
+               letter);
+  }
+  letters_.clear();
+}
+
+Progress Task::step_running() {
+  chain_->begin_step(gate_.has_channels() ? gate_.origin_us() : clock_.wall_us());
+  if (!settle()) return Progress::blocked;
+  if (phase_ == Phase::ended) return Progress::done;
+  if (!chain_->emit_due()) return Progress::blocked;
+  return chain_->source() != nullptr ? step_source() : step_gate();
+}
+
+/// Works off what is in the chain and what has to go out. False: no room somewhere.
+bool Task::settle() {
+  if (!chain_->drain()) return false;
+  chain_->advance_watermark(WatermarkMerger::kNone);  // not before: a watermark must not overtake records in the chain
+  if (watermark_due_) {
+    if (!chain_->send_watermarks()) return false;
+    watermark_due_ = false;
+    watermark_sent_ = clock_.steady();
+  }
+  if (has_barrier_ && !pass_control_on()) return false;
+  return ending_ == Ending::no || end_stream();
+}
+
+bool Task::pass_control_on() {
+  if (!chain_->send_control(barrier_)) return false;
+  has_barrier_ = false;
+  listener_.on_barrier_passed(setup_.id, barrier_.checkpoint);
+  return true;
+}
+
+/// Emits what operators held back, then says that the data, and later the stream, has ended.
+bool Task::end_stream() {
+  if (ending_ == Ending::finishing) {
+    if (!chain_->finish()) return false;
+    chain_->advance_watermark(WatermarkMerger::kEnd);
+    watermark_due_ = true;
+    ending_ = Ending::end_of_data;
+    return settle();
+  }
+  if (ending_ == Ending::end_of_data) {
+    if (!chain_->send_control({.kind = ElementKind::end_of_data})) return false;
+    ending_ = Ending::end_of_stream;
+  }
+  if (!stream_may_end_) return true;
+  if (!chain_->send_control({.kind = ElementKind::end_of_stream})) return false;
+  for (auto& edge : chain_->edges()) edge->flush();
+  gate_.send_grants();
+  phase_ = Phase::ended;
+  listener_.on_task_ended(setup_.id);
+  return true;
+}
+
+Progress Task::step_source() {
+  if (!barriers_.empty() && ending_ == Ending::no) {
+    barrier_ = {.kind = ElementKind::barrier, .checkpoint = barriers_.front()};
+    barriers_.erase(barriers_.begin());
+    watermark_due_ = has_barrier_ = true;
+    return settle() ? Progress::progress : Progress::blocked;
+  }
+  if (paused_ || ending_ != Ending::no) return Progress::idle;
+  const Progress progress = chain_->read();
+  if (progress == Progress::done) {
+    ending_ = Ending::finishing;
+    stream_may_end_ = true;
+    return settle() ? Progress::progress : Progress::blocked;
+  }
+  if (!chain_->drain()) return Progress::blocked;
+  return progress == Progress::progress ? Progress::progress : Progress::idle;
+}
+
+Progress Task::step_gate() {
+  switch (gate_.next()) {
+    case InputGate::Kind::nothing: return Progress::idle;
+    case InputGate::Kind::records: {
+      for (auto& edge : chain_->edges()) edge->set_origin(gate_.origin_us());
+      if (gate_.origin_us() != 0) {
+        const auto latency = clock_.wall_us() - gate_.origin_us();
+        latency_.record(latency > 0 ? static_cast<std::uint64_t>(latency) : 0);
+      }
+      chain_->offer(gate_.input(), gate_.view());
+      return chain_->drain() ? Progress::progress : Progress::blocked;
+    }
+    case InputGate::Kind::watermark: chain_->advance_watermark(gate_.watermark_ms()); return Progress::progress;
+    case InputGate::Kind::barrier:
+      barrier_ = gate_.barrier();
+      watermark_due_ = has_barrier_ = true;
+      break;
+    case InputGate::Kind::end_of_data: ending_ = Ending::finishing; break;
+    case InputGate::Kind::end_of_stream: stream_may_end_ = true; break;
+  }
+  return settle() ? Progress::progress : Progress::blocked;
+}
+
+/// Lets frames go that are old enough, and all of them when there is nothing else to do.
+void Task::after_work(Progress progress) {
+  const auto now = clock_.steady();
+  const bool idle = progress == Progress::idle;
+  if (!watermark_due_ && progress != Progress::blocked && (idle || now - watermark_sent_ >= kWatermarkInterval)) {
+    watermark_due_ = !chain_->send_watermarks();
+    watermark_sent_ = now;
+  }
+  for (auto& edge : chain_->edges()) {
+    if (idle || progress == Progress::blocked) edge->flush();
+    else edge->flush_older_than(now - setup_.max_linger);
+  }
+  if (idle || progress == Progress::blocked) gate_.send_grants();
+}
+
+base::SteadyTime Task::next_wakeup() const {
+  if (phase_ != Phase::running) return base::SteadyTime::max();
+  const auto now = clock_.steady();
+  auto next = base::SteadyTime::max();
+  if (const Time due = chain_->next_due(); due != Time::max())
+    next = now + std::max(Duration(0), due - clock_.wall());
+  if (chain_->source() != nullptr && !paused_ && ending_ == Ending::no && last_progress_ == Progress::idle)
+    next = std::min(next, now + kSourceRest);
+  return next;
+}
+
+void Task::account(Progress progress, base::SteadyTime start) {
+  const auto end = clock_.steady();
+  auto& waited = last_progress_ == Progress::blocked ? blocked_ : idle_;
+  if (last_progress_ != Progress::progress) waited += start - last_end_;
+  // A step that found nothing to do counts with the waiting it is part of.
+  (progress == Progress::progress ? busy_ : progress == Progress::blocked ? blocked_ : idle_) += end - start;
+  last_end_ = end;
+  last_progress_ = progress;
+}
+
+void Task::fail(const TaskFailure& failure) {
+  if (phase_ == Phase::failed) return;
+  phase_ = Phase::failed;
+  listener_.on_task_failed(setup_.id, failure);
+}
+
+wire::TaskStatus Task::status() {
+  wire::TaskStatus status;
+  status.task = setup_.id;
+  status.phase = phase_ == Phase::running ? "running" : phase_ == Phase::ended ? "ended" : "failed";
+  status.bytes_in = gate_.bytes_in;
+  status.frames_in = gate_.frames_in;
+  for (const auto& edge : chain_->edges()) {
+    status.bytes_out += edge->bytes_sent;
+    status.frames_out += edge->frames_sent;
+    status.in_flight_bytes += edge->bytes_in_flight();
+  }
+  status.busy_ns = static_cast<std::uint64_t>(busy_.count());
+  status.blocked_ns = static_cast<std::uint64_t>(blocked_.count());
+  status.idle_ns = static_cast<std::uint64_t>(idle_.count());
+  status.queue_bytes = gate_.queued_bytes();
+  status.overflow_bytes = chain_->overflow_bytes();
+  status.watermark_ms = chain_->watermark_ms();
+  status.latency_us = latency_.to_counts();
+  status.operators = chain_->statuses();
+  return status;
+}
+
+}  // namespace freshet::task

@@ -1,0 +1,85 @@
+#pragma once
+
+#include "runtime/base/histogram.h"
+#include "runtime/task/chain.h"
+#include "runtime/task/input_gate.h"
+#include "runtime/task/mailbox.h"
+
+namespace freshet::task {
+
+struct TaskSetup {
+  TaskId id{};
+  Duration max_linger = 1ms;
+  std::uint64_t window = 1u << 20;
+  std::vector<InputEdgeSetup> inputs;
+};
+
+/// One parallel instance of a chain: takes from its gate (or its source), drives the chain, sends through the edges.
+/// Life: open, then step until it answers done, then close. All but mailbox() belongs to one thread.
+class Task {
+ public:
+  Task(const TaskSetup& setup, std::unique_ptr<Chain> chain, FrameCarrier& carrier, const base::Clock& clock,
+       TaskListener& listener);
+
+  /// Opens the operators. False: the task failed, and the listener knows.
+  bool open();
+  /// Does a bounded amount of work: at most one batch through the chain. Never waits.
+  Progress step();
+  /// When step() has something to do though nothing came in; max: never.
+  base::SteadyTime next_wakeup() const;
+  /// Ends the operators. `finished`: the job ended by itself, and what sinks wrote is to stay.
+  void close(bool finished);
+
+  Mailbox& mailbox() { return mailbox_; }
+  const TaskId& id() const { return setup_.id; }
+  Chain& chain() { return *chain_; }
+  wire::TaskStatus status();
+  bool is_over() const { return phase_ != Phase::running; }
+
+ private:
+  enum class Phase { running, ended, failed };
+
+  Progress step_running();
+  Progress step_source();
+  Progress step_gate();
+  void read_mail();
+  bool settle();
+  bool pass_control_on();
+  bool end_stream();
+  void after_work(Progress progress);
+  void account(Progress progress, base::SteadyTime start);
+  void fail(const TaskFailure& failure);
+
+  // Set once in the constructor.
+  const TaskSetup setup_;
+  const std::unique_ptr<Chain> chain_;
+  const base::Clock& clock_;
+  TaskListener& listener_;
+
+  Mailbox mailbox_;
+  std::vector<Letter> letters_;  // being read
+  InputGate gate_;
+  Phase phase_ = Phase::running;
+
+  // What has to go out, in this order, before anything else is taken in.
+  bool watermark_due_ = false;
+  bool has_barrier_ = false;
+  ControlElement barrier_;
+  enum class Ending { no, finishing, end_of_data, end_of_stream } ending_ = Ending::no;
+  bool stream_may_end_ = false;  ///< the inputs' streams have ended
+
+  // Sources only.
+  bool paused_ = false;
+  std::vector<std::uint64_t> barriers_;  // asked for, not yet injected
+
+  // Accounting.
+  base::SteadyTime last_end_{};
+  Progress last_progress_ = Progress::progress;
+  std::chrono::nanoseconds busy_{0};
+  std::chrono::nanoseconds blocked_{0};
+  std::chrono::nanoseconds idle_{0};
+  base::SteadyTime watermark_sent_{};
+  base::LatencyHistogram latency_;
+};
+
+}  // namespace freshet::task

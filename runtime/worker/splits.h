@@ -1,0 +1,22 @@
+#pragma once
+
+#include <freshet/job.h>
+
+#include "runtime/task/partition_table.h"
+#include "runtime/task/task.h"
+#include "runtime/wire/control.h"
+
+/// How a job's splits are found, dealt out and given to its sources.
+namespace freshet::worker {
+
+/// Asks the sources whose task 0 is among `tasks` for their splits. Throws what they throw.
+std::vector<wire::SourceSplits> discover_splits(const std::vector<std::unique_ptr<task::Task>>& tasks);
+
+/// Names all partitions of the job, for messages about records.
+void name_partitions(const Job& job, const std::vector<wire::AssignedSplit>& splits, task::PartitionTable& table);
+
+/// Gives the tasks their splits.
+void add_splits(const std::vector<wire::AssignedSplit>& splits,
+                const std::vector<std::unique_ptr<task::Task>>& tasks);
+
+}  // namespace freshet::worker

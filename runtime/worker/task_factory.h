@@ -1,0 +1,31 @@
+#pragma once
+
+#include <functional>
+
+#include <freshet/job.h>
+
+#include "dag/plan.h"
+#include "runtime/task/task.h"
+#include "runtime/wire/control.h"
+
+namespace freshet::worker {
+
+/// What tasks are made from. All of it outlives them.
+struct TaskFactorySetup {
+  const Job* job = nullptr;
+  const dag::ExecutionPlan* plan = nullptr;
+  WorkerKey worker{};
+  wire::DataOptions options{};
+  const base::Clock* clock = nullptr;
+  task::FrameCarrier* carrier = nullptr;
+  task::TaskListener* listener = nullptr;
+  std::shared_ptr<const task::PartitionTable> partitions;  ///< filled before the tasks are opened
+};
+
+/// Makes the tasks that the plan places on a worker, with the author's operators inside. Not opened yet.
+std::vector<std::unique_ptr<task::Task>> make_tasks(const TaskFactorySetup& setup);
+
+/// The worker that runs a task.
+std::uint32_t worker_of(const dag::ExecutionPlan& plan, std::uint32_t chain, std::uint32_t index);
+
+}  // namespace freshet::worker

@@ -1,0 +1,261 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "runtime/cli/patient_client.h"
+#include "support.h"
+
+namespace freshet::cli {
+namespace {
+
+using nlohmann::json;
+
+const json kJobs = json::parse(R"({"version": 1, "now_ms": 1772334431000, "jobs": [
+  {"id": "j-7", "name": "shop", "state": "Running", "health": "DEGRADED", "problem": "SLOW_SINK totals_redis",
+   "since_ms": 1772326391000, "attempt": 1, "revision": 2, "records_in_per_s": 231000.0, "tasks": 16},
+  {"id": "j-3", "name": "word_count", "state": "Failed", "health": null, "problem": null,
+   "since_ms": 1772334400000, "attempt": 5, "revision": 1, "tasks": 0}]})");
+
+json status(const std::string& state) {
+  json body =
+      json::parse(R"({"version": 1, "now_ms": 1772334431000, "id": "j-7", "name": "shop", "health": "OK", "reason": "",
+    "attempt": 1, "revision": 1, "restarts": 0, "started_ms": 1772326391000,
+    "records_in": 12000000, "records_in_per_s": 231000.0, "lag_ms": 300, "watermark_ms": 1772334400000, "p99_ms": 2.1,
+    "dead_letters": 12, "late": 40, "state_bytes": 2254857830,
+    "checkpoint": {"id": 1609, "finished_ms": 1772334427000, "took_ms": 180, "bytes": 2254857830, "new_bytes": 39845888},
+    "problems": [],
+    "operators": [
+      {"id": "events", "chain": ["events"], "tasks": 4, "in_per_s": null, "out_per_s": 231000.0, "busy": 0.31, "blocked": 0.02,
+       "errors": 0, "where": ["local-1", "local-2"]},
+      {"id": "dedupe", "chain": ["dedupe", "category", "views"], "tasks": 4, "in_per_s": 231000.0, "out_per_s": 244000.0,
+       "busy": 0.58, "blocked": 0.01, "p99_ms": 0.3, "state_bytes": 1825361101, "errors": 12, "where": ["local-1", "local-2"]},
+      {"id": "totals_redis", "tasks": 4, "in_per_s": 11000.0, "busy": 0.09, "blocked": 0, "p99_ms": 1.1, "errors": 0,
+       "where": ["local-1"]}]})");
+  body["state"] = state;
+  return body;
+}
+
+json with_problem() {
+  json body = status("Running");
+  body["health"] = "DEGRADED";
+  body["attempt"] = 4;
+  body["restarts"] = 3;
+  body["problems"] =
+      json::parse(R"([{"kind": "SLOW_SINK", "what": "4 of 4 tasks wait for redis-1:6379", "where": "totals_redis",
+    "since_ms": 1772334131000, "cause": "p99 412 ms\nwas 1.1 ms", "effect": "lag 41 s, growing",
+    "try": ["freshet logs shop --operator totals_redis", "freshet cancel shop"]}])");
+  return body;
+}
+
+class Verbs : public testing::Test {
+ protected:
+  Verbs() { fake_.variables["FRESHET_MANAGER"] = manager_.address(); }
+  test::FakeManager manager_;
+  test::FakeSurroundings fake_;
+};
+
+TEST_F(Verbs, ListShowsOneLinePerJob) {
+  manager_.answer("GET /v1/jobs", 200, kJobs);
+  ASSERT_EQ(fake_.run("list"), ExitCode::kDone) << fake_.err.str();
+  test::expect_golden("list.txt", fake_.out.str());
+  ASSERT_EQ(fake_.run("list --json"), ExitCode::kDone);
+  EXPECT_EQ(json::parse(fake_.out.str()), kJobs);
+  ASSERT_EQ(fake_.run("list --quiet"), ExitCode::kDone);
+  EXPECT_EQ(fake_.out.str(), "");
+}
+
+TEST_F(Verbs, ListSaysWhatToDoWithoutJobs) {
+  manager_.answer("GET /v1/jobs", 200, R"({"version":1,"jobs":[]})");
+  ASSERT_EQ(fake_.run("list"), ExitCode::kDone);
+  EXPECT_EQ(fake_.out.str(), "no jobs        start one: freshet submit LIB\n");
+}
+
+TEST_F(Verbs, StatusShowsStateThenNumbersThenOperators) {
+  manager_.answer("GET /v1/jobs/shop", 200, status("Running"));
+  ASSERT_EQ(fake_.run("status shop"), ExitCode::kDone) << fake_.err.str();
+  test::expect_golden("status.txt", fake_.out.str());
+  ASSERT_EQ(fake_.run("status shop --operators"), ExitCode::kDone);
+  test::expect_golden("status_operators.txt", fake_.out.str());
+}
+
+TEST_F(Verbs, StatusPutsProblemsBeforeNumbers) {
+  manager_.answer("GET /v1/jobs/shop", 200, with_problem());
+  ASSERT_EQ(fake_.run("status shop"), ExitCode::kDone);
+  test::expect_golden("status_problem.txt", fake_.out.str());
+}
+
+TEST_F(Verbs, StatusLeavesOutWhatTheAnswerDoesNotSay) {
+  manager_.answer("GET /v1/jobs/shop", 200,
+                  R"({"name": "shop", "state": "Scheduling", "reason": "waits for 4 slots", "attempt": "x"})");
+  ASSERT_EQ(fake_.run("status shop"), ExitCode::kDone);
+  EXPECT_EQ(fake_.out.str(), "shop  SCHEDULING   waits for 4 slots\n");
+}
+
+TEST_F(Verbs, StatusOfAnUnknownJobNamesNearOnes) {
+  manager_.answer("GET /v1/jobs/sh%20op", 404, "");
+  manager_.answer("GET /v1/jobs/shp", 404,
+                  R"({"error":{"code":"not_found","message":"no job 'shp'","near":["shop"]}})");
+  EXPECT_EQ(fake_.run("status shp"), ExitCode::kNotFound);
+  EXPECT_EQ(fake_.out.str(), "");
+  EXPECT_EQ(fake_.err.str(), "no job 'shp'. Near: shop\n");
+  EXPECT_EQ(fake_.run_words({"status", "sh op"}), ExitCode::kNotFound);
+  EXPECT_EQ(manager_.seen().back().request, "GET /v1/jobs/sh%20op");
+}
+
+TEST_F(Verbs, StatusWaitEndsWithTheJob) {
+  manager_.answer("GET /v1/jobs/shop", 200, status("Running"));
+  manager_.answer("GET /v1/jobs/shop", 200, status("Running"));
+  manager_.answer("GET /v1/jobs/shop", 200, status("Failed"));
+  EXPECT_EQ(fake_.run("status shop --wait"), ExitCode::kJobFailed);
+  EXPECT_EQ(manager_.seen().size(), 3u);
+}
+
+TEST_F(Verbs, StatusWaitGivesUpAndSaysHowToFollow) {
+  manager_.answer("GET /v1/jobs/shop", 200, status("Running"));
+  EXPECT_EQ(fake_.run("status shop --wait --timeout 5s"), ExitCode::kTimeout);
+  EXPECT_EQ(fake_.err.str(), "shop is still Running and goes on. Follow: freshet status shop --watch\n");
+  fake_.pauses_until_interrupt = 3;
+  EXPECT_EQ(fake_.run("status shop --wait"), ExitCode::kInterrupted);
+}
+
+TEST_F(Verbs, StatusWaitBearsAJobManagerThatRestarts) {
+  auto manager = std::make_unique<test::FakeManager>();
+  const int port = manager->port();
+  manager->answer("GET /v1/jobs/shop", 200, status("Running"));
+  int pauses = 0;
+  const auto pause = fake_.around.pause;
+  fake_.around.pause = [&](std::int64_t milliseconds) {
+    ++pauses;
+    if (pauses == 1) manager.reset();
+    if (pauses == 5) {
+      manager = std::make_unique<test::FakeManager>(port);
+      manager->answer("GET /v1/jobs/shop", 200, status("Finished"));
+    }
+    return pause(milliseconds);
+  };
+  EXPECT_EQ(fake_.run("status shop --wait --manager 127.0.0.1:" + std::to_string(port)), ExitCode::kDone);
+  EXPECT_EQ(fake_.err.str(), "job manager 127.0.0.1:" + std::to_string(port) + " does not answer; waiting for it\n");
+}
+
+TEST_F(Verbs, StatusWaitGivesUpOnAJobManagerThatStaysAway) {
+  auto manager = std::make_unique<test::FakeManager>();
+  const std::string address = manager->address();
+  manager->answer("GET /v1/jobs/shop", 200, status("Running"));
+  const auto pause = fake_.around.pause;
+  fake_.around.pause = [&](std::int64_t milliseconds) {
+    manager.reset();
+    return pause(milliseconds);
+  };
+  const std::int64_t begin_ms = fake_.now_ms;
+  EXPECT_EQ(fake_.run("status shop --wait --manager " + address), ExitCode::kUnreachable);
+  EXPECT_GE(fake_.now_ms - begin_ms, kManagerAbsenceMs);
+}
+
+TEST_F(Verbs, StatusWatchPrintsOneLinePerChangeWithoutATerminal) {
+  for (const json& body :
+       {status("Deploying"), status("Running"), status("Running"), with_problem(), status("Finished")}) {
+    manager_.answer("GET /v1/jobs/shop", 200, body);
+  }
+  EXPECT_EQ(fake_.run("status shop --watch"), ExitCode::kDone);
+  const std::string text = fake_.out.str();
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 4);
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+}
+
+TEST_F(Verbs, StatusWatchRedrawsOnATerminal) {
+  fake_.around.terminal = Terminal(true, 60, false);
+  manager_.answer("GET /v1/jobs/shop", 200, status("Running"));
+  fake_.pauses_until_interrupt = 1;
+  EXPECT_EQ(fake_.run("status shop --watch"), ExitCode::kInterrupted);
+  EXPECT_NE(fake_.out.str().find("\x1b[6A\r\x1b[J"), std::string::npos) << fake_.out.str();
+}
+
+TEST_F(Verbs, CancelWaitsUntilTheJobIsOver) {
+  manager_.answer("POST /v1/jobs/shop/actions", 202, R"({"operation":"op-1"})");
+  manager_.answer("GET /v1/jobs/shop", 200, status("Cancelling"));
+  manager_.answer("GET /v1/jobs/shop", 200, status("Cancelled"));
+  EXPECT_EQ(fake_.run("cancel shop"), ExitCode::kDone) << fake_.err.str();
+  EXPECT_EQ(manager_.seen().front().body, R"({"action":"cancel"})");
+  EXPECT_EQ(fake_.out.str(),
+            "Cancelled   after 10 ms    checkpoints and dead letters are kept    "
+            "undo: freshet submit LIB --name shop (starts anew)\n");
+}
+
+TEST_F(Verbs, CancelDetachesOnCtrlC) {
+  manager_.answer("POST /v1/jobs/shop/actions", 202, R"({"operation":"op-1"})");
+  manager_.answer("GET /v1/jobs/shop", 200, status("Cancelling"));
+  fake_.pauses_until_interrupt = 2;
+  EXPECT_EQ(fake_.run("cancel shop"), ExitCode::kInterrupted);
+  EXPECT_EQ(fake_.err.str(),
+            "shop is still Cancelling; the cancellation goes on. Follow: freshet status shop --watch\n");
+  fake_.pauses_until_interrupt = -1;
+  EXPECT_EQ(fake_.run("cancel shop --timeout 1s"), ExitCode::kTimeout);
+  EXPECT_EQ(fake_.run("cancel shop --detach"), ExitCode::kDone);
+}
+
+TEST_F(Verbs, CancelOfAJobThatIsOverIsABadState) {
+  manager_.answer("POST /v1/jobs/shop/actions", 409,
+                  R"({"error":{"code":"bad_state","message":"shop is Finished already"}})");
+  EXPECT_EQ(fake_.run("cancel shop"), ExitCode::kBadState);
+  EXPECT_EQ(fake_.err.str(), "shop is Finished already\n");
+}
+
+TEST_F(Verbs, LogsSendsItsFiltersAndFollowsTheCursor) {
+  const char* page = R"({"version":1,"next":"c 2","lines":[
+    {"worker":3,"attempt":1,"time_ms":1772334431020,"level":"warn","operator":"category","text":"no such \u001b[31mcategory"},
+    {"worker":3,"attempt":1,"time_ms":1772334432000,"level":"info","operator":"","text":"up"}]})";
+  manager_.answer("GET /v1/jobs/shop/logs", 200, page);
+  manager_.answer("GET /v1/jobs/shop/logs", 200, R"({"version":1,"next":"c 2","lines":[]})");
+  fake_.pauses_until_interrupt = 1;
+  EXPECT_EQ(fake_.run("logs shop -f -n5 --operator category --level warn --worker 3 --attempt 1 --grep a&b"),
+            ExitCode::kInterrupted);
+  EXPECT_EQ(fake_.out.str(),
+            "03:07:11.020 w3 a1 warn  category  no such \\x1b[31mcategory\n"
+            "03:07:12.000 w3 a1 info  up\n");
+  const auto seen = manager_.seen();
+  ASSERT_EQ(seen.size(), 2u);
+  const std::string filters = "/v1/jobs/shop/logs?limit=5&worker=3&attempt=1&operator=category&level=warn&grep=a%26b";
+  EXPECT_EQ(seen[0].request, "GET " + filters);
+  EXPECT_EQ(seen[1].request, "GET " + filters + "&offset=c%202");
+}
+
+TEST_F(Verbs, PlanOfAJobComesFromTheJobManager) {
+  manager_.answer("GET /v1/jobs/shop/plan", 200, R"({"version":1,"format":"dot","text":"digraph {}\n"})");
+  EXPECT_EQ(fake_.run("plan shop --format dot"), ExitCode::kDone);
+  EXPECT_EQ(fake_.out.str(), "digraph {}\n");
+  EXPECT_EQ(manager_.seen().back().request, "GET /v1/jobs/shop/plan?format=dot");
+}
+
+TEST_F(Verbs, ShowRequestSendsNothing) {
+  EXPECT_EQ(fake_.run("status shop --show-request --watch"), ExitCode::kDone);
+  EXPECT_EQ(fake_.out.str(), "GET http://" + manager_.address() + "/v1/jobs/shop\n");
+  EXPECT_EQ(fake_.err.str(), "");
+  EXPECT_TRUE(manager_.seen().empty());
+}
+
+TEST_F(Verbs, ReadingVerbsExitWithFiveWhenNobodyAnswers) {
+  const std::string nobody = " --manager 127.0.0.1:" + std::to_string(test::closed_port());
+  for (const char* verb :
+       {"list", "status shop", "cancel shop", "logs shop", "plan shop", "cluster status --data /nonexistent"}) {
+    EXPECT_EQ(fake_.run(verb + nobody), ExitCode::kUnreachable) << verb;
+    EXPECT_NE(fake_.err.str().find("does not answer (address from --manager). Jobs keep running"), std::string::npos)
+        << fake_.err.str();
+  }
+  EXPECT_EQ(fake_.run("version" + nobody), ExitCode::kDone);
+}
+
+TEST_F(Verbs, ClusterStatusShowsAgents) {
+  manager_.answer("GET /v1/cluster", 200,
+                  R"({"version": 1, "manager": {"address": "127.0.0.1:7070", "pid": 4101, "version": "0.1.0",
+    "uptime_ms": 8040000, "data": "/srv/freshet"}, "agents": [
+    {"id": "local-1", "host": "shop-1", "state": "ready", "slots": 8, "used": 6, "cpu": 0.41,
+     "memory": {"used": 5476083302, "total": 17179869184}, "disk_free": 65498251264, "jobs": 1, "heartbeat_ms_ago": 200,
+     "version": "0.1.0", "pid": 4102},
+    {"id": "local-2", "state": "lost", "slots": 8, "heartbeat_ms_ago": 80000}]})");
+  ASSERT_EQ(fake_.run("cluster status --manager " + manager_.address()), ExitCode::kDone);
+  test::expect_golden("cluster_status.txt", fake_.out.str());
+}
+
+}  // namespace
+}  // namespace freshet::cli
