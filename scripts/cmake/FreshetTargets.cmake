@@ -1,4 +1,5 @@
 # The three kinds of target Freshet has: a folder of the engine, a test program, a job library.
+include(FreshetAddJob)  # freshet_add_job(), which an installed Freshet has too
 
 # Warnings and sanitizers of everything built in this tree; never leaks into an installed package.
 add_library(freshet_build_flags INTERFACE)

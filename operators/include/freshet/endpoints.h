@@ -75,10 +75,13 @@ class TypedSourceStage final : public SourceStage {
     Out<T> collector;
     collector.bind(out.records);
     collector.bind_positions(&open.split.position, &positions_);
+    source_->now_value = host_->now();
     Progress progress = Progress::progress;
     try {
       progress = source_->read(open.split, collector);
       complete(out, open.partition);
+    } catch (const SourceFailed&) {
+      throw;
     } catch (...) {
       complete(out, open.partition);
       FailedRecord failed = describe_current_exception();

@@ -21,6 +21,12 @@ struct TryAgain : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Throw this from a source that cannot go on: the medium fails, a file is not the one that was there. The job fails and
+/// is restarted; nothing is dead-lettered.
+struct SourceFailed : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 class OperatorBase;
 class StageAccess;
 
@@ -251,8 +257,8 @@ enum class [[nodiscard]] Progress : std::uint8_t { progress, idle, blocked, done
 
 /// Reads splits; the engine keeps their positions. `read` never waits: it emits some records, until `out.full()` at the
 /// latest, advancing `split.position` before each emit (the position then names the record), and says what it did;
-/// `done` when the split is at its end. What it throws is a malformed record, dead-lettered by default; what it emitted
-/// before stands.
+/// `done` when the split is at its end. What it throws is a malformed record, dead-lettered by default, unless it is
+/// SourceFailed; what it emitted before stands. now() is that of the call.
 template <class T>
 class Source : public OperatorBase {
  public:
