@@ -451,7 +451,9 @@ class KeyedSteps : public StreamSteps<Self, K, T> {
       total = record;
       total.*field = static_cast<M>(before + record.*field);
     };
-    return folded<T>(id, "sum(" + field_name(field) + ")", add, {});
+    T initial{};
+    initial.*field = M{};  // the field's own default may be another: `count = 1`
+    return folded<T>(id, "sum(" + field_name(field) + ")", add, {}, initial);
   }
   /// One state per key and free emission: [](State& state, const Record& record, Out<Result>& out).
   template <class F>
@@ -510,13 +512,15 @@ class KeyedSteps : public StreamSteps<Self, K, T> {
  private:
   static constexpr std::int64_t kMaxRecent = 100'000;
   template <class S, class F>
-  FoldedStream<K, S> folded(std::string_view id, std::string description, F function, TtlOptions ttl) const {
+  FoldedStream<K, S> folded(std::string_view id, std::string description, F function, TtlOptions ttl,
+                            std::optional<S> initial = {}) const {
     OperatorNode step = this->node(id, OperatorKind::transform, std::move(description));
     step.outputs.insert(step.outputs.begin(), {"out", schema_of<S>()});
     step.states = {{"state", "value", schema_of<K>(), {}, schema_of<S>(), ttl.ttl}};
     step.emission = "each change";
-    const auto added = this->add(std::move(step), [function, ttl](const auto& code) -> std::unique_ptr<Stage> {
-      return std::make_unique<detail::FoldStage<K, T, S, F>>(function, code.emission, StateOptions{.ttl = ttl.ttl});
+    const auto added = this->add(std::move(step), [function, ttl, initial](const auto& code) -> std::unique_ptr<Stage> {
+      return std::make_unique<detail::FoldStage<K, T, S, F>>(function, code.emission, StateOptions{.ttl = ttl.ttl},
+                                                             initial);
     });
     return FoldedStream<K, S>::carried(this->job(), added, key_fields_);
   }

@@ -106,8 +106,9 @@ class Emitter {
 template <class K, class In, class S, class F>
 class FoldStage final : public UserCodeStage {
  public:
-  FoldStage(F function, Emission emission, StateOptions options)
+  FoldStage(F function, Emission emission, StateOptions options, std::optional<S> initial = {})
       : function_(std::move(function)), emitter_(emission), cells_("state", options, &scope_) {
+    if (initial) cells_.set_initial(*std::move(initial));
     outputs_.emplace_back("out", std::make_unique<KeyedBatch<K, S>>());
     add_dead_letter_output();
   }

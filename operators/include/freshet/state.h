@@ -112,6 +112,8 @@ class KeyedCells : public StateTable {
   std::size_t bytes() const override { return cells_.table_bytes(); }
   Cells& cells() { return cells_; }
   const StateOptions& options() const { return options_; }
+  /// What a key's value begins as, where that is not V{}.
+  void set_initial(V initial) { initial_ = std::move(initial); }
 
  protected:
   /// Slot of the current key, or kNone; what has outlived its TTL is gone.
@@ -126,6 +128,7 @@ class KeyedCells : public StateTable {
     if (find_slot() == Cells::kNone) {
       bool made = false;
       cached_slot_ = cells_.find_or_add(*scope_->key, scope_->hash, made);
+      if (initial_) cells_.at(cached_slot_).value.value = *initial_;
     }
     return cached_slot_;
   }
@@ -156,6 +159,7 @@ class KeyedCells : public StateTable {
   std::string kind_;
   StateOptions options_;
   KeyScope<K>* scope_;
+  std::optional<V> initial_;
   Cells cells_;
   std::uint64_t cached_call_ = ~0ULL;
   std::uint32_t cached_slot_ = Cells::kNone;
