@@ -13,7 +13,8 @@ namespace {
 /// Every line is a comment or a sample of the family begun last; answers the samples by their name and labels.
 std::map<std::string, double> parse(const std::string& text) {
   static const std::regex kComment("# (HELP|TYPE) ([a-z_]+) .+");
-  static const std::regex kSample(R"re(([a-z_]+)(\{[a-z_]+="([^"\\\n]|\\["\\n])*"(,[a-z_]+="([^"\\\n]|\\["\\n])*")*\})? ([0-9.e+-]+|\+Inf|NaN))re");
+  static const std::regex kSample(
+      R"re(([a-z_]+)(\{[a-z_]+="([^"\\\n]|\\["\\n])*"(,[a-z_]+="([^"\\\n]|\\["\\n])*")*\})? ([0-9.e+-]+|\+Inf|NaN))re");
   std::map<std::string, double> samples;
   std::set<std::string> begun;
   std::istringstream lines(text);
