@@ -16,7 +16,7 @@ std::string sender_name(const LogicalGraph& graph, const Edge& edge) {
   if (edge.from >= graph.operators.size()) return name;
   const auto& outputs = graph.operators[edge.from].outputs;
   if (edge.from_output < outputs.size() && outputs[edge.from_output].name != "out")
-    name += "." + outputs[edge.from_output].name;
+    name += "." + readable(outputs[edge.from_output].name);
   return name;
 }
 
@@ -28,13 +28,16 @@ bool is_legal_id(std::string_view id) {
                      [](char c) { return is_letter_or_digit(c) || c == '_' || c == '-' || c == '.'; });
 }
 
+std::string readable(std::string_view name) {
+  if (is_legal_id(name)) return std::string(name);
+  std::string quoted;
+  append_json_string(quoted, name.substr(0, kMaxIdLength));
+  return quoted;
+}
+
 std::string operator_name(const LogicalGraph& graph, std::uint32_t index) {
   if (index >= graph.operators.size()) return "#" + std::to_string(index);
-  const auto& id = graph.operators[index].id;
-  if (is_legal_id(id)) return id;
-  std::string quoted;
-  append_json_string(quoted, std::string_view(id).substr(0, kMaxIdLength));
-  return quoted;
+  return readable(graph.operators[index].id);
 }
 
 std::string operator_label(const LogicalGraph& graph, std::uint32_t index) {

@@ -13,7 +13,9 @@ inline constexpr std::size_t kMaxIdLength = 64;
 /// 1 to 64 letters, digits, '_', '-' and '.', the first a letter or a digit.
 bool is_legal_id(std::string_view id);
 
-/// The id; quoted and cut when it is not legal, so that a message stays one readable line. `index` may dangle.
+/// A name as it is; quoted and cut when it is no legal id, so that a message stays one readable line.
+std::string readable(std::string_view name);
+/// The operator's id, readable; "#7" when there is no operator 7.
 std::string operator_name(const LogicalGraph& graph, std::uint32_t index);
 /// "operator totals"
 std::string operator_label(const LogicalGraph& graph, std::uint32_t index);

@@ -149,8 +149,8 @@ std::string print_dot(const PlanDescription& plan) {
     out += "  subgraph cluster_" + std::to_string(chain.id) +
            " {\n    label=" + quoted(chain.name + " x" + std::to_string(chain.parallelism)) + ";\n";
     for (const auto& op : chain.operators)
-      out += "    " + quoted(op.id) +
-             " [label=" + quoted(op.description.empty() ? op.id : op.id + "\n" + op.description) + "];\n";
+      out += "    " + quoted(op.id) + " [label=" +
+             quoted(op.description.empty() || op.description == op.id ? op.id : op.id + "\n" + op.description) + "];\n";
     out += "  }\n";
   }
   for (const auto& edge : plan.edges) {

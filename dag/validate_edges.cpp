@@ -65,6 +65,30 @@ void check_grouping(const LogicalGraph& graph, const Edge& edge, Problems& probl
                         "key_by again behind it if a keyed step follows"});
 }
 
+/// The receiver says another parallelism than the one it takes over from the sender.
+Problem contradiction(const LogicalGraph& graph, const Edge& edge, std::int64_t said, std::int64_t theirs) {
+  const auto from = operator_name(graph, edge.from);
+  if (!edge.carries_key)
+    return {edge_label(graph, edge),
+            "forward needs equal parallelism: " + from + " has " + std::to_string(theirs) + ", " +
+                operator_name(graph, edge.to) + " has " + std::to_string(said),
+            "Leave .parallelism() away, or use shuffle() instead of forward()"};
+  return {operator_label(graph, edge.to),
+          "parallelism " + std::to_string(said) + ": it runs in the task of " + from + ", whose parallelism is " +
+              std::to_string(theirs),
+          "Leave .parallelism() away or say " + std::to_string(theirs) + ", or key_by again"};
+}
+
+/// A second stream comes in index to index, but from another number of tasks than the first.
+Problem unequal_meeting(const LogicalGraph& graph, const Edge& edge, std::int64_t theirs, std::int64_t ours) {
+  const auto to = operator_name(graph, edge.to);
+  return {edge_label(graph, edge),
+          "streams that meet index to index need equal parallelism: " + operator_name(graph, edge.from) + " has " +
+              std::to_string(theirs) + ", " + to + " has " + std::to_string(ours),
+          edge.carries_key ? "Say key_by again before " + to
+                           : "Give both the same .parallelism(), or use shuffle() instead of forward()"};
+}
+
 }  // namespace
 
 /// Walks from each operator that may be on a cycle to its first successor that may be, until it meets itself. Every
@@ -166,28 +190,12 @@ void check_equal_parallelism(const GraphView& view, const ValidationOptions& opt
     for (const auto index : view.inputs_of(node)) {
       const auto& edge = graph.edges[index];
       if (!keeps_index(edge)) continue;
-      const auto theirs = tasks[edge.from];
-      const auto ours = said != 0 ? said : tasks[node];
-      if (ours == theirs) continue;
-      const auto from = operator_name(graph, edge.from);
-      const auto to = operator_name(graph, node);
-      if (&edge != inherited && ours == tasks[node])
-        problems.push_back({edge_label(graph, edge),
-                            "streams that meet index to index need equal parallelism: " + from + " has " +
-                                std::to_string(theirs) + ", " + to + " has " + std::to_string(ours),
-                            edge.carries_key
-                                ? "Say key_by again before " + to
-                                : "Give both the same .parallelism(), or use shuffle() instead of forward()"});
-      else if (&edge == inherited && edge.carries_key)
-        problems.push_back({operator_label(graph, node),
-                            "parallelism " + std::to_string(said) + ": it runs in the task of " + from +
-                                ", whose parallelism is " + std::to_string(theirs),
-                            "Leave .parallelism() away or say " + std::to_string(theirs) + ", or key_by again"});
-      else if (&edge == inherited)
-        problems.push_back({edge_label(graph, edge),
-                            "forward needs equal parallelism: " + from + " has " + std::to_string(theirs) + ", " + to +
-                                " has " + std::to_string(said),
-                            "Leave .parallelism() away, or use shuffle() instead of forward()"});
+      if (&edge == inherited) {
+        if (said != 0 && said != tasks[edge.from])
+          problems.push_back(contradiction(graph, edge, said, tasks[edge.from]));
+      } else if (tasks[edge.from] != tasks[node]) {
+        problems.push_back(unequal_meeting(graph, edge, tasks[edge.from], tasks[node]));
+      }
     }
   }
 }

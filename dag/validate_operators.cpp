@@ -74,7 +74,8 @@ void check_outputs(const LogicalGraph& graph, std::uint32_t node, Problems& prob
   std::set<std::string_view> names;
   for (const auto& output : graph.operators[node].outputs) {
     if (!names.insert(output.name).second)
-      problems.push_back({operator_label(graph, node), "two outputs are called " + output.name, "Rename one"});
+      problems.push_back(
+          {operator_label(graph, node), "two outputs are called " + readable(output.name), "Rename one"});
   }
 }
 
@@ -86,9 +87,7 @@ void check_states(const LogicalGraph& graph, Problems& problems) {
     for (const auto& state : graph.operators[node].states) {
       const auto label = operator_label(graph, node);
       if (!is_legal_id(state.name)) {
-        std::string quoted;
-        append_json_string(quoted, std::string_view(state.name).substr(0, kMaxIdLength));
-        problems.push_back({label, "state " + quoted + ": this cannot be a name", kIdRule});
+        problems.push_back({label, "state " + readable(state.name) + ": this cannot be a name", kIdRule});
         continue;
       }
       if (!names.insert(state.name).second) {

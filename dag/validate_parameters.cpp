@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "dag/did_you_mean.h"
@@ -34,8 +35,9 @@ constexpr ScalarType integer_type(const char* kind) {
   return {kind, parses_as<T>, range_text<T>};
 }
 
+template <class T>
 bool is_number(std::string_view text) {
-  double value = 0;
+  T value = 0;
   return parse_text(text, value) && std::isfinite(value);
 }
 
@@ -48,13 +50,19 @@ const ScalarType kScalarTypes[] = {
     integer_type<std::uint16_t>("u16"),
     integer_type<std::uint32_t>("u32"),
     integer_type<std::uint64_t>("u64"),
-    {"f32", is_number, [] { return std::string("a number"); }},
-    {"f64", is_number, [] { return std::string("a number"); }},
+    {"f32", is_number<float>, [] { return std::string("a number"); }},
+    {"f64", is_number<double>, [] { return std::string("a number"); }},
     {"bool", parses_as<bool>, [] { return std::string("true or false"); }},
     {"string", [](std::string_view) { return true; }, [] { return std::string("text"); }},
     {"time", parses_as<Time>, [] { return std::string("a time (2026-03-01T03:00:00Z, or seconds since 1970)"); }},
     {"duration", parses_as<Duration>, [] { return std::string("a duration (90ms, 1.5s, 30min, 24h, 7d)"); }},
 };
+
+const ScalarType* find_scalar(const Schema& type) {
+  const auto* found = std::find_if(std::begin(kScalarTypes), std::end(kScalarTypes),
+                                   [&](const ScalarType& scalar) { return scalar.kind == type.kind; });
+  return found == std::end(kScalarTypes) ? nullptr : found;
+}
 
 std::vector<std::string> enumerator_names(const Schema& type) {
   std::vector<std::string> names;
@@ -68,17 +76,19 @@ std::string one_of(const std::vector<std::string>& names) {
   return text;
 }
 
-/// What `text` should be but is not; empty when it is.
+/// What `text` should be but is not; empty when it is, and for types that no text can give.
 std::string expected_instead(const Schema& type, std::string_view text) {
   if (type.kind == "enum") {
     const auto names = enumerator_names(type);
     const bool known = std::find(names.begin(), names.end(), text) != names.end();
     return known ? "" : one_of(names);
   }
-  for (const auto& scalar : kScalarTypes) {
-    if (scalar.kind == type.kind) return scalar.parses(text) ? "" : scalar.expected();
-  }
-  return "of another type: " + to_text(type) + " cannot be a parameter";
+  const auto* scalar = find_scalar(type);
+  return scalar == nullptr || scalar->parses(text) ? "" : scalar->expected();
+}
+
+bool is_given_as_text(const Schema& type) {
+  return type.kind.empty() || type.kind == "enum" || find_scalar(type) != nullptr;
 }
 
 class ParameterCheck {
@@ -99,18 +109,16 @@ class ParameterCheck {
   using Given = std::map<std::string_view, const GivenValue*>;
 
   void add(std::string_view name, std::string message, std::string remedy) {
-    std::string label(name);
-    if (!is_legal_id(name)) {
-      label.clear();
-      append_json_string(label, name.substr(0, kMaxIdLength));
-    }
-    problems_.push_back({"parameter " + label, std::move(message), std::move(remedy)});
+    problems_.push_back({"parameter " + readable(name), std::move(message), std::move(remedy)});
   }
 
   void check_declarations() {
     for (const auto& declared : graph_.parameters) {
       if (!is_legal_id(declared.name))
         add(declared.name, "this cannot be a name", "Use letters, digits, '_', '-' and '.'");
+      if (declared.kind != ParameterKind::file && !is_given_as_text(declared.type))
+        add(declared.name, "its type is " + to_text(declared.type) + ", which no text can give",
+            "Use a number, bool, text, time, duration or enum");
       const bool has_default = declared.kind == ParameterKind::plain || declared.kind == ParameterKind::live;
       const auto expected = has_default ? expected_instead(declared.type, declared.default_text) : "";
       if (!expected.empty())
@@ -139,7 +147,7 @@ class ParameterCheck {
   }
 
   void add_unknown(const std::string& name) {
-    constexpr std::size_t kMostNames = 10;
+    constexpr std::size_t kMostNames = 12;
     std::vector<std::string> names;
     for (const auto& declared : graph_.parameters) names.push_back(declared.name);
     const auto nearest = nearest_name(name, names);
