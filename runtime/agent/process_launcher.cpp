@@ -110,23 +110,22 @@ std::string ProcessLauncher::path_of(const WorkerKey& worker) const {
 
 std::vector<std::string> ProcessLauncher::arguments_of(const WorkerSpec& spec) const {
   const std::string path = path_of(spec.worker);
-  return {"worker",
-          "--manager",
-          options_.manager,
-          "--job",
-          std::to_string(spec.worker.job.value),
-          "--attempt",
-          std::to_string(spec.worker.attempt.value),
-          "--worker",
-          std::to_string(spec.worker.worker.value),
-          "--library",
-          spec.library_path,
-          "--job-name",
-          spec.job_name,
-          "--data",
-          path,
-          "--crash-file",
-          path + ".crash"};
+  const std::pair<const char*, std::string> flags[] = {
+      {"--manager", options_.manager},
+      {"--job", std::to_string(spec.worker.job.value)},
+      {"--attempt", std::to_string(spec.worker.attempt.value)},
+      {"--worker", std::to_string(spec.worker.worker.value)},
+      {"--library", spec.library_path},
+      {"--job-name", spec.job_name},
+      {"--data", path},
+      {"--crash-file", path + ".crash"},
+  };
+  std::vector<std::string> arguments = {"worker"};
+  for (const auto& [flag, value] : flags) {
+    arguments.emplace_back(flag);
+    arguments.push_back(value);
+  }
+  return arguments;
 }
 
 Result<std::uint64_t> ProcessLauncher::start(const WorkerSpec& spec) {
