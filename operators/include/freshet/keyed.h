@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 
 #include <freshet/transforms.h>
 
@@ -49,6 +50,12 @@ void sweep(Cells& cells, std::uint32_t& cursor, std::size_t steps, Expired expir
   }
 }
 
+/// What was written at or before this has outlived its TTL.
+inline std::int64_t deadline_ms(const StateOptions& options, Time now) {
+  if (options.ttl == Duration::max()) return std::numeric_limits<std::int64_t>::min();
+  return now.time_since_epoch().count() - options.ttl.count();
+}
+
 /// Walks the changed keys, or all keys, and emits each one's value; stops when the output is full and goes on later.
 /// Owned by a stage whose table has Stamped cells.
 class Emitter {
@@ -84,12 +91,13 @@ class Emitter {
     return true;
   }
 
-  /// emit(entry) for each key. True: all are out.
+  /// emit(entry) for each key written after `deadline`. True: all are out.
   template <class Cells, class Full, class Emit>
-  bool emit_all(Cells& cells, Full full, Emit emit) {
+  bool emit_all(Cells& cells, std::int64_t deadline_ms, Full full, Emit emit) {
     for (; cursor_ < cells.slots(); ++cursor_) {
       if (full()) return false;
-      if (cells.at(cursor_).used) emit(cells.at(cursor_));
+      auto& entry = cells.at(cursor_);
+      if (entry.used && entry.value.written_ms > deadline_ms) emit(entry);
     }
     return true;
   }
@@ -147,7 +155,8 @@ class FoldStage final : public UserCodeStage {
   bool finish() override {
     if (emitter_.emission().kind == EmissionKind::every) return emit_due();
     if (emitter_.emission().kind == EmissionKind::each_change) return true;
-    return emitter_.emit_all(cells_.cells(), [&] { return outputs_full(); }, emit());
+    return emitter_.emit_all(cells_.cells(), deadline_ms(cells_.options(), host_->now()),
+                             [&] { return outputs_full(); }, emit());
   }
 
  private:
@@ -249,7 +258,8 @@ class SeenTable final : public StateTable {
   void undo_call() override {}
 
   static std::uint64_t hash_of(std::uint64_t key_hash_value, const M& id) {
-    return (key_hash_value ^ key_hash(id)) * 0x9e3779b97f4a7c15ULL;
+    // Turned: a stream keyed by the id itself has the same hash twice.
+    return (key_hash_value ^ std::rotl(key_hash(id), 23)) * 0x9e3779b97f4a7c15ULL;
   }
   const StateOptions& options() const { return options_; }
   Cells cells;
@@ -352,7 +362,8 @@ class RecentStage final : public UserCodeStage {
   bool finish() override {
     if (emitter_.emission().kind == EmissionKind::every) return emit_due();
     if (emitter_.emission().kind == EmissionKind::each_change) return true;
-    return emitter_.emit_all(cells_.cells(), [&] { return outputs_full(); }, emit());
+    return emitter_.emit_all(cells_.cells(), deadline_ms(cells_.options(), host_->now()),
+                             [&] { return outputs_full(); }, emit());
   }
 
  private:
