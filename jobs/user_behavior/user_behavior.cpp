@@ -14,7 +14,7 @@ constexpr std::int64_t kMaxQuantity = 1'000'000;
 bool is_plausible(const Event& event) {
   if (std::abs(event.amount) > kMaxAmount)
     throw RejectRecord("field amount: beyond ten million", "malformed: field amount");
-  if (std::abs(event.quantity) > kMaxQuantity)
+  if (event.quantity > kMaxQuantity || event.quantity < -kMaxQuantity)
     throw RejectRecord("field quantity: beyond one million", "malformed: field quantity");
   return true;
 }

@@ -51,6 +51,18 @@ struct FieldsKey {
   }
 };
 
+/// The function of sum. A total begins with zero, whatever the field's default is.
+template <class T, class M>
+struct SumOf {
+  M T::* field;
+  void start(T& total) const { total.*field = M{}; }
+  void operator()(T& total, const T& record) const {
+    const M before = total.*field;
+    total = record;
+    total.*field = static_cast<M>(before + record.*field);
+  }
+};
+
 template <class T>
 EdgeImplementation plain_edge() {
   return {make_edge<void, T>(NoKey{}, RoundRobin{}), make_edge<void, T>(NoKey{}, SameIndex{})};
@@ -446,12 +458,7 @@ class KeyedSteps : public StreamSteps<Self, K, T> {
   template <class M>
   auto sum(std::string_view id, M T::* field) const {
     static_assert(detail::IsNumber<M>, "sum adds up a number");
-    const auto add = [field](T& total, const T& record) {
-      const M before = total.*field;
-      total = record;
-      total.*field = static_cast<M>(before + record.*field);
-    };
-    return folded<T>(id, "sum(" + field_name(field) + ")", add, {});
+    return folded<T>(id, "sum(" + field_name(field) + ")", detail::SumOf<T, M>{field}, {});
   }
   /// One state per key and free emission: [](State& state, const Record& record, Out<Result>& out).
   template <class F>

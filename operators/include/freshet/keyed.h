@@ -105,6 +105,9 @@ class Emitter {
 /// One state object per key, changed by each record; the state is also what goes out.
 template <class K, class In, class S, class F>
 class FoldStage final : public UserCodeStage {
+  /// A function with start(state) sets up the state of a new key itself.
+  static constexpr bool kStartsStates = requires(const F& function, S& state) { function.start(state); };
+
  public:
   FoldStage(F function, Emission emission, StateOptions options)
       : function_(std::move(function)), emitter_(emission), cells_("state", options, &scope_) {
@@ -131,7 +134,12 @@ class FoldStage final : public UserCodeStage {
           scope_.key = &in.keys[index];
           scope_.hash = in.metas[index].key_hash;
           ++scope_.call;
+          [[maybe_unused]] bool is_new = false;
+          if constexpr (kStartsStates) is_new = cells_.find() == nullptr;
           auto& cell = cells_.get_cell();
+          if constexpr (kStartsStates) {
+            if (is_new) function_.start(cell.value);
+          }
           function_(cell.value, in.records[index]);
           emitter_.note_change(cell, cells_.current_slot());
           if (emitter_.emission().kind == EmissionKind::each_change) put(*scope_.key, cell.value, in.metas[index]);
