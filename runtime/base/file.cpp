@@ -75,7 +75,8 @@ Result<std::string> read_file(const std::string& path, std::uint64_t max_bytes) 
     if (got < 0 && error == EINTR) continue;
     if (got < 0) return failure("cannot read", path, error);
     if (got == 0) return text;
-    if (text.size() > max_bytes) return Error{path + " is longer than the " + std::to_string(max_bytes) + " bytes allowed"};
+    if (text.size() > max_bytes)
+      return Error{path + " is longer than the " + std::to_string(max_bytes) + " bytes allowed"};
   }
 }
 

@@ -9,8 +9,8 @@
 namespace freshet::base {
 
 /// How often which latency occurred, in microseconds: four buckets per power of two up to 2^27 us (134 s), so a reading
-/// is within 25 % of the truth. Fixed size; record() allocates nothing. Its bucket counts travel in TaskStatus and merge
-/// by addition; the bucket bounds are frozen. One owner thread.
+/// is within 25 % of the truth. Fixed size; record() allocates nothing. Its bucket counts travel in TaskStatus and
+/// merge by addition; the bucket bounds are frozen. One owner thread.
 class LatencyHistogram {
  public:
   static constexpr std::size_t kBuckets = 104;

@@ -7,12 +7,19 @@
 
 namespace freshet::base {
 
+LogLevel log_level(std::string_view name) {
+  if (name == "debug" || name == "trace") return LogLevel::debug;
+  if (name == "warn") return LogLevel::warn;
+  return name == "error" ? LogLevel::error : LogLevel::info;
+}
+
+
 class Logger::Sink {
  public:
   explicit Sink(spdlog::sink_ptr sink) : logger_("freshet", std::move(sink)) {
     // The level's name stands in the text: ours have one width.
-    logger_.set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %v",
-                                                                     spdlog::pattern_time_type::utc));
+    logger_.set_formatter(
+        std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc));
     logger_.set_level(spdlog::level::trace);
     logger_.flush_on(spdlog::level::warn);
   }
@@ -31,10 +38,14 @@ struct LevelNames {
 
 LevelNames names_of(LogLevel level) {
   switch (level) {
-    case LogLevel::debug: return {spdlog::level::debug, "debug "};
-    case LogLevel::info: return {spdlog::level::info, "info  "};
-    case LogLevel::warn: return {spdlog::level::warn, "warn  "};
-    case LogLevel::error: break;
+    case LogLevel::debug:
+      return {spdlog::level::debug, "debug "};
+    case LogLevel::info:
+      return {spdlog::level::info, "info  "};
+    case LogLevel::warn:
+      return {spdlog::level::warn, "warn  "};
+    case LogLevel::error:
+      break;
   }
   return {spdlog::level::err, "error "};
 }
@@ -42,9 +53,12 @@ LevelNames names_of(LogLevel level) {
 /// Text from records and peers must not be able to forge a line of its own.
 void append_on_one_line(std::string& line, std::string_view text) {
   for (const char byte : text) {
-    if (byte == '\n') line += "\\n";
-    else if (byte == '\r') line += "\\r";
-    else line += byte;
+    if (byte == '\n')
+      line += "\\n";
+    else if (byte == '\r')
+      line += "\\r";
+    else
+      line += byte;
   }
 }
 

@@ -12,6 +12,9 @@ namespace freshet::base {
 
 enum class LogLevel : std::uint8_t { debug, info, warn, error };
 
+/// By name; info for any other text.
+LogLevel log_level(std::string_view name);
+
 /// A log file that is closed at `max_bytes` and moved aside: `worker.log`, then `worker.1.log` …, `kept` of them.
 struct LogFile {
   std::string path{};
@@ -23,9 +26,9 @@ struct LogFile {
 ///
 ///   2026-03-01T03:07:11.020Z warn  operator=totals late record dropped
 ///
-/// A value: copies write to the same place. `with` adds what a line is about. Line breaks in a text are written `\n`, so
-/// one entry is one line. Thread-safe. A default one writes nowhere. Lines from warn on are flushed at once, others with
-/// the next of them or flush().
+/// A value: copies write to the same place. `with` adds what a line is about. Line breaks in a text are written `\n`,
+/// so one entry is one line. Thread-safe. A default one writes nowhere. Lines from warn on are flushed at once, others
+/// with the next of them or flush().
 class Logger {
  public:
   Logger() = default;
@@ -37,13 +40,21 @@ class Logger {
 
   /// Parts are text, numbers or bools, written one after the other: log.warn("channel ", channel, " is late").
   template <class... Parts>
-  void debug(const Parts&... parts) const { write(LogLevel::debug, parts...); }
+  void debug(const Parts&... parts) const {
+    write(LogLevel::debug, parts...);
+  }
   template <class... Parts>
-  void info(const Parts&... parts) const { write(LogLevel::info, parts...); }
+  void info(const Parts&... parts) const {
+    write(LogLevel::info, parts...);
+  }
   template <class... Parts>
-  void warn(const Parts&... parts) const { write(LogLevel::warn, parts...); }
+  void warn(const Parts&... parts) const {
+    write(LogLevel::warn, parts...);
+  }
   template <class... Parts>
-  void error(const Parts&... parts) const { write(LogLevel::error, parts...); }
+  void error(const Parts&... parts) const {
+    write(LogLevel::error, parts...);
+  }
 
   bool is_enabled(LogLevel level) const { return sink_ && level >= least_; }
   void flush() const;
@@ -62,11 +73,14 @@ class Logger {
   }
   static void append(std::string& text, std::string_view part) { text += part; }
   template <class T>
-    requires std::integral<T> || std::floating_point<T>
+  requires std::integral<T> || std::floating_point<T>
   static void append(std::string& text, T part) {
-    if constexpr (std::same_as<T, bool>) text += part ? "true" : "false";
-    else if constexpr (std::same_as<T, char>) text += part;
-    else text += std::to_string(part);
+    if constexpr (std::same_as<T, bool>)
+      text += part ? "true" : "false";
+    else if constexpr (std::same_as<T, char>)
+      text += part;
+    else
+      text += std::to_string(part);
   }
   void write_line(LogLevel level, std::string_view text) const;
 

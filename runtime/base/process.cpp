@@ -76,7 +76,8 @@ Result<std::uint64_t> resident_bytes(std::int64_t pid) {
   auto text = read_proc(pid, "statm");
   if (!text) return text.error();
   std::uint64_t pages = 0;
-  if (!parse_number(word(*text, 1), pages)) return Error{"/proc/" + std::to_string(pid) + "/statm has no second number"};
+  if (!parse_number(word(*text, 1), pages))
+    return Error{"/proc/" + std::to_string(pid) + "/statm has no second number"};
   return pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 

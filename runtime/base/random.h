@@ -7,9 +7,9 @@
 
 namespace freshet::base {
 
-/// Seeded numbers: the same seed gives the same numbers on every machine and in every version (golden test). Chance is a
-/// parameter: whoever needs it is given a Random; there is none for the whole process. Not for secrets. Not thread-safe.
-/// xoshiro256** 1.0 (Blackman and Vigna, 2018), its state filled by splitmix64.
+/// Seeded numbers: the same seed gives the same numbers on every machine and in every version (golden test). Chance is
+/// a parameter: whoever needs it is given a Random; there is none for the whole process. Not for secrets. Not
+/// thread-safe. xoshiro256** 1.0 (Blackman and Vigna, 2018), its state filled by splitmix64.
 class Random {
  public:
   explicit Random(std::uint64_t seed) {

@@ -47,7 +47,9 @@ DECLARE_int32(control_port);
 DECLARE_string(bind);
 DECLARE_string(grace);
 DECLARE_string(log_level);
-DECLARE_string(agent);
+DECLARE_string(library);
+DECLARE_string(job_name);
+DECLARE_string(crash_file);
 
 namespace freshet::cli {
 

@@ -98,6 +98,8 @@ Result<nlohmann::json> inspect_library(const Invocation& invocation, const std::
   if (!FLAGS_job.empty()) arguments.push_back("--job=" + FLAGS_job);
   for (const std::string& value : invocation.values("param")) arguments.push_back("--param=" + value);
   for (const std::string& value : invocation.values("file")) arguments.push_back("--file=" + value);
+  if (invocation.was_given("parallelism")) arguments.push_back("--parallelism=" + std::to_string(FLAGS_parallelism));
+  if (invocation.was_given("key-groups")) arguments.push_back("--key-groups=" + std::to_string(FLAGS_key_groups));
   arguments.insert(arguments.end(), {"--", path});
   ChildLimits limits;
   limits.timeout_ms = checked_duration_ms(FLAGS_load_timeout);

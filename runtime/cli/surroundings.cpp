@@ -48,6 +48,7 @@ void catch_interrupts() {
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigemptyset(&action.sa_mask);
   CHECK(sigaction(SIGINT, &action, nullptr) == 0, "SIGINT can be caught");
+  CHECK(sigaction(SIGTERM, &action, nullptr) == 0, "SIGTERM can be caught");
 }
 
 }  // namespace

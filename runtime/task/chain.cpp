@@ -4,6 +4,8 @@
 
 namespace freshet::task {
 
+thread_local const OperatorHost* Chain::running_ = nullptr;
+
 Chain::Chain(std::vector<Operator> operators, std::vector<std::unique_ptr<OutputEdge>> edges,
              std::uint64_t max_overflow_bytes)
     : edges_(std::move(edges)), edge_watermarks_(edges_.size()) {

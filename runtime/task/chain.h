@@ -63,8 +63,8 @@ class Chain {
   /// Weight of what operators emitted beyond their room, now waiting.
   std::uint64_t overflow_bytes() const;
 
-  /// The operator whose code runs now, for crash reports; null between calls.
-  const OperatorHost* running() const { return running_; }
+  /// The operator whose code the calling thread runs now, for failures and crash reports; null between calls.
+  static const OperatorHost* running() { return running_; }
 
  private:
   struct Node {
@@ -93,7 +93,7 @@ class Chain {
   std::vector<Node> nodes_;
   std::vector<std::unique_ptr<OutputEdge>> edges_;
   SourceStage* source_ = nullptr;
-  const OperatorHost* running_ = nullptr;
+  static thread_local const OperatorHost* running_;
   std::vector<EdgeWatermark> edge_watermarks_;
   std::uint32_t finishing_ = 0;     // node whose finish() is next
   std::size_t control_edge_ = 0;    // edges that have the control element being sent

@@ -59,7 +59,7 @@ Progress Task::step() {
       fail(failure);
     } catch (...) {
       const FailedRecord failed = detail::describe_current_exception();
-      const auto* running = chain_->running();
+      const auto* running = Chain::running();
       fail(TaskFailure(running == nullptr ? "" : running->operator_id, failed.reason, failed.message));
     }
   }

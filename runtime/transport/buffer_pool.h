@@ -14,8 +14,8 @@ struct BufferPoolLimits {
   std::size_t buffer_bytes = 1u << 20;  ///< a longer one carried an oversized record: such are rare
 };
 
-/// Keeps buffers between uses, so that sending allocates nothing in the long run. Thread-safe: tasks take, the transport's
-/// threads give back.
+/// Keeps buffers between uses, so that sending allocates nothing in the long run. Thread-safe: tasks take, the
+/// transport's threads give back.
 class RecyclingBufferPool final : public BufferPool {
  public:
   explicit RecyclingBufferPool(BufferPoolLimits limits = {}) : limits_(limits) {}

@@ -13,10 +13,10 @@
 
 namespace freshet::transport {
 
-/// The one thread on which a control process (job manager, agent, a worker's control side) does everything: it waits for
-/// ZeroMQ sockets, file descriptors, timers and posted work, and calls back. Callbacks run one after the other, on the
-/// thread of run(); they must not block. All methods belong to that thread, but for post() and stop(). A callback may add
-/// and remove anything, also itself. What is registered must be removed before it is closed.
+/// The one thread on which a control process (job manager, agent, a worker's control side) does everything: it waits
+/// for ZeroMQ sockets, file descriptors, timers and posted work, and calls back. Callbacks run one after the other, on
+/// the thread of run(); they must not block. All methods belong to that thread, but for post() and stop(). A callback
+/// may add and remove anything, also itself. What is registered must be removed before it is closed.
 class EventLoop {
  public:
   using Callback = std::function<void()>;
@@ -46,12 +46,14 @@ class EventLoop {
 
   /// Once, at `when` or as soon as possible after it.
   TimerId call_at(base::SteadyTime when, Callback callback);
-  TimerId call_after(Duration delay, Callback callback) { return call_at(clock_.steady() + delay, std::move(callback)); }
+  TimerId call_after(Duration delay, Callback callback) {
+    return call_at(clock_.steady() + delay, std::move(callback));
+  }
   /// No effect when it was called already.
   void cancel(TimerId timer);
 
-  /// For cores that know their own next deadline: before each wait the loop asks for it, and calls `on_tick` once it has
-  /// come. SteadyTime::max(): none.
+  /// For cores that know their own next deadline: before each wait the loop asks for it, and calls `on_tick` once it
+  /// has come. SteadyTime::max(): none.
   void set_tick(std::function<base::SteadyTime()> next_deadline, Callback on_tick);
 
  private:

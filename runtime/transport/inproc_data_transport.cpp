@@ -9,7 +9,8 @@ namespace {
 
 /// A message in flight; its buffer goes back to the sender's pool with its last holder.
 struct Parcel {
-  Parcel(ByteBuffer bytes, std::shared_ptr<RecyclingBufferPool> home) : buffer(std::move(bytes)), pool(std::move(home)) {}
+  Parcel(ByteBuffer bytes, std::shared_ptr<RecyclingBufferPool> home)
+      : buffer(std::move(bytes)), pool(std::move(home)) {}
   Parcel(const Parcel&) = delete;
   Parcel& operator=(const Parcel&) = delete;
   ~Parcel() { pool->give_back(std::move(buffer)); }
@@ -129,7 +130,8 @@ void InprocDataTransport::stop(Duration) {
 }
 
 std::size_t InprocDataTransport::drain(std::size_t most) {
-  CHECK(delivery_ == InprocDelivery::by_drain && receiver_ != nullptr, "drain is for a started transport without thread");
+  CHECK(delivery_ == InprocDelivery::by_drain && receiver_ != nullptr,
+        "drain is for a started transport without thread");
   std::size_t delivered = 0;
   InprocInbox::Item item;
   while (delivered < most && inbox_->take(item, false)) {
@@ -140,8 +142,10 @@ std::size_t InprocDataTransport::drain(std::size_t most) {
 }
 
 void InprocDataTransport::deliver(InprocInbox::Item item) {
-  if (item.peer_lost) receiver_->on_peer_lost(item.peer, item.reason);
-  else receiver_->on_message(std::move(item.message));
+  if (item.peer_lost)
+    receiver_->on_peer_lost(item.peer, item.reason);
+  else
+    receiver_->on_message(std::move(item.message));
 }
 
 }  // namespace freshet::transport

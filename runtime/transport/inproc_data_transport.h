@@ -59,10 +59,10 @@ class InprocHub {
   std::map<std::string, std::shared_ptr<InprocInbox>> inboxes_;
 };
 
-/// Frames inside one process, for `run --in-process`, tests and the simulator: same promises as the one over ZeroMQ, order
-/// and loss included. A message is handed over as it is, not copied; its buffer returns to the sender's pool when the
-/// receiver drops it. The receiver is called on the transport's own thread, or, with by_drain, inside drain() and nowhere
-/// else, so that one thread can run many transports in an order of its choice.
+/// Frames inside one process, for `run --in-process`, tests and the simulator: same promises as the one over ZeroMQ,
+/// order and loss included. A message is handed over as it is, not copied; its buffer returns to the sender's pool when
+/// the receiver drops it. The receiver is called on the transport's own thread, or, with by_drain, inside drain() and
+/// nowhere else, so that one thread can run many transports in an order of its choice.
 class InprocDataTransport final : public DataTransport {
  public:
   /// `self` once per hub: its address is "inproc://worker-<self>".
@@ -87,7 +87,7 @@ class InprocDataTransport final : public DataTransport {
   InprocHub& hub_;
   const std::string endpoint_;
   const InprocDelivery delivery_;
-  const std::shared_ptr<InprocInbox> inbox_;          // shared with those that send to it
+  const std::shared_ptr<InprocInbox> inbox_;         // shared with those that send to it
   const std::shared_ptr<RecyclingBufferPool> pool_;  // shared with messages that others still hold
 
   std::mutex mutex_;  // any thread sends while connect() adds peers

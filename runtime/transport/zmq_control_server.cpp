@@ -87,7 +87,8 @@ class ZmqControlServer::Sockets {
   /// Logs the 1st, 2nd, 4th, 8th …: a hostile peer must not fill the disk.
   void refuse(const std::string& why) {
     ++counts_.refused;
-    if (std::has_single_bit(counts_.refused)) log_.warn("refused a control message: ", why, "; ", counts_.refused, " so far");
+    if (std::has_single_bit(counts_.refused))
+      log_.warn("refused a control message: ", why, "; ", counts_.refused, " so far");
   }
 
   // Set once in the constructor, or by listen.

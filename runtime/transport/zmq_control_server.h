@@ -16,7 +16,7 @@ struct ZmqControlServerOptions {
   std::uint32_t max_queued = 10'000;                       ///< messages waiting for one peer; more are dropped
   Duration keepalive_interval = 2s;
   Duration keepalive_timeout = 10s;
-  Duration linger = 500ms;                                 ///< for queued messages, when it is destroyed
+  Duration linger = 500ms;  ///< for queued messages, when it is destroyed
 };
 
 struct ControlCounts {
@@ -26,9 +26,9 @@ struct ControlCounts {
   std::uint64_t dropped = 0;  ///< to a peer that is gone or does not read
 };
 
-/// The manager's end of the control plane: agents and workers connect to it. A peer's address is opaque and valid for one
-/// connection; who reconnects has a new one. Lives on an event loop, from construction to destruction; all of it, send()
-/// included, belongs to the loop's thread. Not destroyed from its own callbacks.
+/// The manager's end of the control plane: agents and workers connect to it. A peer's address is opaque and valid for
+/// one connection; who reconnects has a new one. Lives on an event loop, from construction to destruction; all of it,
+/// send() included, belongs to the loop's thread. Not destroyed from its own callbacks.
 class ZmqControlServer final : public ControlOutbox {
  public:
   using Deliver = std::function<void(const std::string& peer, wire::ControlMessage message)>;

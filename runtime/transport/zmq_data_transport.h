@@ -12,8 +12,8 @@ namespace freshet::transport {
 struct ZmqDataOptions {
   std::string bind = "tcp://127.0.0.1:*";  ///< or "ipc:///path"; * takes any free port
   std::size_t max_message_bytes = wire::kHeaderBytes + wire::kMaxPayloadBytes;
-  Duration keepalive_interval = 2s;   ///< between pings on a silent connection
-  Duration keepalive_timeout = 10s;   ///< a peer that does not answer for as long is lost
+  Duration keepalive_interval = 2s;  ///< between pings on a silent connection
+  Duration keepalive_timeout = 10s;  ///< a peer that does not answer for as long is lost
   BufferPoolLimits pool{};
 };
 
@@ -27,18 +27,17 @@ struct DataTransportCounts {
   std::uint64_t dropped_messages = 0;    ///< for a peer that was lost, or after stop
 };
 
-/// Frames over ZeroMQ. One ROUTER receives from everybody; to each peer one DEALER sends. High-water marks are 0: they would
-/// drop silently or block; channel credit bounds what is in the queues.
+/// Frames over ZeroMQ. One ROUTER receives from everybody; to each peer one DEALER sends. High-water marks are 0: they
+/// would drop silently or block; channel credit bounds what is in the queues.
 ///
-/// Life: create (listens) → connect, start in any order → send → stop. Peers may start in any order: what is sent to one
-/// that does not listen yet is kept. A connection that was made and broke is never made again, for what was in it is lost:
-/// on_peer_lost, once, and later sends to that peer are dropped and counted. Only connections that this side made are
-/// watched so: connect to every peer whose loss matters (both ends of a channel do, data one way, grants the other).
+/// Life: create (listens) → connect and start in any order → send → stop. What is sent to a peer that does not listen
+/// yet is kept. A connection that was made and broke is never made again, for what was in it is lost: on_peer_lost,
+/// once; later sends to that peer are dropped and counted. Only connections that this side made are watched so: connect
+/// to every peer whose loss matters (both ends of a channel do: data one way, grants the other).
 ///
-/// Threads: send() writes into the peer's socket directly, under that peer's mutex; there is no hop between. (A ZeroMQ
-/// socket may move between threads when a full fence lies between two uses; the mutex is one.) A network thread, from
-/// start() to stop(), receives and calls the DataReceiver. Buffers return to the pool from ZeroMQ's own thread. A
-/// ReceivedMessage owns ZeroMQ's memory: no byte is copied; it may outlive the transport.
+/// Threads: send() writes into the peer's socket itself, under that peer's mutex (a ZeroMQ socket may move between
+/// threads across a full fence). A network thread, from start() to stop(), calls the DataReceiver. Buffers return to
+/// the pool from ZeroMQ's thread. A ReceivedMessage owns ZeroMQ's memory, uncopied, and may outlive the transport.
 class ZmqDataTransport final : public DataTransport {
  public:
   /// Error when the address cannot be had.

@@ -67,8 +67,9 @@ SocketMonitor::SocketMonitor(zmq::context_t& context, zmq::socket_t& watched)
   // Names are per context; counting through the process keeps them apart in each.
   static std::atomic<std::uint64_t> counter{0};
   const std::string address = "inproc://monitor-" + std::to_string(counter.fetch_add(1, std::memory_order_relaxed));
-  constexpr int kEvents = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                          ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+  constexpr int kEvents = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED |
+                          ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                          ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
   int monitored = 0;
   do {
     monitored = zmq_socket_monitor(watched.handle(), address.c_str(), kEvents);
@@ -87,12 +88,16 @@ std::optional<ConnectionEvent> SocketMonitor::next() {
     CHECK(event.size() >= sizeof number, "a monitor's event begins with its number");
     std::memcpy(&number, event.data(), sizeof number);
     switch (number) {
-      case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: return ConnectionEvent::connected;
-      case ZMQ_EVENT_DISCONNECTED: return ConnectionEvent::lost;
+      case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+        return ConnectionEvent::connected;
+      case ZMQ_EVENT_DISCONNECTED:
+        return ConnectionEvent::lost;
       case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
       case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
-      case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH: return ConnectionEvent::handshake_failed;
-      default: break;  // that the monitor was stopped
+      case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+        return ConnectionEvent::handshake_failed;
+      default:
+        break;  // that the monitor was stopped
     }
   }
 }

@@ -48,8 +48,8 @@ Result<std::string> bind_socket(zmq::socket_t& socket, const std::string& endpoi
 
 enum class ConnectionEvent : std::uint8_t { connected, lost, handshake_failed };
 
-/// Hears what happens to a socket's connections. Made before the socket binds or connects; may be used by another thread
-/// than the socket.
+/// Hears what happens to a socket's connections. Made before the socket binds or connects; may be used by another
+/// thread than the socket.
 class SocketMonitor {
  public:
   SocketMonitor(zmq::context_t& context, zmq::socket_t& watched);

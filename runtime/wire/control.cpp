@@ -16,11 +16,11 @@ struct Kind {
 
 /// In the order of ControlBody; the numbers are grouped by who speaks to whom.
 constexpr std::array<Kind, kKinds> kKindTable{{
-    {1, "AgentHello"},     {2, "AgentHeartbeat"}, {3, "WorkerStarted"},  {4, "WorkerEnded"},    {5, "LibraryRequest"},
-    {32, "AgentWelcome"},  {33, "StartWorker"},   {34, "StopWorker"},    {35, "LibraryChunk"},  {64, "WorkerHello"},
-    {65, "WorkerPrepared"}, {66, "WorkerRunning"}, {67, "WorkerStatus"},  {68, "BrakePulled"},   {69, "TaskFailed"},
-    {70, "BarrierPassed"}, {71, "TasksFinished"}, {96, "PrepareWorker"}, {97, "StartTasks"},    {98, "InjectBarrier"},
-    {99, "PauseSources"},  {100, "StopTasks"},
+    {1, "AgentHello"},      {2, "AgentHeartbeat"}, {3, "WorkerStarted"},  {4, "WorkerEnded"},   {5, "LibraryRequest"},
+    {32, "AgentWelcome"},   {33, "StartWorker"},   {34, "StopWorker"},    {35, "LibraryChunk"}, {64, "WorkerHello"},
+    {65, "WorkerPrepared"}, {66, "WorkerRunning"}, {67, "WorkerStatus"},  {68, "BrakePulled"},  {69, "TaskFailed"},
+    {70, "BarrierPassed"},  {71, "TasksFinished"}, {96, "PrepareWorker"}, {97, "StartTasks"},   {98, "InjectBarrier"},
+    {99, "PauseSources"},   {100, "StopTasks"},
 }};
 
 template <std::size_t... I>
@@ -58,8 +58,8 @@ std::size_t read_kind(ByteReader& in, std::string& why) {
     return kKinds;
   }
   if (version != kControlVersion) {
-    why = "control protocol version " + std::to_string(version) + ", this one speaks " +
-          std::to_string(kControlVersion);
+    why =
+        "control protocol version " + std::to_string(version) + ", this one speaks " + std::to_string(kControlVersion);
     return kKinds;
   }
   if (!decode(in, number)) {
@@ -85,8 +85,8 @@ void encode_control(ByteBuffer& out, const ControlMessage& message) {
 
 bool decode_control(std::string_view bytes, ControlMessage& message, std::string& why) {
   if (bytes.size() > kMaxControlBytes) {
-    why = "control message of " + std::to_string(bytes.size()) + " bytes, at most " +
-          std::to_string(kMaxControlBytes) + " are taken";
+    why = "control message of " + std::to_string(bytes.size()) + " bytes, at most " + std::to_string(kMaxControlBytes) +
+          " are taken";
     return false;
   }
   ByteReader in(bytes);

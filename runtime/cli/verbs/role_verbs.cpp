@@ -76,15 +76,19 @@ Verb worker_verb() {
   Verb verb;
   verb.name = "worker";
   verb.summary = "the worker process of one job; agents start it";
-  verb.usage = "--agent HOST:PORT --job ID --attempt N --worker N --data DIR";
+  verb.usage = "--manager HOST:PORT --job N --attempt N --worker N --library FILE --data DIR";
   verb.help = "Runs tasks of one attempt of one job. Agents start workers; by hand it is of use under a debugger only.";
   verb.examples = {
-      "freshet worker --agent 127.0.0.1:7072 --job j-1 --attempt 1 --worker 1 --data /tmp/w1",
-      "freshet worker --agent 127.0.0.1:7072 --job j-1 --attempt 2 --worker 3 --data /tmp/w3 --log-level trace"};
-  verb.flags = {{.name = "agent", .value_name = "HOST:PORT"},
-                {.name = "job", .value_name = "ID"},
+      "freshet worker --manager 127.0.0.1:7071 --job 1 --attempt 1 --worker 0 --library libshop.so --data /tmp/w0",
+      "freshet worker --manager 127.0.0.1:7071 --job 1 --attempt 2 --worker 3 --library libshop.so --data /tmp/w3 "
+      "--log-level debug"};
+  verb.flags = {{.name = "manager", .value_name = "HOST:PORT"},
+                {.name = "job", .value_name = "N"},
                 {.name = "attempt", .form = ValueForm::kInteger, .value_name = "N", .least = 1},
                 {.name = "worker", .value_name = "N"},
+                {.name = "library", .value_name = "FILE"},
+                {.name = "job-name", .value_name = "NAME"},
+                {.name = "crash-file", .value_name = "FILE"},
                 kDataFlag,
                 kLogLevelFlag};
   return verb;
@@ -98,7 +102,7 @@ Verb inspect_library_verb() {
   verb.help = "The child process of describe, validate, plan, submit and run.";
   verb.examples = {"freshet inspect-library libshop.so",
                    "freshet inspect-library libshop.so --job shop --param hot=20"};
-  verb.flags = library_flags();
+  verb.flags = joined({library_flags(), option_flags()});
   verb.positional = {"LIB"};
   verb.least_arguments = verb.most_arguments = 1;
   return verb;

@@ -1,6 +1,5 @@
 #include <nlohmann/json.hpp>
 
-#include <filesystem>
 #include <optional>
 
 #include "runtime/cli/flags.h"
@@ -9,7 +8,7 @@
 #include "runtime/cli/json_fields.h"
 #include "runtime/cli/library.h"
 #include "runtime/cli/patient_client.h"
-#include "runtime/cli/quantity.h"
+#include "runtime/cli/submission.h"
 #include "runtime/cli/verb_support.h"
 #include "runtime/cli/verbs/verbs.h"
 #include "runtime/cli/waiting.h"
@@ -18,82 +17,6 @@ namespace freshet::cli {
 namespace {
 
 using nlohmann::json;
-
-/// `KEY=VALUE` words as an object. The last of two with the same key would win silently, so that is refused.
-Result<json> object_of(const Invocation& invocation, const char* flag) {
-  json object = json::object();
-  for (const std::string& word : invocation.values(flag)) {
-    const std::size_t equals = word.find('=');
-    const std::string key = word.substr(0, equals);
-    if (object.contains(key)) {
-      return Failure{ExitCode::kUsage, std::string("--") + flag + " " + key + " is given twice; one of them is meant"};
-    }
-    object[key] = word.substr(equals + 1);
-  }
-  return object;
-}
-
-/// Only what was given: the job's own code decides the rest.
-json options_of(const Invocation& invocation) {
-  json options = json::object();
-  if (invocation.was_given("parallelism")) options["parallelism"] = FLAGS_parallelism;
-  if (invocation.was_given("workers")) options["workers"] = FLAGS_workers;
-  if (invocation.was_given("key-groups")) options["key_groups"] = FLAGS_key_groups;
-  if (invocation.was_given("checkpoint-interval")) {
-    options["checkpoint_interval_ms"] = checked_duration_ms(FLAGS_checkpoint_interval);
-  }
-  if (invocation.was_given("worker-memory")) {
-    options["worker_memory_bytes"] = parse_size(FLAGS_worker_memory).value();
-  }
-  return options;
-}
-
-Result<std::string> chosen_job(const json& inspection, const std::string& path) {
-  if (!FLAGS_job.empty()) return FLAGS_job;
-  const json& jobs = list(inspection, "jobs");
-  if (jobs.empty()) {
-    return Failure{ExitCode::kRefused, path + ": has no job. A job library registers one with FRESHET_JOB"};
-  }
-  if (jobs.size() == 1) return text_or(jobs[0], "name", "");
-  std::string names;
-  for (const json& job : jobs) names += (names.empty() ? "--job " : " or --job ") + text_or(job, "name", "?");
-  return Failure{ExitCode::kUsage, path + " has several jobs. Say which: " + names};
-}
-
-Result<json> make_request(const Invocation& invocation, const json& inspection, const LibraryFile& library) {
-  auto job = chosen_job(inspection, invocation.arguments[0]);
-  if (!job) return job.failure();
-  auto parameters = object_of(invocation, "param");
-  if (!parameters) return parameters.failure();
-  auto files = object_of(invocation, "file");
-  if (!files) return files.failure();
-  for (auto& [key, path] : files->items()) {
-    std::error_code error;
-    const std::string given = path.get<std::string>();
-    if (!std::filesystem::is_regular_file(given, error)) {
-      return Failure{ExitCode::kNotFound, "file " + key + ": " + given + ": no such file"};
-    }
-    path = std::filesystem::absolute(given).lexically_normal().string();
-  }
-  return json{{"name", FLAGS_name.empty() ? *job : FLAGS_name},
-              {"library", {{"name", library.name}, {"sha256", library.sha256}}},
-              {"job", *job},
-              {"parameters", *parameters},
-              {"files", *files},
-              {"options", options_of(invocation)},
-              {"graph_base64", text_or(inspection, "graph_base64", "")}};
-}
-
-Result<Response> send(ManagerClient& client, const LibraryFile& library, const json& request) {
-  const std::string path = "/v1/libraries/" + library.sha256;
-  const auto stored = client.exists(path);
-  if (!stored && stored.failure().code != ExitCode::kDone) return stored.failure();
-  if (client.only_shows() || !*stored) {
-    const auto sent = client.put(path, library.bytes);
-    if (!sent && sent.failure().code != ExitCode::kDone) return sent.failure();
-  }
-  return client.post("/v1/jobs", request);
-}
 
 std::string accepted_text(const json& answer, const LibraryFile& library) {
   std::string placed;
@@ -160,7 +83,7 @@ ExitCode submit_library(Invocation& invocation) {
   if (const auto errors = errors_of(*inspection, path)) return report(around, *errors);
   auto library = read_library(path);
   if (!library) return report(around, library.failure());
-  auto request = make_request(invocation, *inspection, *library);
+  auto request = make_request(invocation, *inspection, *library, options_of(invocation));
   if (!request) return report(around, request.failure());
   if (FLAGS_dry_run) {
     const json& graph = member(*inspection, "graph");
@@ -173,7 +96,7 @@ ExitCode submit_library(Invocation& invocation) {
   }
   auto client = connect(invocation);
   if (!client) return report(around, client.failure());
-  const auto accepted = send(*client, *library, *request);
+  const auto accepted = send_submission(*client, *library, *request);
   if (!accepted) return report(around, accepted.failure());
   if (!FLAGS_json) print(invocation, accepted_text(accepted->body, *library));
   if (!FLAGS_detach) return follow(invocation, *client, accepted->body);

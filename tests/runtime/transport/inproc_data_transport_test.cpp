@@ -82,10 +82,10 @@ TEST(InprocDataTransport, PeerThatStoppedBeforeTheConnectionIsLost) {
 
 TEST(InprocDataTransport, OwnThreadDeliversFromManySenders) {
   InprocHub hub;
-  InprocDataTransport two(hub, kTwo, InprocDelivery::own_thread);
-  InprocDataTransport one(hub, kOne, InprocDelivery::own_thread);
   RecordingReceiver received;
   RecordingReceiver nothing;
+  InprocDataTransport two(hub, kTwo, InprocDelivery::own_thread);
+  InprocDataTransport one(hub, kOne, InprocDelivery::own_thread);
   two.start(received);
   one.start(nothing);
   one.connect(kTwo, two.endpoint());

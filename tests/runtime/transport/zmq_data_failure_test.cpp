@@ -65,8 +65,7 @@ TEST(LostPeer, QueuedBuffersReturnToThePool) {
   received.cork(false);
   peer->stop(0ms);
   ASSERT_TRUE(events.wait_for_loss());
-  EXPECT_TRUE(eventually(
-      [&] { return dynamic_cast<RecyclingBufferPool&>(transport->buffers()).outstanding() == 0; }));
+  EXPECT_TRUE(eventually([&] { return dynamic_cast<RecyclingBufferPool&>(transport->buffers()).outstanding() == 0; }));
 }
 
 TEST(LostPeer, AddressThatMakesNoSenseIsOne) {
@@ -137,7 +136,8 @@ INSTANTIATE_TEST_SUITE_P(Signals, LostProcess, testing::Values(SIGKILL, SIGSTOP)
 
 class HostilePeer : public testing::Test {
  protected:
-  HostilePeer() : transport_(make({.max_message_bytes = kLimit})), context_(1), dealer_(context_, zmq::socket_type::dealer) {
+  HostilePeer()
+      : transport_(make({.max_message_bytes = kLimit})), context_(1), dealer_(context_, zmq::socket_type::dealer) {
     transport_->start(received_);
     dealer_.set(zmq::sockopt::linger, 0);
     dealer_.connect(transport_->endpoint());

@@ -122,7 +122,8 @@ TEST(ZmqDataTransport, EachThreadsMessagesStayInOrder) {
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       const std::string padding(t % 2 == 0 ? 10 : 5000, 'p');  // copied and not copied
-      for (int i = 0; i < kEach; ++i) send_text(*sender, kReceiver, std::to_string(t) + " " + std::to_string(i) + " " + padding);
+      for (int i = 0; i < kEach; ++i)
+        send_text(*sender, kReceiver, std::to_string(t) + " " + std::to_string(i) + " " + padding);
     });
   }
   for (auto& thread : threads) thread.join();
@@ -136,12 +137,12 @@ TEST(ZmqDataTransport, EachThreadsMessagesStayInOrder) {
 
 TEST(ZmqDataTransport, PeerMayStartLater) {
   const SocketDirectory directory;
+  RecordingReceiver received;
+  RecordingReceiver nothing;
   auto sender = make();
   sender->connect(kReceiver, directory.endpoint("late"));
-  RecordingReceiver nothing;
   sender->start(nothing);
   send_text(*sender, kReceiver, "early");
-  RecordingReceiver received;
   auto receiver = make({.bind = directory.endpoint("late")});
   receiver->start(received);
   ASSERT_TRUE(received.wait_for_messages(1));

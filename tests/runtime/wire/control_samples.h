@@ -8,11 +8,16 @@ namespace freshet::wire::testing_support {
 
 template <Value T>
 void fill(base::Random& random, T& value) {
-  if constexpr (std::same_as<T, bool>) value = random.chance(0.5);
-  else if constexpr (std::integral<T>) value = static_cast<T>(random.next() >> random.below(64));
-  else if constexpr (std::floating_point<T>) value = static_cast<T>(random.unit());
-  else if constexpr (std::is_enum_v<T>) value = freshet_enumerators(T{})[random.below(freshet_enumerators(T{}).size())].second;
-  else if constexpr (std::same_as<T, Time> || std::same_as<T, Duration>) value = T(Duration(random.between(0, 1'000'000)));
+  if constexpr (std::same_as<T, bool>)
+    value = random.chance(0.5);
+  else if constexpr (std::integral<T>)
+    value = static_cast<T>(random.next() >> random.below(64));
+  else if constexpr (std::floating_point<T>)
+    value = static_cast<T>(random.unit());
+  else if constexpr (std::is_enum_v<T>)
+    value = freshet_enumerators(T{})[random.below(freshet_enumerators(T{}).size())].second;
+  else if constexpr (std::same_as<T, Time> || std::same_as<T, Duration>)
+    value = T(Duration(random.between(0, 1'000'000)));
   else if constexpr (std::same_as<T, std::string>) {
     value.resize(random.below(40));
     for (char& byte : value) byte = static_cast<char>(random.next());

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <set>
+#include <sstream>
 
 #include "tests/runtime/wire/control_samples.h"
 
@@ -39,6 +41,18 @@ TEST(ControlMessage, EachHasItsOwnName) {
 TEST(ControlMessage, EnvelopeBytesAreFrozen) {
   const InjectBarrier barrier{{JobId{7}, Attempt{2}, WorkerId{1}}, CheckpointId{5}};
   EXPECT_EQ(encoded({Term{3}, barrier}), "\x94\x01\x62\x03\x92\x93\x91\x07\x91\x02\x91\x01\x91\x05");
+}
+
+TEST(ControlMessage, NumbersOfTheMessagesAreFrozen) {
+  base::Random random(9);
+  std::ostringstream lines;
+  for (std::size_t index = 0; index < kBodies; ++index) {
+    const auto message = sample(random, index);
+    lines << int{encoded(message)[2]} << ' ' << control_name(message.body) << '\n';  // all below 128: one byte
+  }
+  std::ostringstream golden;
+  golden << std::ifstream(FRESHET_GOLDEN_DIR "/wire/control_kinds.txt").rdbuf();
+  EXPECT_EQ(lines.str(), golden.str());
 }
 
 std::string refusal_of(std::string_view bytes) {

@@ -32,7 +32,8 @@ namespace {
 
 using namespace testing_support;
 
-// A std::string of one byte on the wire takes 32 in memory, a TaskStatus of 18 takes 160; growth by doubling adds to it.
+// A std::string of one byte on the wire takes 32 in memory, a TaskStatus of 18 takes 160; growth by doubling adds to
+// it.
 constexpr std::size_t kMultiple = 64;
 constexpr std::size_t kFixed = 4096;  // the message itself and the words of a refusal
 
@@ -52,15 +53,24 @@ void decode_bounded(std::string_view bytes) {
 std::string damaged(base::Random& random, std::string bytes) {
   const auto position = [&] { return random.below(bytes.size()); };
   switch (random.below(5)) {
-    case 0: bytes.resize(position()); break;
-    case 1: bytes[position()] = static_cast<char>(random.next()); break;
+    case 0:
+      bytes.resize(position());
+      break;
+    case 1:
+      bytes[position()] = static_cast<char>(random.next());
+      break;
     case 2: {  // a count of billions where something else stood
-      constexpr std::string_view kHuge[] = {"\xdd\xff\xff\xff\xff", "\xdb\xff\xff\xff\xff", "\xdc\xff\xff", "\xdd\x7f\xff\xff\xff"};
+      constexpr std::string_view kHuge[] = {"\xdd\xff\xff\xff\xff", "\xdb\xff\xff\xff\xff", "\xdc\xff\xff",
+                                            "\xdd\x7f\xff\xff\xff"};
       bytes.insert(position(), kHuge[random.below(4)]);
       break;
     }
-    case 3: bytes.insert(position(), std::string(random.below(100), static_cast<char>(random.next()))); break;
-    default: bytes.erase(position(), random.below(8)); break;
+    case 3:
+      bytes.insert(position(), std::string(random.below(100), static_cast<char>(random.next())));
+      break;
+    default:
+      bytes.erase(position(), random.below(8));
+      break;
   }
   return bytes.empty() ? "x" : bytes;
 }

@@ -96,7 +96,8 @@ TEST_F(EncodedSample, NestedValuesAreArraysAndAbsentOnesNil) {
 
 // Whole numbers above the range of a signed integer, and the sign of zero: where a float written as an integer breaks.
 TEST(EncodedFloat, EveryOneComesBackBitForBit) {
-  for (const double number : {0.0, -0.0, 2.0, 9.3e18, 1e19, -1e19, 1e300, 5e-324, std::numeric_limits<double>::infinity()}) {
+  for (const double number :
+       {0.0, -0.0, 2.0, 9.3e18, 1e19, -1e19, 1e300, 5e-324, std::numeric_limits<double>::infinity()}) {
     ByteBuffer bytes;
     encode(bytes, number);
     double read = 1;

@@ -1,0 +1,187 @@
+#include "runtime/agent/process_launcher.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "runtime/base/check.h"
+
+namespace freshet::agent {
+namespace fs = std::filesystem;
+namespace {
+
+/// Attributes and file actions of one posix_spawn. That call, unlike fork and exec by hand, is safe in a process with
+/// threads, which the embedded run is.
+class Spawn {
+ public:
+  explicit Spawn(const std::string& output) {
+    ::posix_spawn_file_actions_init(&actions_);
+    ::posix_spawnattr_init(&attributes_);
+    ::posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    ::posix_spawn_file_actions_addopen(&actions_, STDOUT_FILENO, output.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
+    ::posix_spawn_file_actions_adddup2(&actions_, STDOUT_FILENO, STDERR_FILENO);
+    ::posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
+    sigset_t none, all;
+    ::sigemptyset(&none);
+    ::sigfillset(&all);
+    ::posix_spawnattr_setsigmask(&attributes_, &none);
+    ::posix_spawnattr_setsigdefault(&attributes_, &all);
+    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  }
+  ~Spawn() {
+    ::posix_spawn_file_actions_destroy(&actions_);
+    ::posix_spawnattr_destroy(&attributes_);
+  }
+  Spawn(const Spawn&) = delete;
+  Spawn& operator=(const Spawn&) = delete;
+
+  Result<pid_t> run(const std::string& executable, std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "freshet");
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    pid_t pid = 0;
+    const int error = ::posix_spawn(&pid, executable.c_str(), &actions_, &attributes_, argv.data(), environ);
+    if (error != 0) return Error{executable + " cannot be run: " + std::strerror(error)};
+    return pid;
+  }
+
+ private:
+  posix_spawn_file_actions_t actions_{};
+  posix_spawnattr_t attributes_{};
+};
+
+std::string tail_of(const std::string& path, std::size_t max_bytes) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  if (!file) return {};
+  const auto size = static_cast<std::size_t>(file.tellg());
+  const std::size_t wanted = std::min(size, max_bytes);
+  std::string text(wanted, '\0');
+  file.seekg(static_cast<std::streamoff>(size - wanted));
+  file.read(text.data(), static_cast<std::streamsize>(wanted));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return text;
+}
+
+std::string last_lines(std::string text, std::size_t count) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  std::size_t begin = text.size();
+  for (std::size_t line = 0; line < count && begin != std::string::npos && begin != 0; ++line)
+    begin = text.rfind('\n', begin - 1);
+  return begin == std::string::npos || begin == 0 ? text : text.substr(begin + 1);
+}
+
+std::optional<wire::RecordTrace> crash_report(const std::string& path) {
+  std::error_code error;
+  if (fs::file_size(path, error) > ProcessLauncher::kMaxCrashFileBytes || error) return std::nullopt;
+  const std::string bytes = tail_of(path, ProcessLauncher::kMaxCrashFileBytes);
+  // What stands behind the report is no part of it: the page it is written into has a fixed size.
+  ByteReader reader(bytes);
+  wire::RecordTrace trace;
+  if (!decode(reader, trace)) return std::nullopt;
+  return trace;
+}
+
+}  // namespace
+
+ProcessLauncher::ProcessLauncher(LauncherOptions options)
+    : options_(std::move(options)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+  CHECK(epoll_ >= 0, "the machine has a descriptor to watch processes with");
+}
+
+ProcessLauncher::~ProcessLauncher() {
+  for (const auto& [key, process] : processes_) ::close(process.pidfd);
+  ::close(epoll_);
+}
+
+std::string ProcessLauncher::path_of(const WorkerKey& worker) const {
+  return options_.data + "/jobs/job-" + std::to_string(worker.job.value) + "/attempt-" +
+         std::to_string(worker.attempt.value) + "/worker-" + std::to_string(worker.worker.value);
+}
+
+std::vector<WorkerKey> ProcessLauncher::running() const {
+  std::vector<WorkerKey> workers;
+  for (const auto& [worker, process] : processes_) workers.push_back(worker);
+  return workers;
+}
+
+std::vector<std::string> ProcessLauncher::arguments_of(const WorkerSpec& spec) const {
+  const std::string path = path_of(spec.worker);
+  return {"worker",
+          "--manager", options_.manager,
+          "--job", std::to_string(spec.worker.job.value),
+          "--attempt", std::to_string(spec.worker.attempt.value),
+          "--worker", std::to_string(spec.worker.worker.value),
+          "--library", spec.library_path,
+          "--job-name", spec.job_name,
+          "--data", path,
+          "--crash-file", path + ".crash"};
+}
+
+Result<std::uint64_t> ProcessLauncher::start(const WorkerSpec& spec) {
+  CHECK(!processes_.contains(spec.worker), "a worker is started once");
+  const std::string path = path_of(spec.worker);
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) return Error{"folder " + path + " cannot be made: " + error.message()};
+  fs::remove(path + ".crash", error);
+
+  const Result<pid_t> pid = Spawn(path + ".out").run(options_.executable, arguments_of(spec));
+  if (!pid) return pid.error();
+  // Not yet waited for, so the pid is still this process's even when it has ended already.
+  const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0));
+  struct epoll_event event {};
+  event.events = EPOLLIN;
+  if (pidfd < 0 || ::epoll_ctl(epoll_, EPOLL_CTL_ADD, pidfd, &event) != 0) {
+    const std::string why = std::strerror(errno);
+    ::kill(*pid, SIGKILL);
+    ::waitpid(*pid, nullptr, 0);
+    if (pidfd >= 0) ::close(pidfd);
+    return Error{"the process cannot be watched: " + why};
+  }
+  processes_[spec.worker] = {*pid, pidfd};
+  return static_cast<std::uint64_t>(*pid);
+}
+
+void ProcessLauncher::signal(const WorkerKey& worker, int number) {
+  if (const auto found = processes_.find(worker); found != processes_.end())
+    ::syscall(SYS_pidfd_send_signal, found->second.pidfd, number, nullptr, 0);
+}
+
+void ProcessLauncher::terminate(const WorkerKey& worker) { signal(worker, SIGTERM); }
+
+void ProcessLauncher::kill(const WorkerKey& worker) { signal(worker, SIGKILL); }
+
+std::vector<std::pair<WorkerKey, ExitStatus>> ProcessLauncher::reap() {
+  std::vector<std::pair<WorkerKey, ExitStatus>> ended;
+  for (auto at = processes_.begin(); at != processes_.end();) {
+    int status = 0;
+    if (::waitpid(at->second.pid, &status, WNOHANG) != at->second.pid) {
+      ++at;
+      continue;
+    }
+    ExitStatus how;
+    if (WIFSIGNALED(status)) how.signal = WTERMSIG(status);
+    else how.code = WEXITSTATUS(status);
+    ended.emplace_back(at->first, how);
+    ::close(at->second.pidfd);
+    at = processes_.erase(at);
+  }
+  return ended;
+}
+
+Leftovers ProcessLauncher::leftovers(const WorkerKey& worker) {
+  const std::string path = path_of(worker);
+  return {last_lines(tail_of(path + ".out", kMaxLastWordsBytes), kMaxLastWordsLines), crash_report(path + ".crash")};
+}
+
+}  // namespace freshet::agent

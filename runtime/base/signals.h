@@ -1,0 +1,12 @@
+#pragma once
+
+namespace freshet::base {
+
+/// SIGTERM and SIGINT as something to read: blocks them in the calling thread and all it starts, and answers a
+/// descriptor (signalfd) that an event loop can watch. Before any other thread is started. The caller closes it.
+int open_ending_signals();
+
+/// The next signal's number, 0 when there is none.
+int read_signal(int descriptor);
+
+}  // namespace freshet::base

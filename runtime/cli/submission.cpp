@@ -1,0 +1,93 @@
+#include "runtime/cli/submission.h"
+
+#include <filesystem>
+
+#include "runtime/cli/flags.h"
+#include "runtime/cli/json_fields.h"
+#include "runtime/cli/quantity.h"
+
+namespace freshet::cli {
+
+using nlohmann::json;
+
+namespace {
+
+/// `KEY=VALUE` words as an object. The last of two with the same key would win silently, so that is refused.
+Result<json> object_of(const Invocation& invocation, const char* flag) {
+  json object = json::object();
+  for (const std::string& word : invocation.values(flag)) {
+    const std::size_t equals = word.find('=');
+    const std::string key = word.substr(0, equals);
+    if (object.contains(key)) {
+      return Failure{ExitCode::kUsage, std::string("--") + flag + " " + key + " is given twice; one of them is meant"};
+    }
+    object[key] = word.substr(equals + 1);
+  }
+  return object;
+}
+
+Result<std::string> chosen_job(const json& inspection, const std::string& path) {
+  if (!FLAGS_job.empty()) return FLAGS_job;
+  const json& jobs = list(inspection, "jobs");
+  if (jobs.empty()) {
+    return Failure{ExitCode::kRefused, path + ": has no job. A job library registers one with FRESHET_JOB"};
+  }
+  if (jobs.size() == 1) return text_or(jobs[0], "name", "");
+  std::string names;
+  for (const json& job : jobs) names += (names.empty() ? "--job " : " or --job ") + text_or(job, "name", "?");
+  return Failure{ExitCode::kUsage, path + " has several jobs. Say which: " + names};
+}
+
+}  // namespace
+
+json options_of(const Invocation& invocation) {
+  json options = json::object();
+  if (invocation.was_given("parallelism")) options["parallelism"] = FLAGS_parallelism;
+  if (invocation.was_given("workers")) options["workers"] = FLAGS_workers;
+  if (invocation.was_given("key-groups")) options["key_groups"] = FLAGS_key_groups;
+  if (invocation.was_given("checkpoint-interval")) {
+    options["checkpoint_interval_ms"] = checked_duration_ms(FLAGS_checkpoint_interval);
+  }
+  if (invocation.was_given("worker-memory")) {
+    options["worker_memory_bytes"] = parse_size(FLAGS_worker_memory).value();
+  }
+  return options;
+}
+
+Result<json> make_request(const Invocation& invocation, const json& inspection, const LibraryFile& library,
+                          json options) {
+  auto job = chosen_job(inspection, invocation.arguments[0]);
+  if (!job) return job.failure();
+  auto parameters = object_of(invocation, "param");
+  if (!parameters) return parameters.failure();
+  auto files = object_of(invocation, "file");
+  if (!files) return files.failure();
+  for (auto& [key, path] : files->items()) {
+    std::error_code error;
+    const std::string given = path.get<std::string>();
+    if (!std::filesystem::is_regular_file(given, error)) {
+      return Failure{ExitCode::kNotFound, "file " + key + ": " + given + ": no such file"};
+    }
+    path = std::filesystem::absolute(given).lexically_normal().string();
+  }
+  return json{{"name", FLAGS_name.empty() ? *job : FLAGS_name},
+              {"library", {{"name", library.name}, {"sha256", library.sha256}}},
+              {"job", *job},
+              {"parameters", *parameters},
+              {"files", *files},
+              {"options", std::move(options)},
+              {"graph_base64", text_or(inspection, "graph_base64", "")}};
+}
+
+Result<Response> send_submission(ManagerClient& client, const LibraryFile& library, const json& request) {
+  const std::string path = "/v1/libraries/" + library.sha256;
+  const auto stored = client.exists(path);
+  if (!stored && stored.failure().code != ExitCode::kDone) return stored.failure();
+  if (client.only_shows() || !*stored) {
+    const auto sent = client.put(path, library.bytes);
+    if (!sent && sent.failure().code != ExitCode::kDone) return sent.failure();
+  }
+  return client.post("/v1/jobs", request);
+}
+
+}  // namespace freshet::cli

@@ -1,0 +1,144 @@
+#include "runtime/job_manager/cause.h"
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <cstring>
+
+#include "freshet/text.h"
+
+namespace freshet::manager {
+namespace {
+
+constexpr const char* kNoRestart = "the job failed; other jobs are not touched";
+
+ProblemView problem(ProblemKind kind, std::string what, std::string where) {
+  ProblemView view;
+  view.kind = enumerator_name(kind);
+  view.what = std::move(what);
+  view.where = std::move(where);
+  return view;
+}
+
+std::string worker_on(std::uint32_t worker, const std::string& agent) {
+  return "worker " + std::to_string(worker) + " on " + agent;
+}
+
+std::string record_at_hand(const wire::RecordTrace& trace) {
+  std::string text;
+  if (!trace.origin.empty()) text += "record at " + trace.origin;
+  if (!trace.record.empty()) text += (text.empty() ? "record " : ": ") + trace.record;
+  return text;
+}
+
+std::string how_it_ended(const wire::WorkerEnded& ended) {
+  if (ended.signal != 0) return signal_name(ended.signal);
+  // The agent's own words, "could not be started: …", say all there is.
+  if (ended.exit_code < 0) return ended.message;
+  return "it exited with code " + std::to_string(ended.exit_code);
+}
+
+}  // namespace
+
+std::string signal_name(int number) {
+  const char* abbreviation = ::sigabbrev_np(number);
+  return abbreviation != nullptr ? std::string("SIG") + abbreviation : "signal " + std::to_string(number);
+}
+
+Cause worker_ended_cause(const wire::WorkerEnded& ended, const std::string& agent, const std::string& job) {
+  const std::string where = worker_on(ended.worker.worker.value, agent);
+  std::string what = how_it_ended(ended);
+  std::string detail = ended.exit_code < 0 && ended.signal == 0 ? "" : ended.message;
+  if (ended.crash) {
+    if (!ended.crash->operator_id.empty()) what += " in " + ended.crash->operator_id;
+    const std::string record = record_at_hand(*ended.crash);
+    if (!record.empty()) detail = record + (detail.empty() ? "" : "\n" + detail);
+  }
+  Cause cause;
+  cause.reason = where + ": " + what;
+  if (ended.crash && !ended.crash->origin.empty()) cause.reason += " at " + ended.crash->origin;
+  if (ended.crash && !ended.crash->record.empty()) cause.reason += ", record " + ended.crash->record;
+  cause.problem = problem(ProblemKind::WORKER_CRASHED, what, where);
+  cause.problem->cause = detail;
+  cause.problem->effect = kNoRestart;
+  cause.problem->commands = {"freshet logs " + job + " --worker " + std::to_string(ended.worker.worker.value)};
+  return cause;
+}
+
+Cause task_failed_cause(const wire::TaskFailed& failed, const std::string& agent, const std::string& job) {
+  const std::string& op = failed.record.operator_id;
+  const std::string where = op.empty() ? worker_on(failed.worker.worker.value, agent) : "operator " + op;
+  Cause cause;
+  cause.reason = where + ": " + failed.reason;
+  if (!failed.message.empty()) cause.reason += ": " + failed.message;
+  if (!failed.record.origin.empty()) cause.reason += " at " + failed.record.origin;
+  const bool is_channel = failed.reason.starts_with("channel") || failed.reason.starts_with("connection");
+  if (is_channel) cause.weight = Cause::Weight::consequence;
+  if (is_channel || op.empty()) return cause;
+  cause.problem = problem(ProblemKind::POISON, failed.reason + (failed.message.empty() ? "" : ": " + failed.message), op);
+  cause.problem->cause = record_at_hand(failed.record);
+  cause.problem->effect = kNoRestart;
+  cause.problem->commands = {"freshet logs " + job + " --operator " + op};
+  return cause;
+}
+
+Cause agent_lost_cause(const std::string& agent, const std::string& why, const std::string& job) {
+  Cause cause;
+  cause.reason = "agent " + agent + " " + why;
+  cause.problem = problem(ProblemKind::AGENT_LOST, why + "; its workers of this job are given up", agent);
+  cause.problem->effect = kNoRestart;
+  cause.problem->commands = {"freshet agents", "freshet events " + job};
+  return cause;
+}
+
+Cause prepare_cause(const std::vector<Problem>& problems, std::uint32_t worker, const std::string& agent) {
+  Cause cause;
+  cause.reason = worker_on(worker, agent) + " refused its plan";
+  for (const Problem& each : problems) {
+    cause.reason += "; " + each.where + (each.where.empty() ? "" : ": ") + each.message;
+    if (!each.remedy.empty()) cause.reason += " (" + each.remedy + ")";
+  }
+  return cause;
+}
+
+Cause fingerprint_cause(std::uint32_t worker, const std::string& agent) {
+  return {Cause::Weight::root,
+          worker_on(worker, agent) +
+              " built another graph than was submitted: its build function reads something besides its parameters",
+          std::nullopt};
+}
+
+Cause deployment_timeout_cause(Duration limit, const std::string& waiting_for) {
+  return {Cause::Weight::consequence, "not up within " + format_duration(limit) + ": waited for " + waiting_for,
+          std::nullopt};
+}
+
+Cause silent_worker_cause(std::uint32_t worker, const std::string& agent, Duration limit, const std::string& job) {
+  Cause cause;
+  cause.reason = worker_on(worker, agent) + ": silent for " + format_duration(limit);
+  cause.problem = problem(ProblemKind::WORKER_CRASHED, "silent for " + format_duration(limit), worker_on(worker, agent));
+  cause.problem->effect = kNoRestart;
+  cause.problem->commands = {"freshet logs " + job + " --worker " + std::to_string(worker)};
+  return cause;
+}
+
+ProblemView flood_problem(const wire::BrakePulled& brake, const std::string& job) {
+  const double share = std::isfinite(brake.share) ? std::clamp(brake.share, 0.0, 1.0) : 0.0;
+  ProblemView view = problem(ProblemKind::DEAD_LETTER_FLOOD,
+                             std::to_string(std::lround(share * 100)) + " % of the records of " + brake.operator_id +
+                                 ": " + brake.example,
+                             brake.operator_id);
+  view.cause = brake.example;
+  view.effect = "PAUSED" + (brake.origin.empty() ? std::string() : " at " + brake.origin);
+  view.commands = {"freshet logs " + job + " --operator " + brake.operator_id, "freshet cancel " + job};
+  return view;
+}
+
+ProblemView no_slots_problem(const std::string& text) {
+  ProblemView view = problem(ProblemKind::NO_SLOTS, text, "");
+  view.effect = "the job waits, and goes on by itself when there are enough";
+  view.commands = {"freshet agents"};
+  return view;
+}
+
+}  // namespace freshet::manager

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/job_manager/views.h"
+#include "runtime/wire/control.h"
+
+namespace freshet::manager {
+
+/// Why a job fails, in words. When a worker dies, its neighbours notice too and say so, often before the agent does:
+/// of several causes the one of the highest weight is the one to tell.
+struct Cause {
+  enum class Weight : std::uint8_t {
+    consequence,  ///< a channel closed, a time ran out: something else lies behind it
+    root,
+  };
+  Weight weight = Weight::root;
+  std::string reason{};  ///< one sentence; stands behind the job's state
+  std::optional<ProblemView> problem{};
+};
+
+/// `SIGSEGV`; `signal 77` for one without a name.
+std::string signal_name(int number);
+
+/// A process that ended before it was told to. `job` is the job's name, for the commands.
+Cause worker_ended_cause(const wire::WorkerEnded& ended, const std::string& agent, const std::string& job);
+Cause task_failed_cause(const wire::TaskFailed& failed, const std::string& agent, const std::string& job);
+Cause agent_lost_cause(const std::string& agent, const std::string& why, const std::string& job);
+Cause prepare_cause(const std::vector<Problem>& problems, std::uint32_t worker, const std::string& agent);
+Cause fingerprint_cause(std::uint32_t worker, const std::string& agent);
+Cause deployment_timeout_cause(Duration limit, const std::string& waiting_for);
+Cause silent_worker_cause(std::uint32_t worker, const std::string& agent, Duration limit, const std::string& job);
+
+/// "38 % of the records of events: field time … · PAUSED at in/events.csv line 12"
+ProblemView flood_problem(const wire::BrakePulled& brake, const std::string& job);
+ProblemView no_slots_problem(const std::string& text);
+
+}  // namespace freshet::manager

@@ -1,0 +1,343 @@
+#include "runtime/job_manager/job.h"
+
+#include <algorithm>
+#include <csignal>
+
+#include "runtime/base/check.h"
+
+namespace freshet::manager {
+
+using dag::JobState;
+
+std::string state_text(JobState state) {
+  std::string text(enumerator_name(state));
+  if (!text.empty()) text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  return text;
+}
+
+Job::Job(JobId id, Submission submission, dag::ExecutionPlan plan, const ManagerOptions& options,
+         std::int64_t submitted_ms)
+    : id_(id),
+      submission_(std::move(submission)),
+      plan_(std::move(plan)),
+      options_(options),
+      submitted_ms_(submitted_ms),
+      since_ms_(submitted_ms),
+      time_line_(options.max_events) {
+  time_line_.add(submitted_ms, "state", "Submitted as " + id_text());
+}
+
+void Job::restore(Attempt attempt, const JobEnd& end) {
+  attempt_ = attempt;
+  state_ = end.state;
+  reason_ = end.reason;
+  since_ms_ = end.time_ms;
+  for (const ProblemView& problem : end.problems)
+    for (const auto& [name, kind] : freshet_enumerators(ProblemKind{}))
+      if (name == problem.kind) problems_[kind] = problem;
+  time_line_.add(end.time_ms, "state", state_text(state_) + (reason_.empty() ? "" : ": " + reason_));
+}
+
+JobEnd Job::end() const {
+  JobEnd end{state_, reason_, since_ms_, {}};
+  for (const auto& [kind, problem] : problems_) end.problems.push_back(problem);
+  return end;
+}
+
+void Job::move_to(JobState state, Moment now, const std::string& text) {
+  if (state == state_) return;
+  CHECK(dag::can_transition(state_, state), "a job changes its state only as the table says");
+  state_ = state;
+  since_ms_ = now.wall_ms;
+  time_line_.add(now.wall_ms, "state", state_text(state) + (text.empty() ? "" : ": " + text));
+}
+
+void Job::begin_problem(const ProblemView& problem, Moment now) {
+  for (const auto& [name, kind] : freshet_enumerators(ProblemKind{})) {
+    if (name != problem.kind) continue;
+    ProblemView& here = problems_[kind];
+    const bool is_new = here.kind.empty();
+    const std::int64_t since = is_new ? now.wall_ms : here.since_ms;
+    if (is_new || here.what != problem.what)
+      time_line_.add(now.wall_ms, "problem", problem.kind + (problem.where.empty() ? "" : " " + problem.where) + ": " + problem.what);
+    here = problem;
+    here.since_ms = since;
+  }
+}
+
+void Job::clear_problem(ProblemKind kind, Moment now) {
+  if (problems_.erase(kind) > 0)
+    time_line_.add(now.wall_ms, "problem", std::string(enumerator_name(kind)) + " is over");
+}
+
+void Job::wait_for_slots(const std::string& text, Moment now) {
+  if (state_ == JobState::submitted) move_to(JobState::scheduling, now, text);
+  reason_ = text;
+  begin_problem(no_slots_problem(text), now);
+}
+
+void Job::deploy(Attempt attempt, dag::ExecutionPlan plan, std::uint64_t library_bytes, Moment now, Orders& orders) {
+  CHECK(attempt > attempt_, "attempts count up");
+  attempt_ = attempt;
+  reason_.clear();
+  if (state_ == JobState::submitted) move_to(JobState::scheduling, now);
+  clear_problem(ProblemKind::NO_SLOTS, now);
+  move_to(JobState::deploying, now,
+          "attempt " + std::to_string(attempt.value) + ", workers " + std::to_string(plan.workers.size()));
+  DeploymentSpec spec;
+  spec.job = id_;
+  spec.attempt = attempt;
+  spec.name = submission_.name;
+  spec.library_job = submission_.job;
+  spec.library_sha256 = submission_.library_sha256;
+  spec.library_bytes = library_bytes;
+  spec.parameters = worker_parameters(submission_);
+  spec.default_parallelism = submission_.default_parallelism;
+  spec.data = submission_.data;
+  spec.status_interval = options_.status_interval;
+  for (std::uint32_t i = 0; i < submission_.graph.operators.size(); ++i)
+    if (submission_.graph.operators[i].kind == OperatorKind::source) spec.sources.push_back(i);
+  spec.plan = std::move(plan);
+  deployment_.emplace(std::move(spec), now.steady);
+  status_.emplace(submission_.graph, deployment_->spec().plan);
+  deployed_by_ = now.steady + options_.deployment_timeout;
+  ending_.reset();
+  deployment_->order_workers(orders);
+}
+
+const DeployedWorker* Job::living(const WorkerKey& key) const {
+  const DeployedWorker* worker = deployment_ ? deployment_->find(key) : nullptr;
+  return worker == nullptr || worker->phase == WorkerPhase::ended ? nullptr : worker;
+}
+
+bool Job::on_message(const std::string& peer, const wire::ControlBody& body, Moment now, Orders& orders) {
+  return std::visit(
+      [&]<class Body>(const Body& each) {
+        if constexpr (requires { on(peer, each, now, orders); }) {
+          if (is_over() || living(each.worker) == nullptr) return false;
+          // The agent's word is no sign of life of the worker.
+          if constexpr (!std::same_as<Body, wire::WorkerEnded> && !std::same_as<Body, wire::WorkerStarted>)
+            deployment_->heard(each.worker, now.steady);
+          return on(peer, each, now, orders);
+        } else {
+          return false;
+        }
+      },
+      body);
+}
+
+bool Job::on(const std::string&, const wire::WorkerStarted& started, Moment, Orders&) {
+  return deployment_->on_started(started);
+}
+
+bool Job::on(const std::string& peer, const wire::WorkerHello& hello, Moment now, Orders& orders) {
+  if (!ending_) return deployment_->on_hello(peer, hello, now.steady, orders);
+  Orders not_wanted;
+  if (!deployment_->on_hello(peer, hello, now.steady, not_wanted)) return false;
+  orders.push_back(to_worker(peer, wire::StopTasks{hello.worker, ending_->kind == EndKind::finished}));
+  return true;
+}
+
+bool Job::on(const std::string&, const wire::WorkerPrepared& prepared, Moment now, Orders& orders) {
+  if (ending_) return true;
+  const DeployedWorker* worker = living(prepared.worker);
+  if (worker->phase != WorkerPhase::hello) return false;
+  const std::uint32_t number = prepared.worker.worker.value;
+  if (!prepared.problems.empty()) {
+    fail(prepare_cause(prepared.problems, number, worker->agent), now, orders);
+  } else if (prepared.fingerprint != plan().fingerprint) {
+    fail(fingerprint_cause(number, worker->agent), now, orders);
+  } else {
+    return deployment_->on_prepared(prepared, orders);
+  }
+  return true;
+}
+
+void Job::run_if_all_running(Moment now) {
+  if (state_ != JobState::deploying || ending_ || !deployment_->all_at(WorkerPhase::running)) return;
+  started_ms_ = now.wall_ms;
+  move_to(JobState::running, now, "attempt " + std::to_string(attempt_.value));
+}
+
+bool Job::on(const std::string&, const wire::WorkerRunning& running, Moment now, Orders&) {
+  if (!deployment_->on_running(running.worker)) return false;
+  run_if_all_running(now);
+  return true;
+}
+
+bool Job::on(const std::string&, const wire::WorkerStatus& status, Moment now, Orders&) {
+  status_->take(status, now.steady);
+  not_yet_paused_.erase(status.worker.worker);
+  if (state_ == JobState::pausing && not_yet_paused_.empty() && !ending_) move_to(JobState::paused, now);
+  return true;
+}
+
+bool Job::on(const std::string&, const wire::BrakePulled& brake, Moment now, Orders& orders) {
+  if (state_ != JobState::running || ending_) return false;
+  const ProblemView problem = flood_problem(brake, name());
+  begin_problem(problem, now);
+  reason_ = problem.what;
+  move_to(JobState::pausing, now, problem.what);
+  for (const DeployedWorker& worker : deployment_->workers()) not_yet_paused_.insert(worker.key.worker);
+  deployment_->broadcast(wire::PauseSources{{}, true}, orders);
+  return true;
+}
+
+bool Job::on(const std::string&, const wire::TaskFailed& failed, Moment now, Orders& orders) {
+  fail(task_failed_cause(failed, living(failed.worker)->agent, name()), now, orders);
+  return true;
+}
+
+bool Job::on(const std::string&, const wire::BarrierPassed& passed, Moment, Orders&) {
+  return barriers_.on_passed(passed.checkpoint, passed.task);
+}
+
+bool Job::on(const std::string&, const wire::TasksFinished& finished, Moment now, Orders& orders) {
+  if (!deployment_->on_finished(finished.worker)) return false;
+  run_if_all_running(now);
+  if (ending_ || !deployment_->all_at(WorkerPhase::finished)) return true;
+  not_yet_paused_.clear();
+  if (state_ == JobState::pausing || state_ == JobState::paused) move_to(JobState::running, now, "no input was left");
+  begin_ending(EndKind::finished, {}, now, orders);
+  return true;
+}
+
+bool Job::on(const std::string&, const wire::WorkerEnded& ended, Moment now, Orders& orders) {
+  const DeployedWorker worker = *living(ended.worker);
+  deployment_->on_ended(ended.worker);
+  const bool is_clean = ended.signal == 0 && ended.exit_code == 0;
+  const bool was_forced = worker.stop_ordered && (ended.signal == SIGTERM || ended.signal == SIGKILL ||
+                                                  (ended.signal == 0 && ended.exit_code < 0));
+  if (!ending_ || (!is_clean && !(was_forced && ending_->kind != EndKind::finished)))
+    fail(worker_ended_cause(ended, worker.agent, name()), now, orders);
+  end_if_all_gone(now);
+  return true;
+}
+
+void Job::on_agent_hello(const std::string& agent, Orders& orders) {
+  if (deployment_ && !ending_ && !is_over()) deployment_->order_workers(agent, orders);
+}
+
+void Job::on_agent_lost(const std::string& agent, const std::string& why, Moment now, Orders& orders) {
+  if (is_over() || !deployment_) return;
+  bool any = false;
+  for (const DeployedWorker& worker : deployment_->workers())
+    if (worker.agent == agent) any = deployment_->on_ended(worker.key) || any;
+  if (!any) return;
+  time_line_.add(now.wall_ms, "agent", "agent " + agent + " " + why);
+  fail(agent_lost_cause(agent, why, name()), now, orders);
+  end_if_all_gone(now);
+}
+
+Status Job::cancel(Moment now, Orders& orders) {
+  if (is_over()) return Error{"job " + name() + " is " + state_text(state_) + " already"};
+  if (state_ == JobState::cancelling) return {};
+  time_line_.add(now.wall_ms, "verb", "cancel");
+  problems_.erase(ProblemKind::NO_SLOTS);
+  reason_.clear();
+  if (!deployment_) {
+    move_to(JobState::cancelled, now);
+    return {};
+  }
+  move_to(JobState::cancelling, now);
+  ending_.reset();
+  begin_ending(EndKind::cancelled, {}, now, orders);
+  return {};
+}
+
+void Job::fail(Cause cause, Moment now, Orders& orders) {
+  if (is_over()) return;
+  if (!deployment_) {
+    reason_ = cause.reason;
+    if (cause.problem) begin_problem(*cause.problem, now);
+    move_to(JobState::failed, now, reason_);
+    return;
+  }
+  if (ending_ && ending_->kind == EndKind::cancelled) return;
+  if (ending_ && ending_->kind == EndKind::failed) {
+    time_line_.add(now.wall_ms, "worker", cause.reason);
+    if (cause.weight <= ending_->cause.weight) return;
+    reason_ = cause.reason;
+    if (cause.problem) begin_problem(*cause.problem, now);
+    ending_->cause = std::move(cause);
+    return;
+  }
+  ending_.reset();
+  reason_ = cause.reason;
+  if (cause.problem) begin_problem(*cause.problem, now);
+  move_to(JobState::recovering, now, reason_ + "; its other workers are being stopped");
+  begin_ending(EndKind::failed, std::move(cause), now, orders);
+}
+
+void Job::begin_ending(EndKind kind, Cause cause, Moment now, Orders& orders) {
+  CHECK(!ending_, "a job ends once");
+  ending_ = Ending{kind, EndStep::asked, std::move(cause), now.steady + options_.stop_grace};
+  deployment_->order_stop(kind == EndKind::finished, options_.kill_grace, orders);
+  end_if_all_gone(now);
+}
+
+void Job::end_if_all_gone(Moment now) {
+  if (is_over() || !ending_ || !deployment_->all_at(WorkerPhase::ended)) return;
+  switch (ending_->kind) {
+    case EndKind::finished: return move_to(JobState::finished, now);
+    case EndKind::cancelled: return move_to(JobState::cancelled, now);
+    case EndKind::failed: return move_to(JobState::failed, now, reason_);
+  }
+}
+
+void Job::on_tick(Moment now, Orders& orders) {
+  if (is_over() || !deployment_) return;
+  if (!ending_) {
+    if (state_ == JobState::deploying && deployed_by_ <= now.steady)
+      return fail(deployment_timeout_cause(options_.deployment_timeout, missing_workers()), now, orders);
+    if (state_ == JobState::deploying) return;
+    for (const DeployedWorker& worker : deployment_->workers()) {
+      if (worker.last_heard + options_.worker_silence_limit >= now.steady) continue;
+      return fail(silent_worker_cause(worker.key.worker.value, worker.agent, options_.worker_silence_limit, name()),
+                  now, orders);
+    }
+    return;
+  }
+  if (ending_->deadline > now.steady) return;
+  if (ending_->step == EndStep::asked) {
+    ending_->step = EndStep::forced;
+    ending_->deadline = now.steady + options_.kill_grace + options_.give_up_after;
+    return deployment_->order_kill(options_.kill_grace, orders);
+  }
+  for (const DeployedWorker& worker : deployment_->workers()) {
+    if (!deployment_->on_ended(worker.key)) continue;
+    time_line_.add(now.wall_ms, "worker", to_string(worker.key) + " on " + worker.agent + " is left behind: no word of its end");
+  }
+  if (ending_->kind == EndKind::finished) fail({Cause::Weight::root, "its workers did not end after they had finished", {}}, now, orders);
+  end_if_all_gone(now);
+}
+
+base::SteadyTime Job::next_deadline(base::SteadyTime fallback) const {
+  if (is_over() || !deployment_) return fallback;
+  if (ending_) return std::min(fallback, ending_->deadline);
+  if (state_ == JobState::deploying) return std::min(fallback, deployed_by_);
+  for (const DeployedWorker& worker : deployment_->workers())
+    fallback = std::min(fallback, worker.last_heard + options_.worker_silence_limit + std::chrono::milliseconds(1));
+  return fallback;
+}
+
+std::string Job::missing_workers() const {
+  std::string text;
+  for (const DeployedWorker& worker : deployment_->workers()) {
+    if (worker.phase >= WorkerPhase::running) continue;
+    text += (text.empty() ? "" : ", ") + std::string("worker ") + std::to_string(worker.key.worker.value) + " on " +
+            worker.agent + " (" + std::string(enumerator_name(worker.phase)) + ")";
+  }
+  return text;
+}
+
+Result<CheckpointId> Job::inject_barrier(Orders& orders) {
+  if (state_ != JobState::running || ending_) return Error{"job " + name() + " is " + state_text(state_)};
+  const CheckpointId checkpoint = barriers_.next();
+  for (const DeployedWorker& worker : deployment_->workers())
+    if (deployment_->has_source_task(worker.key))
+      orders.push_back(to_worker(worker.peer, wire::InjectBarrier{worker.key, checkpoint}));
+  return checkpoint;
+}
+
+}  // namespace freshet::manager

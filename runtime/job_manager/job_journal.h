@@ -1,0 +1,45 @@
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "runtime/job_manager/job.h"
+#include "runtime/state/journal.h"
+
+namespace freshet::manager {
+
+/// What the journal says of a job.
+struct RememberedJob {
+  Submission submission{};
+  std::int64_t submitted_ms = 0;
+  Attempt attempt{};             ///< the last one that was allowed to start
+  std::optional<JobEnd> end{};  ///< nothing: it was not over
+};
+
+/// Everything that the journal says, folded.
+struct History {
+  Term term{};
+  std::uint64_t next_job = 1;
+  std::map<JobId, RememberedJob> jobs{};
+};
+
+/// The job manager's memory: what it has to know after a restart, as typed entries. What is recorded is durable before
+/// the call returns, and is recorded before it takes effect. One thread.
+class JobJournal {
+ public:
+  explicit JobJournal(state::Journal& journal) : journal_(journal) {}
+
+  /// Error: the journal cannot be read, or an entry is not one of ours.
+  Result<History> replay();
+  /// Writes down `history`, and nothing that is not in it.
+  Status compact(const History& history);
+
+  Status record_submitted(JobId job, const RememberedJob& remembered);
+  Status record_attempt(JobId job, Attempt attempt);
+  Status record_end(JobId job, const JobEnd& end);
+
+ private:
+  state::Journal& journal_;
+};
+
+}  // namespace freshet::manager

@@ -1,0 +1,338 @@
+#include "runtime/job_manager/job_manager.h"
+
+#include <algorithm>
+
+#include "dag/placement.h"
+#include "runtime/base/check.h"
+#include "runtime/job_manager/manager_views.h"
+
+namespace freshet::manager {
+namespace {
+
+constexpr auto kLongestWait = std::chrono::seconds(1);
+constexpr const char* kLostWithManager = "the job manager ended while the job ran";
+
+Refusal not_found(const std::string& job, std::vector<std::string> near) {
+  return {Refusal::Code::not_found, "there is no job " + job.substr(0, 64), {}, std::move(near)};
+}
+
+}  // namespace
+
+JobManager::JobManager(ManagerOptions options, base::Clock& clock, transport::ControlOutbox& outbox,
+                       state::Journal& journal, LibraryStore& libraries)
+    : options_(std::move(options)),
+      clock_(clock),
+      outbox_(outbox),
+      journal_(journal),
+      libraries_(libraries),
+      started_(clock.steady()),
+      agents_({options_.max_agents, options_.silence_limit}),
+      jobs_(options_.max_over_jobs) {}
+
+Moment JobManager::now() const { return {clock_.steady(), clock_.wall_us() / 1000}; }
+
+Status JobManager::recover() {
+  CHECK(term_.value == 0, "a job manager recovers once");
+  Result<History> history = journal_.replay();
+  if (!history) return history.error();
+  history->term.value += 1;
+  for (auto& [id, remembered] : history->jobs) {
+    Admission admission = admit(remembered.submission);
+    auto job = std::make_unique<Job>(id, remembered.submission, std::move(admission.plan), options_,
+                                     remembered.submitted_ms);
+    if (!remembered.end)
+      remembered.end = JobEnd{dag::JobState::failed, kLostWithManager, now().wall_ms, {}};
+    job->restore(remembered.attempt, *remembered.end);
+    jobs_.add(std::move(job));
+  }
+  jobs_.prune();
+  std::erase_if(history->jobs, [&](const auto& each) { return jobs_.find(each.first) == nullptr; });
+  if (const Status written = journal_.compact(*history); !written) return written;
+  term_ = history->term;
+  next_job_ = history->next_job;
+  return {};
+}
+
+// ---- messages --------------------------------------------------------------------------------------------------------
+
+void JobManager::send(const std::string& peer, wire::ControlBody body) {
+  outbox_.send(peer, {term_, std::move(body)});
+}
+
+void JobManager::send_all(const Orders& orders) {
+  for (const Order& order : orders) {
+    if (order.to == Order::To::worker) {
+      send(order.address, order.body);
+    } else if (const AgentRecord* agent = agents_.find(order.address); agent != nullptr) {
+      send(agent->peer, order.body);
+    }
+  }
+}
+
+void JobManager::on_message(const std::string& peer, const wire::ControlMessage& message) {
+  CHECK(term_.value != 0, "a job manager recovers before it is spoken to");
+  // A newer job manager is about; what it leads is none of ours.
+  if (message.term > term_) {
+    ++dropped_;
+    return;
+  }
+  std::visit(
+      [&](const auto& body) {
+        if constexpr (requires { on_body(peer, body); }) {
+          on_body(peer, body);
+        } else if constexpr (requires { body.worker; }) {
+          on_worker_message(peer, body.worker, message.body);
+        } else {
+          ++dropped_;
+        }
+      },
+      message.body);
+  settle();
+}
+
+void JobManager::on_body(const std::string& peer, const wire::AgentHello& hello) {
+  const AgentRegistry::Hello answer = agents_.on_hello(peer, hello, clock_.steady());
+  if (answer == AgentRegistry::Hello::refused) {
+    ++dropped_;
+    return;
+  }
+  welcome(peer);
+  if (answer == AgentRegistry::Hello::replaced) lose_agent(hello.agent, "was started anew");
+  stop_strangers(peer, hello.workers);
+  Orders orders;
+  for (const auto& [id, job] : jobs_.all()) job->on_agent_hello(hello.agent, orders);
+  send_all(orders);
+  slots_changed_ = true;
+}
+
+void JobManager::on_body(const std::string& peer, const wire::AgentHeartbeat& beat) {
+  switch (agents_.on_heartbeat(peer, beat, clock_.steady())) {
+    case AgentRegistry::Beat::unknown:
+      // It greets a job manager whose term is new to it.
+      ++dropped_;
+      return welcome(peer);
+    case AgentRegistry::Beat::back: slots_changed_ = true; break;
+    case AgentRegistry::Beat::known: break;
+  }
+  stop_strangers(peer, beat.workers);
+}
+
+void JobManager::welcome(const std::string& peer) {
+  send(peer, wire::AgentWelcome{options_.heartbeat_interval, options_.silence_limit});
+}
+
+bool JobManager::is_living(const WorkerKey& worker) const {
+  const Job* job = jobs_.find(worker.job);
+  if (job == nullptr || job->is_over() || job->deployment() == nullptr) return false;
+  const DeployedWorker* found = job->deployment()->find(worker);
+  return found != nullptr && found->phase != WorkerPhase::ended;
+}
+
+// What runs of jobs, attempts or workers that are over: from before a loss, or from an older job manager.
+void JobManager::stop_strangers(const std::string& peer, const std::vector<WorkerKey>& workers) {
+  for (const WorkerKey& worker : workers)
+    if (!is_living(worker)) send(peer, wire::StopWorker{worker, options_.kill_grace});
+}
+
+void JobManager::on_body(const std::string& peer, const wire::LibraryRequest& request) {
+  const std::optional<std::uint64_t> size = libraries_.size_of(request.sha256);
+  if (size && request.offset >= *size) {
+    ++dropped_;
+    return;
+  }
+  wire::LibraryChunk chunk{request.sha256, request.offset, size.value_or(0), {}};
+  if (size) {
+    Result<std::string> bytes = libraries_.read(request.sha256, request.offset, wire::kLibraryChunkBytes);
+    if (bytes) chunk.bytes = std::move(*bytes);
+    else chunk.total = 0;
+  }
+  send(peer, std::move(chunk));
+}
+
+void JobManager::on_worker_message(const std::string& peer, const WorkerKey& worker, const wire::ControlBody& body) {
+  if (!is_living(worker)) {
+    ++dropped_;
+    const bool runs = std::holds_alternative<wire::WorkerHello>(body) || std::holds_alternative<wire::WorkerStatus>(body);
+    if (runs) send(peer, wire::StopTasks{worker, false});
+    return;
+  }
+  Orders orders;
+  if (!jobs_.find(worker.job)->on_message(peer, body, now(), orders)) ++dropped_;
+  if (std::holds_alternative<wire::WorkerEnded>(body)) slots_changed_ = true;
+  send_all(orders);
+}
+
+void JobManager::lose_agent(const std::string& agent, const std::string& why) {
+  Orders orders;
+  for (const auto& [id, job] : jobs_.all()) job->on_agent_lost(agent, why, now(), orders);
+  send_all(orders);
+  slots_changed_ = true;
+}
+
+base::SteadyTime JobManager::on_tick() {
+  for (const std::string& agent : agents_.on_tick(clock_.steady()))
+    lose_agent(agent, "silent for " + std::to_string(options_.silence_limit.count()) + " ms");
+  Orders orders;
+  for (const auto& [id, job] : jobs_.all()) job->on_tick(now(), orders);
+  send_all(orders);
+  settle();
+  base::SteadyTime next = agents_.next_deadline(clock_.steady() + kLongestWait);
+  for (const auto& [id, job] : jobs_.all()) next = job->next_deadline(next);
+  return next;
+}
+
+// What follows from whatever has just happened: ends are journalled, and slots that are free go to who waits.
+void JobManager::settle() {
+  bool any_ended = false;
+  for (auto at = end_not_journalled_.begin(); at != end_not_journalled_.end();) {
+    const Job* job = jobs_.find(*at);
+    if (!job->is_over()) {
+      ++at;
+      continue;
+    }
+    // Should this fail, a restart finds the job not over, and calls it Failed: less than the truth, but never more.
+    if (!journal_.record_end(*at, job->end())) ++journal_failures_;
+    at = end_not_journalled_.erase(at);
+    any_ended = true;
+  }
+  if (any_ended) forget_old_jobs();
+  if (any_ended || slots_changed_) schedule();
+}
+
+// Keeps the journal in proportion to the list: rewritten once it holds as many forgotten jobs as the list may have.
+void JobManager::forget_old_jobs() {
+  const std::size_t before = jobs_.all().size();
+  jobs_.prune();
+  forgotten_ += before - jobs_.all().size();
+  if (forgotten_ <= options_.max_over_jobs) return;
+  History history{term_, next_job_, {}};
+  for (const auto& [id, job] : jobs_.all()) {
+    RememberedJob& remembered = history.jobs[id];
+    remembered = {job->submission(), job->submitted_ms(), job->attempt(), {}};
+    if (job->is_over()) remembered.end = job->end();
+  }
+  if (journal_.compact(history)) forgotten_ = 0;
+  else ++journal_failures_;
+}
+
+// ---- slots -----------------------------------------------------------------------------------------------------------
+
+void JobManager::schedule() {
+  slots_changed_ = false;
+  for (const auto& [id, job] : jobs_.all()) {
+    if (job->state() == dag::JobState::submitted || job->state() == dag::JobState::scheduling) schedule(*job);
+  }
+}
+
+void JobManager::schedule(Job& job) {
+  std::vector<dag::AgentSlots> free;
+  for (const auto& [name, agent] : agents_.all()) {
+    const std::uint32_t used = used_slots(name, jobs_);
+    if (!agent.is_lost && used < agent.hello.slots) free.push_back({name, agent.hello.slots - used});
+  }
+  dag::PlacementResult placed = dag::place(job.plan(), free, {job.submission().workers});
+  if (!placed.is_placed()) return job.wait_for_slots(dag::to_text(placed, free), now());
+
+  Orders orders;
+  const Attempt attempt{job.attempt().value + 1};
+  const std::optional<std::uint64_t> library = libraries_.size_of(job.submission().library_sha256);
+  if (!library) {
+    job.fail({Cause::Weight::root, "its library is no longer stored; submit it again", {}}, now(), orders);
+  } else if (const Status durable = journal_.record_attempt(job.id(), attempt); !durable) {
+    job.fail({Cause::Weight::root, durable.error().message, {}}, now(), orders);
+  } else {
+    job.deploy(attempt, std::move(placed.plan), *library, now(), orders);
+  }
+  send_all(orders);
+}
+
+// ---- requests --------------------------------------------------------------------------------------------------------
+
+std::vector<Problem> JobManager::check(const Submission& submission) const {
+  std::vector<Problem> problems;
+  if (const Job* other = jobs_.active(submission.name))
+    problems.push_back({"name " + submission.name, "is taken by " + other->id_text() + ", which is " +
+                                                       state_text(other->state()),
+                        "give another with --name, or: freshet cancel " + submission.name});
+  if (base::is_sha256(submission.library_sha256) && !libraries_.size_of(submission.library_sha256))
+    problems.push_back({"library", "sha256:" + submission.library_sha256 + " is not stored",
+                        "PUT /v1/libraries/" + submission.library_sha256 + " comes first"});
+  return problems;
+}
+
+Answer<SubmitAnswer> JobManager::submit(Submission submission) {
+  CHECK(term_.value != 0, "a job manager recovers before it is asked");
+  if (jobs_.active_count() >= options_.max_jobs)
+    return Refusal{Refusal::Code::failed,
+                   std::to_string(options_.max_jobs) + " jobs are not over; cancel one first: freshet list",
+                   {},
+                   {}};
+  Admission admission = admit(submission);
+  std::vector<Problem> problems = check(submission);
+  problems.insert(problems.end(), admission.problems.begin(), admission.problems.end());
+  if (!problems.empty()) {
+    const std::string count = std::to_string(problems.size()) + (problems.size() == 1 ? " error" : " errors");
+    return Refusal{Refusal::Code::validation, "refused: " + count + ", nothing was started", std::move(problems), {}};
+  }
+  const JobId id{next_job_++};
+  const RememberedJob remembered{submission, now().wall_ms, {}, {}};
+  if (const Status durable = journal_.record_submitted(id, remembered); !durable)
+    return Refusal{Refusal::Code::failed, "not accepted: " + durable.error().message, {}, {}};
+  Job& job = jobs_.add(
+      std::make_unique<Job>(id, std::move(submission), std::move(admission.plan), options_, remembered.submitted_ms));
+  end_not_journalled_.insert(id);
+  schedule(job);
+  SubmitAnswer answer = submit_answer(job);
+  settle();
+  return answer;
+}
+
+Answer<const Job*> JobManager::find_job(const std::string& text) const {
+  JobTable::Found found = jobs_.find(text);
+  if (found.job == nullptr) return not_found(text, std::move(found.near));
+  return found.job;
+}
+
+Answer<std::string> JobManager::cancel(const std::string& text) {
+  JobTable::Found found = jobs_.find(text);
+  if (found.job == nullptr) return not_found(text, std::move(found.near));
+  Orders orders;
+  const std::string id = found.job->id_text();
+  const Status done = found.job->cancel(now(), orders);
+  if (!done) return Refusal{Refusal::Code::bad_state, done.error().message, {}, {}};
+  send_all(orders);
+  slots_changed_ = true;
+  settle();
+  return id;
+}
+
+Result<CheckpointId> JobManager::inject_barrier(JobId id) {
+  Job* job = jobs_.find(id);
+  if (job == nullptr) return Error{"there is no job-" + std::to_string(id.value)};
+  Orders orders;
+  Result<CheckpointId> checkpoint = job->inject_barrier(orders);
+  send_all(orders);
+  return checkpoint;
+}
+
+Answer<JobView> JobManager::job(const std::string& text) const {
+  JobTable::Found found = jobs_.find(text);
+  if (found.job == nullptr) return not_found(text, std::move(found.near));
+  return job_view(*found.job, now());
+}
+
+JobListView JobManager::jobs() const {
+  JobListView view{1, now().wall_ms, {}};
+  for (const auto& [id, job] : jobs_.all()) view.jobs.push_back(job_line(*job));
+  return view;
+}
+
+ClusterView JobManager::cluster() const {
+  ClusterView view;
+  const auto uptime = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady() - started_);
+  view.manager = {options_.address, options_.pid, options_.version, uptime.count(), options_.data, term_.value};
+  for (const auto& [name, agent] : agents_.all()) view.agents.push_back(agent_view(agent, jobs_, now()));
+  return view;
+}
+
+}  // namespace freshet::manager

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <string>
+
+#include "runtime/base/clock.h"
+#include "runtime/job_manager/agent_registry.h"
+#include "runtime/job_manager/job_journal.h"
+#include "runtime/job_manager/job_table.h"
+#include "runtime/job_manager/library_store.h"
+#include "runtime/job_manager/manager_options.h"
+#include "runtime/job_manager/refusal.h"
+#include "runtime/job_manager/views.h"
+#include "runtime/transport/control_transport.h"
+
+namespace freshet::manager {
+
+/// The control process's core: takes jobs, finds them slots, and leads each through its life (see wire/control.h).
+///
+/// Life: made, recovered once, then called with messages, requests and ticks, all on one thread. It only joins parts:
+/// what a message means to a job is Job's, to the agents AgentRegistry's; where tasks go is dag::place's; what survives a
+/// restart is JobJournal's.
+class JobManager {
+ public:
+  /// All of these must outlive it.
+  JobManager(ManagerOptions options, base::Clock& clock, transport::ControlOutbox& outbox, state::Journal& journal,
+             LibraryStore& libraries);
+  JobManager(const JobManager&) = delete;
+  JobManager& operator=(const JobManager&) = delete;
+
+  /// Reads the journal and begins a new term. Jobs that were not over are Failed: nothing takes them up again yet.
+  Status recover();
+  void on_message(const std::string& peer, const wire::ControlMessage& message);
+  /// Does what is due; answers when it wants to be called again, at the latest. Call it after every message or request,
+  /// too, or at least this often.
+  base::SteadyTime on_tick();
+
+  /// Journalled before it answers.
+  Answer<SubmitAnswer> submit(Submission submission);
+  /// `job`: see JobTable::find. Answers the job's id; its end is to be seen in its state.
+  Answer<std::string> cancel(const std::string& job);
+  /// Numbers count up from 1 per job; for tests and the simulator, and for checkpoints once there are some.
+  Result<CheckpointId> inject_barrier(JobId job);
+
+  Answer<const Job*> find_job(const std::string& job) const;
+  Answer<JobView> job(const std::string& job) const;
+  JobListView jobs() const;
+  ClusterView cluster() const;
+
+  const JobTable& table() const { return jobs_; }
+  const AgentRegistry& agents() const { return agents_; }
+  LibraryStore& libraries() { return libraries_; }
+  const ManagerOptions& options() const { return options_; }
+  Term term() const { return term_; }
+  Moment now() const;
+  /// Messages that were late, of another term, or made no sense.
+  std::uint64_t dropped_messages() const { return dropped_; }
+  /// Entries that could not be journalled although the job went on.
+  std::uint64_t journal_failures() const { return journal_failures_; }
+
+ private:
+  void on_body(const std::string& peer, const wire::AgentHello& hello);
+  void on_body(const std::string& peer, const wire::AgentHeartbeat& beat);
+  void on_body(const std::string& peer, const wire::LibraryRequest& request);
+  void on_worker_message(const std::string& peer, const WorkerKey& worker, const wire::ControlBody& body);
+
+  void send(const std::string& peer, wire::ControlBody body);
+  void send_all(const Orders& orders);
+  void welcome(const std::string& peer);
+  void stop_strangers(const std::string& peer, const std::vector<WorkerKey>& workers);
+  bool is_living(const WorkerKey& worker) const;
+  void lose_agent(const std::string& agent, const std::string& why);
+  void settle();
+  void forget_old_jobs();
+  void schedule();
+  void schedule(Job& job);
+  std::vector<Problem> check(const Submission& submission) const;
+
+  // Set once in the constructor.
+  const ManagerOptions options_;
+  base::Clock& clock_;
+  transport::ControlOutbox& outbox_;
+  JobJournal journal_;
+  LibraryStore& libraries_;
+  const base::SteadyTime started_;
+
+  Term term_{};
+  std::uint64_t next_job_ = 1;
+  AgentRegistry agents_;
+  JobTable jobs_;
+  std::set<JobId> end_not_journalled_;  // jobs that are not over, as the journal knows it
+  bool slots_changed_ = false;
+  std::size_t forgotten_ = 0;  // jobs that the journal still has and the table no longer
+  std::uint64_t dropped_ = 0;
+  std::uint64_t journal_failures_ = 0;
+};
+
+}  // namespace freshet::manager

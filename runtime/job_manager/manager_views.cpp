@@ -1,0 +1,96 @@
+#include "runtime/job_manager/manager_views.h"
+
+#include <algorithm>
+#include <map>
+
+#include "dag/planner.h"
+
+namespace freshet::manager {
+
+using dag::JobState;
+
+std::optional<std::string> health_of(const Job& job) {
+  if (job.is_over()) return std::nullopt;
+  switch (job.state()) {
+    case JobState::pausing:
+    case JobState::paused:
+    case JobState::recovering: return "STALLED";
+    default: break;
+  }
+  if (job.problems().contains(ProblemKind::NO_SLOTS)) return "STALLED";
+  return job.problems().empty() ? "OK" : "DEGRADED";
+}
+
+JobLine job_line(const Job& job) {
+  JobLine line{job.id_text(), job.name(), state_text(job.state()), health_of(job)};
+  if (!job.problems().empty()) {
+    const ProblemView& worst = job.problems().begin()->second;
+    line.problem = worst.kind + (worst.where.empty() ? "" : " " + worst.where);
+  }
+  line.since_ms = job.since_ms();
+  line.attempt = job.attempt().value;
+  if (!job.is_over() && job.status() != nullptr) line.records_in_per_s = job.status()->records_in_per_s();
+  line.tasks = dag::task_count(job.plan());
+  return line;
+}
+
+JobView job_view(const Job& job, Moment now) {
+  JobView view;
+  view.now_ms = now.wall_ms;
+  view.id = job.id_text();
+  view.name = job.name();
+  view.state = state_text(job.state());
+  view.health = health_of(job);
+  view.reason = job.reason();
+  view.attempt = job.attempt().value;
+  view.submitted_ms = job.submitted_ms();
+  view.started_ms = job.started_ms();
+  view.since_ms = job.since_ms();
+  view.tasks = dag::task_count(job.plan());
+  view.library_sha256 = job.submission().library_sha256;
+  for (const auto& [kind, problem] : job.problems()) view.problems.push_back(problem);
+  if (job.status() == nullptr) return view;
+  job.status()->describe(view);
+  for (const DeployedWorker& worker : job.deployment()->workers()) {
+    view.workers.push_back({worker.key.worker.value, worker.agent, std::string(enumerator_name(worker.phase)),
+                            worker.pid, job.status()->memory_of(worker.key.worker.value)});
+  }
+  return view;
+}
+
+SubmitAnswer submit_answer(const Job& job) {
+  SubmitAnswer answer{job.id_text(), job.name(), 1, dag::task_count(job.plan()), state_text(job.state()), job.reason()};
+  answer.operators = job.submission().graph.operators.size();
+  std::map<std::string, std::uint32_t> placed;
+  for (const dag::Placement& task : job.plan().tasks) ++placed[job.plan().workers.at(task.worker).agent];
+  for (const auto& [agent, tasks] : placed) answer.placed.push_back({agent, tasks});
+  return answer;
+}
+
+std::uint32_t used_slots(const std::string& agent, const JobTable& jobs) {
+  std::uint32_t used = 0;
+  for (const auto& [id, job] : jobs.all())
+    if (!job->is_over()) used += job->slots_on(agent);
+  return used;
+}
+
+AgentView agent_view(const AgentRecord& agent, const JobTable& jobs, Moment now) {
+  AgentView view;
+  view.id = agent.hello.agent;
+  view.host = agent.hello.host;
+  view.state = agent.is_lost ? "lost" : "ready";
+  view.slots = agent.hello.slots;
+  view.used = used_slots(view.id, jobs);
+  view.cpu = agent.machine.cpu_percent / 100;
+  view.memory = {agent.machine.memory_used, agent.machine.memory_total};
+  view.disk_free = agent.machine.disk_free;
+  for (const auto& [id, job] : jobs.all())
+    if (!job->is_over() && job->slots_on(view.id) != 0) ++view.jobs;
+  view.heartbeat_ms_ago =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.steady - agent.last_heard).count();
+  view.version = agent.hello.version;
+  view.pid = agent.hello.pid;
+  return view;
+}
+
+}  // namespace freshet::manager

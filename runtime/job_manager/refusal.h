@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "freshet/graph.h"
+
+namespace freshet::manager {
+
+/// Why a request was not done; the codes are those of the REST contract (runtime/cli/README.md).
+struct Refusal {
+  enum class Code : std::uint8_t { validation, not_found, timeout, bad_state, forbidden, failed };
+  Code code = Code::failed;
+  std::string message{};
+  std::vector<Problem> problems{};
+  std::vector<std::string> near{};  ///< names like the one that was not found
+};
+FRESHET_ENUM(Refusal::Code, validation, not_found, timeout, bad_state, forbidden, failed)
+
+/// What was asked for, or the refusal.
+template <class T>
+using Answer = std::variant<T, Refusal>;
+
+}  // namespace freshet::manager

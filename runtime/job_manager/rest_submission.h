@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string_view>
+
+#include "runtime/job_manager/refusal.h"
+#include "runtime/job_manager/submission.h"
+
+namespace freshet::manager {
+
+/// A body of POST /v1/jobs that is longer is refused; the graph in it has at most 16 MiB.
+inline constexpr std::size_t kMaxSubmissionBytes = 32u << 20;
+/// Deeper nested JSON is refused before it is parsed.
+inline constexpr int kMaxJsonDepth = 16;
+
+/// False when arrays and objects are nested deeper than `limit`. Looks at brackets outside of strings only.
+bool json_depth_within(std::string_view text, int limit);
+
+/// Reads the body of POST /v1/jobs, which may be hostile. All that is wrong with it is told at once.
+Answer<Submission> parse_submission(std::string_view body);
+
+}  // namespace freshet::manager

@@ -1,0 +1,234 @@
+#include "runtime/job_manager/status_book.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace freshet::manager {
+namespace {
+
+double seconds_between(base::SteadyTime from, base::SteadyTime to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+double per(std::uint64_t from, std::uint64_t to, double amount) {
+  return to > from && amount > 0 ? static_cast<double>(to - from) / amount : 0.0;
+}
+
+void sort_unique(std::vector<std::string>& texts) {
+  std::sort(texts.begin(), texts.end());
+  texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
+}
+
+}  // namespace
+
+bool StatusBook::fits_plan(const wire::TaskStatus& status, std::uint32_t worker) const {
+  const bool is_placed = std::any_of(plan_.tasks.begin(), plan_.tasks.end(), [&](const dag::Placement& placement) {
+    return placement.chain == status.task.chain && placement.index == status.task.index && placement.worker == worker;
+  });
+  if (!is_placed || status.latency_us.size() > base::LatencyHistogram::kBuckets) return false;
+  const auto& members = plan_.chains[status.task.chain].operators;
+  return std::all_of(status.operators.begin(), status.operators.end(), [&](const wire::OperatorStatus& each) {
+    return std::find(members.begin(), members.end(), each.operator_index) != members.end();
+  });
+}
+
+void StatusBook::take(const wire::WorkerStatus& status, base::SteadyTime now) {
+  const std::uint32_t worker = status.worker.worker.value;
+  memory_[worker] = status.memory_bytes;
+  for (const wire::TaskStatus& reported : status.tasks) {
+    if (!fits_plan(reported, worker)) {
+      ++refused_;
+      continue;
+    }
+    Task& task = tasks_[reported.task];
+    const Sample sample = sample_of(reported, now);
+    if (!task.samples.empty()) {
+      const Sample& last = task.samples.back();
+      if (sample.in < last.in || sample.out < last.out || sample.busy_ns < last.busy_ns) {
+        ++refused_;
+        continue;
+      }
+    }
+    task.worker = worker;
+    task.status = reported;
+    task.samples.push_back(sample);
+    while (task.samples.size() > kMaxSamples ||
+           (task.samples.size() > 2 && task.samples[1].at + kWindow <= now))
+      task.samples.pop_front();
+  }
+  for (const wire::DeadLetterSample& letter : status.dead_letters) {
+    const bool is_known = std::any_of(dead_letters_.begin(), dead_letters_.end(), [&](const auto& each) {
+      return each.id == letter.id && each.operator_id == letter.operator_id && each.origin == letter.origin;
+    });
+    if (is_known) continue;
+    dead_letters_.push_back(letter);
+    if (dead_letters_.size() > kMaxDeadLetterSamples) dead_letters_.pop_front();
+  }
+}
+
+bool StatusBook::leaves_chain(std::uint32_t operator_index, const dag::Chain& chain) const {
+  return std::any_of(plan_.edges.begin(), plan_.edges.end(), [&](const dag::PlanEdge& edge) {
+    return edge.from_chain == chain.id && graph_.edges[edge.logical_edge].from == operator_index;
+  });
+}
+
+bool StatusBook::is_source(const dag::Chain& chain) const {
+  return graph_.operators[chain.operators.front()].kind == OperatorKind::source;
+}
+
+StatusBook::Sample StatusBook::sample_of(const wire::TaskStatus& status, base::SteadyTime at) const {
+  const dag::Chain& chain = plan_.chains[status.task.chain];
+  Sample sample;
+  sample.at = at;
+  sample.busy_ns = status.busy_ns;
+  sample.blocked_ns = status.blocked_ns;
+  sample.idle_ns = status.idle_ns;
+  for (const wire::OperatorStatus& each : status.operators) {
+    const bool is_first = each.operator_index == chain.operators.front();
+    // A source reads nothing from inside; what it brings in is what it hands on.
+    if (is_first) sample.in = is_source(chain) ? each.records_out : each.records_in;
+    if (leaves_chain(each.operator_index, chain)) sample.out += each.records_out;
+  }
+  if (!sample.latency.add_counts(status.latency_us)) sample.latency.clear();
+  return sample;
+}
+
+StatusBook::Rate StatusBook::rate_of(const Task& task) {
+  if (task.samples.size() < 2) return {};
+  const Sample& from = task.samples.front();
+  const Sample& to = task.samples.back();
+  const double seconds = seconds_between(from.at, to.at);
+  Rate rate{per(from.in, to.in, seconds), per(from.out, to.out, seconds)};
+  const double total = static_cast<double>(to.busy_ns - from.busy_ns) +
+                       static_cast<double>(std::max(to.blocked_ns, from.blocked_ns) - from.blocked_ns) +
+                       static_cast<double>(std::max(to.idle_ns, from.idle_ns) - from.idle_ns);
+  rate.busy = per(from.busy_ns, to.busy_ns, total);
+  rate.blocked = per(from.blocked_ns, to.blocked_ns, total);
+  rate.idle = per(from.idle_ns, to.idle_ns, total);
+  return rate;
+}
+
+// Of the window when something was processed in it, else of the whole attempt.
+void StatusBook::add_recent_latency(const Task& task, base::LatencyHistogram& into) {
+  if (task.samples.empty()) return;
+  const auto now = task.samples.back().latency.to_counts();
+  auto before = task.samples.front().latency.to_counts();
+  before.resize(std::max(before.size(), now.size()));
+  std::vector<std::uint64_t> recent(now.size());
+  bool any = false;
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    recent[i] = now[i] > before[i] ? now[i] - before[i] : 0;
+    any = any || recent[i] != 0;
+  }
+  [[maybe_unused]] const bool fits = into.add_counts(any ? recent : now);
+}
+
+void StatusBook::add_operator(const wire::OperatorStatus& status, OperatorView& view) const {
+  const OperatorNode& node = graph_.operators[status.operator_index];
+  view.errors += status.errors;
+  view.dead_letters += status.dead_letters;
+  view.late += status.late;
+  if (!node.states.empty()) {
+    view.state_bytes = view.state_bytes.value_or(0) + status.state_bytes;
+    view.state_entries = view.state_entries.value_or(0) + status.state_entries;
+  }
+  for (std::size_t i = 0; i < std::min(status.counters.size(), node.counters.size()); ++i) {
+    const auto same = [&](const CounterView& each) {
+      return each.operator_id == node.id && each.name == node.counters[i];
+    };
+    const auto found = std::find_if(view.counters.begin(), view.counters.end(), same);
+    if (found != view.counters.end()) found->value += status.counters[i];
+    else view.counters.push_back({node.id, node.counters[i], status.counters[i]});
+  }
+}
+
+OperatorView StatusBook::describe_chain(const dag::Chain& chain) const {
+  OperatorView view;
+  for (const std::uint32_t index : chain.operators) view.chain.push_back(graph_.operators[index].id);
+  view.id = view.chain.front();
+  view.tasks = chain.parallelism;
+  Rate sum;
+  base::LatencyHistogram latency;
+  std::uint32_t reported = 0;
+  for (const dag::Placement& placement : plan_.tasks) {
+    if (placement.chain != chain.id) continue;
+    TaskView row{placement.index, plan_.workers[placement.worker].agent, placement.worker};
+    view.where.push_back(row.agent);
+    if (const auto found = tasks_.find({chain.id, placement.index}); found != tasks_.end()) {
+      const Task& task = found->second;
+      const Rate rate = rate_of(task);
+      row.phase = task.status.phase;
+      if (!is_source(chain)) row.in_per_s = rate.in;
+      row.busy = rate.busy;
+      row.blocked = rate.blocked;
+      row.queue_bytes = task.status.queue_bytes;
+      view.queue_bytes += task.status.queue_bytes;
+      view.records_in += task.samples.back().in;
+      view.records_out += task.samples.back().out;
+      for (const wire::OperatorStatus& each : task.status.operators) add_operator(each, view);
+      add_recent_latency(task, latency);
+      sum = {sum.in + rate.in, sum.out + rate.out, sum.busy + rate.busy, sum.blocked + rate.blocked,
+             sum.idle + rate.idle};
+      ++reported;
+    }
+    view.tasks_detail.push_back(std::move(row));
+  }
+  sort_unique(view.where);
+  if (!is_source(chain)) view.in_per_s = sum.in;
+  const bool has_output = std::any_of(plan_.edges.begin(), plan_.edges.end(),
+                                      [&](const dag::PlanEdge& edge) { return edge.from_chain == chain.id; });
+  if (has_output) view.out_per_s = sum.out;
+  if (reported != 0) {
+    view.busy = sum.busy / reported;
+    view.blocked = sum.blocked / reported;
+    view.idle = sum.idle / reported;
+  }
+  if (latency.count() != 0) {
+    view.p50_ms = latency.percentile(0.5) / 1000;
+    view.p99_ms = latency.percentile(0.99) / 1000;
+    view.p999_ms = latency.percentile(0.999) / 1000;
+  }
+  return view;
+}
+
+void StatusBook::describe(JobView& view) const {
+  std::optional<std::int64_t> watermark;
+  for (const auto& [id, task] : tasks_) {
+    const std::int64_t here = task.status.watermark_ms;
+    const bool says_something = here != std::numeric_limits<std::int64_t>::min() &&
+                                here != std::numeric_limits<std::int64_t>::max() && here != 0;
+    if (says_something && task.status.phase == "running") watermark = std::min(watermark.value_or(here), here);
+  }
+  view.watermark_ms = watermark;
+  for (const dag::Chain& chain : plan_.chains) {
+    OperatorView each = describe_chain(chain);
+    if (is_source(chain)) view.records_in += each.records_in;
+    if (!each.out_per_s && each.p99_ms) view.p99_ms = std::max(view.p99_ms.value_or(0), *each.p99_ms);
+    view.dead_letters += each.dead_letters;
+    view.late += each.late;
+    if (each.state_bytes) view.state_bytes = view.state_bytes.value_or(0) + *each.state_bytes;
+    view.operators.push_back(std::move(each));
+  }
+  view.records_in_per_s = records_in_per_s();
+  view.dead_letter_samples = {dead_letters_.begin(), dead_letters_.end()};
+}
+
+double StatusBook::records_in_per_s() const {
+  double sum = 0;
+  for (const auto& [id, task] : tasks_)
+    if (is_source(plan_.chains[id.chain])) sum += rate_of(task).in;
+  return sum;
+}
+
+std::vector<StatusBook::TaskNow> StatusBook::tasks() const {
+  std::vector<TaskNow> result;
+  for (const auto& [id, task] : tasks_) result.push_back({id, task.worker, task.status});
+  return result;
+}
+
+std::uint64_t StatusBook::memory_of(std::uint32_t worker) const {
+  const auto found = memory_.find(worker);
+  return found == memory_.end() ? 0 : found->second;
+}
+
+}  // namespace freshet::manager

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <vector>
+
+#include "dag/plan.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/histogram.h"
+#include "runtime/job_manager/views.h"
+#include "runtime/wire/control.h"
+
+namespace freshet::manager {
+
+/// What the tasks of one attempt last said of themselves, and how fast they went during the last seconds.
+/// Counts only grow; a report with smaller ones is late and is dropped. Pure; owned by its job.
+class StatusBook {
+ public:
+  /// Over how long rates and percentiles are taken.
+  static constexpr auto kWindow = std::chrono::seconds(5);
+  /// Samples of a task kept for that, however often its worker reports.
+  static constexpr std::size_t kMaxSamples = 16;
+  static constexpr std::size_t kMaxDeadLetterSamples = 20;
+
+  /// `graph` and `plan` (placed) must outlive the book.
+  StatusBook(const LogicalGraph& graph, const dag::ExecutionPlan& plan) : graph_(graph), plan_(plan) {}
+
+  /// Tasks that the plan does not have on that worker are counted and left out.
+  void take(const wire::WorkerStatus& status, base::SteadyTime now);
+
+  /// Fills in what follows from tasks: totals, operators, memory of workers.
+  void describe(JobView& view) const;
+  double records_in_per_s() const;
+
+  struct TaskNow {
+    TaskId task{};
+    std::uint32_t worker = 0;
+    wire::TaskStatus status{};
+  };
+  /// The newest report of each task that has sent one, by task.
+  std::vector<TaskNow> tasks() const;
+  std::uint64_t memory_of(std::uint32_t worker) const;
+  std::uint64_t refused() const { return refused_; }
+
+ private:
+  /// Sums that only grow, at one moment.
+  struct Sample {
+    base::SteadyTime at{};
+    std::uint64_t in = 0, out = 0;
+    std::uint64_t busy_ns = 0, blocked_ns = 0, idle_ns = 0;
+    base::LatencyHistogram latency{};
+  };
+  struct Task {
+    std::uint32_t worker = 0;
+    wire::TaskStatus status{};
+    std::deque<Sample> samples{};
+  };
+  struct Rate {
+    double in = 0, out = 0, busy = 0, blocked = 0, idle = 0;
+  };
+
+  bool fits_plan(const wire::TaskStatus& status, std::uint32_t worker) const;
+  Sample sample_of(const wire::TaskStatus& status, base::SteadyTime at) const;
+  OperatorView describe_chain(const dag::Chain& chain) const;
+  void add_operator(const wire::OperatorStatus& status, OperatorView& view) const;
+  static Rate rate_of(const Task& task);
+  static void add_recent_latency(const Task& task, base::LatencyHistogram& into);
+  bool is_source(const dag::Chain& chain) const;
+  bool leaves_chain(std::uint32_t operator_index, const dag::Chain& chain) const;
+
+  const LogicalGraph& graph_;
+  const dag::ExecutionPlan& plan_;
+  std::map<TaskId, Task> tasks_;
+  std::map<std::uint32_t, std::uint64_t> memory_;  // by worker
+  std::deque<wire::DeadLetterSample> dead_letters_;
+  std::uint64_t refused_ = 0;
+};
+
+}  // namespace freshet::manager

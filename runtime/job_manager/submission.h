@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "dag/plan.h"
+#include "freshet/graph.h"
+#include "runtime/wire/control.h"
+
+namespace freshet::manager {
+
+/// What a user asked to run, complete: with it and the library the job can be planned and started anew. Journalled.
+struct Submission {
+  std::string name{};  ///< unique among jobs that are not over
+  std::string job{};   ///< which of the library's jobs
+  std::string library_name{};
+  std::string library_sha256{};
+  std::vector<wire::NamedValue> parameters{};
+  std::vector<wire::NamedValue> files{};  ///< parameter name, path
+  std::int64_t default_parallelism = 1;
+  std::uint32_t key_groups = 128;
+  std::uint32_t workers = 0;  ///< wanted; 0: one per agent
+  bool chaining = true;
+  wire::DataOptions data{};
+  LogicalGraph graph{};
+  FRESHET_RECORD(name, job, library_name, library_sha256, parameters, files, default_parallelism,
+                 key_groups, workers, chaining, data, graph)
+};
+
+/// A submission that can run, or what is wrong with it, all at once.
+struct Admission {
+  std::vector<Problem> problems{};
+  dag::ExecutionPlan plan{};  ///< not placed, with its fingerprint; meaningful without problems
+};
+
+inline constexpr std::size_t kMaxNameBytes = 64;
+inline constexpr std::size_t kMaxParameters = 1'000;
+inline constexpr std::size_t kMaxParameterBytes = 64u << 10;
+inline constexpr std::uint32_t kMaxWorkersPerJob = 1'000;
+
+/// Letters, digits, '_', '-', '.', at most 64, beginning with a letter or digit.
+bool is_legal_job_name(std::string_view name);
+
+/// Checks and plans. Pure; takes any submission, also one from hostile bytes.
+Admission admit(const Submission& submission);
+
+/// What a worker gets as parameters, in this order: those given, then files by their paths. The fingerprint covers
+/// exactly these.
+std::vector<wire::NamedValue> worker_parameters(const Submission& submission);
+
+}  // namespace freshet::manager

@@ -1,0 +1,244 @@
+#include "runtime/worker/worker.h"
+
+#include "dag/codec.h"
+#include "dag/fingerprint.h"
+#include "dag/validator.h"
+#include "runtime/base/check.h"
+#include "runtime/worker/splits.h"
+#include "runtime/worker/task_factory.h"
+
+namespace freshet::worker {
+
+namespace {
+
+/// Dead letters shown as samples per status; all are counted.
+constexpr std::size_t kMostSamples = 10;
+constexpr auto kLinger = Duration(200);
+
+}  // namespace
+
+Worker::Worker(WorkerSetup setup) : setup_(std::move(setup)) {}
+
+Worker::~Worker() {
+  if (executor_) executor_->stop();
+  if (exchange_) setup_.transport->stop(Duration(0));
+}
+
+void Worker::send(wire::ControlBody body) { setup_.manager->send({term_, std::move(body)}); }
+
+void Worker::on_connected() {
+  send(wire::WorkerHello{setup_.key, setup_.pid, setup_.transport->endpoint()});
+  if (phase_ != Phase::waiting) send(prepared_);
+  if (phase_ == Phase::running) send(wire::WorkerRunning{setup_.key});
+}
+
+void Worker::on_message(const wire::ControlMessage& message) {
+  if (message.term < term_) return;  // an older manager's
+  term_ = message.term;
+  const auto for_me = [&](const WorkerKey& key) { return key == setup_.key; };
+  if (const auto* order = std::get_if<wire::PrepareWorker>(&message.body); order != nullptr && for_me(order->worker))
+    prepare(*order);
+  if (const auto* order = std::get_if<wire::StartTasks>(&message.body); order != nullptr && for_me(order->worker))
+    start(*order);
+  if (const auto* order = std::get_if<wire::InjectBarrier>(&message.body); order != nullptr && for_me(order->worker))
+    inject_barrier(order->checkpoint);
+  if (const auto* order = std::get_if<wire::PauseSources>(&message.body); order != nullptr && for_me(order->worker))
+    pause_sources(order->paused);
+  if (const auto* order = std::get_if<wire::StopTasks>(&message.body); order != nullptr && for_me(order->worker))
+    stop_tasks(order->finished);
+}
+
+void Worker::prepare(const wire::PrepareWorker& order) {
+  if (phase_ == Phase::waiting) {
+    order_ = order;
+    prepared_ = {};
+    prepared_.worker = setup_.key;
+    prepared_.problems = make_job(order);
+    for (const auto& problem : prepared_.problems) setup_.log.error(problem.where, ": ", problem.message);
+    phase_ = Phase::prepared;
+  }
+  send(prepared_);  // also when the order was repeated
+}
+
+/// Builds the job and its tasks and lets sources look for their splits; answers what is wrong.
+std::vector<Problem> Worker::make_job(const wire::PrepareWorker& order) {
+  const std::string where = to_string(setup_.key);
+  std::map<std::string, std::string> parameters;
+  for (const auto& parameter : order.parameters) parameters[parameter.name] = parameter.value;
+  auto built = setup_.build(order.job, std::move(parameters));
+  if (!built) return {{where, built.error().message, ""}};
+  job_ = std::move(*built);
+  if (!job_->problems().empty()) return job_->problems();
+
+  dag::FingerprintInputs inputs;
+  inputs.default_parallelism = order.default_parallelism;
+  inputs.key_groups = order.plan.key_groups;
+  for (const auto& parameter : order.parameters) inputs.parameters.push_back({parameter.name, parameter.value});
+  prepared_.fingerprint = dag::fingerprint(job_->graph(), inputs);
+  if (prepared_.fingerprint != order.plan.fingerprint)
+    return {{where,
+             "the job library builds another plan here (fingerprint " + dag::fingerprint_text(prepared_.fingerprint) +
+                 ") than where it was submitted (" + dag::fingerprint_text(order.plan.fingerprint) + ")",
+             "its build function must depend on its parameters and declared files alone: not on the machine, the time "
+             "or the environment"}};
+  if (const auto wrong = dag::check_plan(order.plan, job_->graph()); !wrong.empty()) return {{where, wrong, ""}};
+
+  partitions_ = std::make_shared<task::PartitionTable>();
+  exchange_ = std::make_unique<Exchange>(setup_.key, order_.plan, setup_.transport, [this](const std::string& reason) {
+    setup_.post([this, reason] { fail("channel broken", reason); });
+  });
+  tasks_ = make_tasks({job_.get(), &order_.plan, setup_.key, order_.options, setup_.clock, exchange_.get(), this,
+                       partitions_});
+  statuses_.resize(tasks_.size());
+  asked_.resize(tasks_.size());
+  for (auto& task : tasks_) exchange_->add_task(task->id(), task->mailbox());
+  setup_.transport->start(*exchange_);
+  try {
+    prepared_.splits = discover_splits(tasks_);
+    job_->make_resources();
+  } catch (...) {
+    const FailedRecord failed = detail::describe_current_exception();
+    return {{where, failed.reason + " while looking for input or making resources: " + failed.message, ""}};
+  }
+  return {};
+}
+
+void Worker::start(const wire::StartTasks& order) {
+  if (phase_ == Phase::running) return send(wire::WorkerRunning{setup_.key});  // repeated
+  if (phase_ != Phase::prepared || !prepared_.problems.empty()) return;
+  for (const auto& peer : order.peers) {
+    if (peer.worker == setup_.key.worker) continue;
+    setup_.transport->connect(peer.worker, peer.endpoint);
+    exchange_->send_hello(peer.worker);
+  }
+  name_partitions(*job_, order.splits, *partitions_);
+  add_splits(order.splits, tasks_);
+  const auto own_thread = [this](const TaskId& task) { return order_.plan.chains[task.chain].own_thread; };
+  executor_ = setup_.make_executor(order_.options.threads, own_thread);
+  std::vector<task::Task*> tasks;
+  for (auto& task : tasks_) tasks.push_back(task.get());
+  phase_ = Phase::running;
+  next_status_ = setup_.clock->steady() + order_.status_interval;
+  setup_.log.info("running ", tasks_.size(), " tasks");
+  send(wire::WorkerRunning{setup_.key});
+  executor_->start(tasks);
+}
+
+void Worker::inject_barrier(CheckpointId checkpoint) {
+  if (phase_ != Phase::running) return;
+  for (auto& task : tasks_) task->mailbox().post(task::InjectBarrierCommand{checkpoint.value});
+}
+
+void Worker::pause_sources(bool paused) {
+  if (phase_ != Phase::running) return;
+  for (auto& task : tasks_) task->mailbox().post(task::PauseSourceCommand{paused});
+}
+
+void Worker::stop_tasks(bool finished) {
+  if (phase_ == Phase::over) return;
+  const bool ran = phase_ == Phase::running;
+  phase_ = Phase::over;
+  setup_.log.info(finished ? "the job has finished" : "stopping");
+  if (executor_) executor_->stop();
+  if (ran) {
+    for (auto& task : tasks_) task->close(finished);
+    for (std::size_t i = 0; i < tasks_.size(); ++i) statuses_[i] = tasks_[i]->status();
+    send_status();
+  }
+  if (exchange_) setup_.transport->stop(kLinger);
+}
+
+void Worker::stop(const std::string& why) {
+  setup_.log.warn("ending: ", why);
+  stop_tasks(false);
+}
+
+base::SteadyTime Worker::on_tick() {
+  if (phase_ != Phase::running) return base::SteadyTime::max();
+  const auto now = setup_.clock->steady();
+  if (now >= next_status_) {
+    next_status_ = now + order_.status_interval;
+    send_status();
+    ask_for_statuses();
+    exchange_->send_heartbeats();
+  }
+  return next_status_;
+}
+
+/// A task that is stuck in user code is not asked twice; its last status stands.
+void Worker::ask_for_statuses() {
+  for (std::size_t i = 0; i < tasks_.size(); ++i) {
+    if (asked_[i]) continue;
+    asked_[i] = true;
+    tasks_[i]->mailbox().post(task::ReportCommand{[this, i] {
+      setup_.post([this, i, status = tasks_[i]->status()] {
+        asked_[i] = false;
+        if (phase_ == Phase::running) statuses_[i] = status;
+      });
+    }});
+  }
+}
+
+void Worker::send_status() {
+  wire::WorkerStatus status;
+  status.worker = setup_.key;
+  status.tasks = statuses_;
+  status.refused_messages = exchange_->refused();
+  status.memory_bytes = setup_.memory();
+  {
+    const std::lock_guard lock(letters_mutex_);
+    status.dead_letters.assign(letters_.begin(), letters_.end());
+    letters_.clear();
+  }
+  send(std::move(status));
+}
+
+void Worker::fail(const std::string& reason, const std::string& message) {
+  // A peer that has ended its tasks may close its connections before this worker hears that the job is over.
+  if (phase_ != Phase::running || failed_ || ended_ == tasks_.size()) return;
+  failed_ = true;
+  setup_.log.error(reason, ": ", message);
+  send(wire::TaskFailed{setup_.key, {}, reason, message, {}});
+}
+
+void Worker::on_task_ended(const TaskId&) {
+  setup_.post([this] {
+    if (++ended_ == tasks_.size() && phase_ == Phase::running) send(wire::TasksFinished{setup_.key});
+  });
+}
+
+void Worker::on_task_failed(const TaskId& task, const task::TaskFailure& failure) {
+  wire::TaskFailed report{setup_.key, task, failure.reason, failure.what(),
+                          {failure.operator_id, failure.origin, failure.record}};
+  setup_.post([this, report = std::move(report)] {
+    if (phase_ != Phase::running || failed_) return;
+    failed_ = true;
+    setup_.log.with("operator", report.record.operator_id)
+        .error(report.reason, ": ", report.message, report.record.origin.empty() ? "" : "; at ", report.record.origin,
+               report.record.record.empty() ? "" : "; record ", report.record.record);
+    send(report);
+  });
+}
+
+void Worker::on_barrier_passed(const TaskId& task, std::uint64_t checkpoint) {
+  setup_.post([this, task, checkpoint] { send(wire::BarrierPassed{setup_.key, task, {checkpoint}}); });
+}
+
+void Worker::on_dead_letter(const DeadLetter& letter) {
+  const std::lock_guard lock(letters_mutex_);
+  if (letters_.size() < kMostSamples)  // a few per status are enough in the log; all are counted
+    setup_.log.with("operator", letter.operator_id)
+        .warn("dead letter #", letter.id, " ", letter.reason, ": ", letter.message, "; at ", letter.origin, "; record ",
+              letter.record);
+  else letters_.pop_front();
+  letters_.push_back({letter.id, letter.operator_id, letter.reason, letter.message, letter.origin, letter.record});
+}
+
+void Worker::on_brake_pulled(const std::string& operator_id, double share, const DeadLetter& last) {
+  setup_.post([this, report = wire::BrakePulled{setup_.key, operator_id, share, last.message, last.origin}] {
+    pause_sources(true);
+    send(report);
+  });
+}
+
+}  // namespace freshet::worker

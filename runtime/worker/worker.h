@@ -1,0 +1,97 @@
+#pragma once
+
+#include <deque>
+#include <mutex>
+
+#include <freshet/job.h>
+#include <freshet/result.h>
+
+#include "runtime/base/log.h"
+#include "runtime/transport/control_transport.h"
+#include "runtime/worker/exchange.h"
+#include "runtime/worker/task_executor.h"
+
+namespace freshet::worker {
+
+/// What the worker needs from outside; made by its composition root, or by the simulator. All of it outlives the worker.
+struct WorkerSetup {
+  WorkerKey key{};
+  std::uint64_t pid = 0;
+  const base::Clock* clock = nullptr;
+  transport::ManagerOutbox* manager = nullptr;
+  transport::DataTransport* transport = nullptr;
+  /// Makes the job: loads the library and runs its build function.
+  std::function<Result<std::unique_ptr<Job>>(const std::string& job, std::map<std::string, std::string> parameters)> build;
+  std::function<std::unique_ptr<TaskExecutor>(std::uint32_t threads, std::function<bool(const TaskId&)> own_thread)>
+      make_executor;
+  /// Runs something on the worker's own thread, soon. Callable from any thread.
+  std::function<void(std::function<void()>)> post;
+  /// Resident memory, bytes.
+  std::function<std::uint64_t()> memory;
+  base::Logger log{};
+};
+
+/// The control side of a worker: does what the job manager says (see wire/control.h), tells it what happens. Everything
+/// but the listener's calls runs on the worker's own thread.
+class Worker final : public task::TaskListener {
+ public:
+  explicit Worker(WorkerSetup setup);
+  ~Worker() override;
+
+  /// Says hello; again after each reconnection.
+  void on_connected();
+  void on_message(const wire::ControlMessage& message);
+  /// Sends status and heartbeats when they are due; answers when to come again.
+  base::SteadyTime on_tick();
+  /// Ends without being told to: the process got a signal, or there is nobody left to tell. Sinks keep nothing.
+  void stop(const std::string& why);
+  bool is_over() const { return phase_ == Phase::over; }
+
+  // task::TaskListener; on task threads.
+  void on_task_ended(const TaskId& task) override;
+  void on_task_failed(const TaskId& task, const task::TaskFailure& failure) override;
+  void on_barrier_passed(const TaskId& task, std::uint64_t checkpoint) override;
+  void on_dead_letter(const DeadLetter& letter) override;
+  void on_brake_pulled(const std::string& operator_id, double share, const DeadLetter& last) override;
+
+  const Exchange* exchange() const { return exchange_.get(); }
+
+ private:
+  enum class Phase { waiting, prepared, running, over };
+
+  void prepare(const wire::PrepareWorker& order);
+  std::vector<Problem> make_job(const wire::PrepareWorker& order);
+  void start(const wire::StartTasks& order);
+  void inject_barrier(CheckpointId checkpoint);
+  void pause_sources(bool paused);
+  void stop_tasks(bool finished);
+  void ask_for_statuses();
+  void send_status();
+  void send(wire::ControlBody body);
+  void fail(const std::string& reason, const std::string& message);
+
+  const WorkerSetup setup_;
+  Phase phase_ = Phase::waiting;
+  Term term_{};
+
+  // From prepare on.
+  wire::PrepareWorker order_;
+  wire::WorkerPrepared prepared_;
+  std::unique_ptr<Job> job_;
+  std::shared_ptr<task::PartitionTable> partitions_;
+  std::unique_ptr<Exchange> exchange_;
+  std::vector<std::unique_ptr<task::Task>> tasks_;
+  std::unique_ptr<TaskExecutor> executor_;
+
+  // While running.
+  std::size_t ended_ = 0;
+  bool failed_ = false;
+  base::SteadyTime next_status_{};
+  std::vector<wire::TaskStatus> statuses_;  // newest of each task
+  std::vector<bool> asked_;                 // for the next one
+
+  std::mutex letters_mutex_;  // task threads add samples while the worker's thread takes them
+  std::deque<wire::DeadLetterSample> letters_;
+};
+
+}  // namespace freshet::worker

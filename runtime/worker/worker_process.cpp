@@ -1,0 +1,127 @@
+#include "runtime/worker/worker_process.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "runtime/base/log.h"
+#include "runtime/base/process.h"
+#include "runtime/base/signals.h"
+#include "runtime/transport/event_loop.h"
+#include "runtime/transport/zmq_control_client.h"
+#include "runtime/transport/zmq_data_transport.h"
+#include "runtime/worker/crash_report.h"
+#include "runtime/worker/job_library.h"
+#include "runtime/worker/task_threads.h"
+#include "runtime/worker/worker.h"
+
+namespace freshet::worker {
+
+namespace {
+
+/// Wires a worker to its sockets, its clock and its library, and runs it on an event loop.
+class WorkerProcess {
+ public:
+  WorkerProcess(const WorkerProcessOptions& options, JobLibrary library,
+                std::unique_ptr<transport::ZmqDataTransport> data, base::Logger log)
+      : options_(options), library_(std::move(library)), data_(std::move(data)), log_(std::move(log)), loop_(clock_) {}
+
+  Status connect() {
+    auto client = transport::ZmqControlClient::create(
+        loop_, {.endpoint = "tcp://" + options_.manager},
+        {.deliver = [this](wire::ControlMessage message) { worker_->on_message(message); },
+         .on_connected = [this] { on_connected(); },
+         .on_disconnected = [this] { orphan_timer_ = loop_.call_after(options_.orphan_after, [this] { orphaned(); }); }},
+        log_);
+    if (!client) return client.error();
+    client_ = std::move(*client);
+    orphan_timer_ = loop_.call_after(options_.orphan_after, [this] { orphaned(); });
+    return {};
+  }
+
+  void run(int signals) {
+    WorkerSetup setup;
+    setup.key = options_.key;
+    setup.pid = static_cast<std::uint64_t>(base::own_pid());
+    setup.clock = &clock_;
+    setup.manager = client_.get();
+    setup.transport = data_.get();
+    setup.log = log_;
+    setup.build = [this](const std::string& job, std::map<std::string, std::string> parameters) {
+      const auto found = library_.find(job);
+      return found ? build_job(**found, std::move(parameters)) : Result<std::unique_ptr<Job>>(found.error());
+    };
+    setup.make_executor = [this](std::uint32_t threads, std::function<bool(const TaskId&)> own_thread) {
+      return std::make_unique<TaskThreads>(threads, std::move(own_thread), clock_);
+    };
+    setup.post = [this](std::function<void()> work) { loop_.post(std::move(work)); };
+    setup.memory = [] { return base::resident_bytes(base::own_pid()).value_or(0); };
+    worker_ = std::make_unique<Worker>(std::move(setup));
+    loop_.add_fd(signals, [this] {
+      worker_->stop("it was told to end by a signal");
+      loop_.stop();
+    });
+    next_tick_ = clock_.steady();
+    loop_.set_tick([this] { return worker_->is_over() ? clock_.steady() : next_tick_; },
+                   [this] {
+                     next_tick_ = std::min(worker_->on_tick(), clock_.steady() + kMostWait);
+                     if (worker_->is_over()) loop_.stop();
+                   });
+    loop_.run();
+    loop_.remove_fd(signals);
+    log_.info("ended");
+    log_.flush();
+  }
+
+ private:
+  static constexpr auto kMostWait = std::chrono::milliseconds(50);
+
+  void on_connected() {
+    loop_.cancel(orphan_timer_);
+    worker_->on_connected();
+  }
+  void orphaned() {
+    log_.error("the job manager at ", options_.manager, " has been away for too long");
+    worker_->stop("no job manager");
+    loop_.stop();
+  }
+
+  const WorkerProcessOptions options_;
+  JobLibrary library_;
+  base::SystemClock clock_;
+  std::unique_ptr<transport::ZmqDataTransport> data_;
+  base::Logger log_;
+  transport::EventLoop loop_;
+  std::unique_ptr<Worker> worker_;  // before the client: its callbacks use it, and it may send until it is destroyed
+  std::unique_ptr<transport::ZmqControlClient> client_;
+  transport::EventLoop::TimerId orphan_timer_ = 0;
+  base::SteadyTime next_tick_{};
+};
+
+int refuse(const std::string& why) {
+  std::fprintf(stderr, "freshet worker: %s\n", why.c_str());
+  return 1;
+}
+
+}  // namespace
+
+int run_worker(const WorkerProcessOptions& options) {
+  const int signals = base::open_ending_signals();
+  auto log = base::Logger::to_file({.path = options.data + "/worker.log"},
+                                   base::log_level(options.log_level));
+  if (!log) return refuse(log.error().message);
+  log->info(to_string(options.key), " starts, pid ", base::own_pid(), ", library ", options.library);
+  if (!options.crash_file.empty()) install_crash_report(options.crash_file);
+  auto library = JobLibrary::load(options.library);
+  if (!library) return log->error(library.error().message), refuse(library.error().message);
+  auto data = transport::ZmqDataTransport::create({.bind = options.bind});
+  if (!data) return log->error(data.error().message), refuse(data.error().message);
+  WorkerProcess process(options, std::move(*library), std::move(*data), *log);
+  if (const auto connected = process.connect(); !connected)
+    return log->error(connected.error().message), refuse(connected.error().message);
+  process.run(signals);
+  ::close(signals);
+  return 0;
+}
+
+}  // namespace freshet::worker

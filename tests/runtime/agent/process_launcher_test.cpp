@@ -1,0 +1,115 @@
+#include "runtime/agent/process_launcher.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace freshet::agent {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The executable is a shell script that stands in for `freshet worker …`.
+class ProcessLauncherTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "freshet-launch-XXXXXX";
+    directory_ = mkdtemp(pattern.data());
+  }
+  void TearDown() override { fs::remove_all(directory_); }
+
+  LauncherOptions options_with(const std::string& script) {
+    const std::string path = directory_ + "/worker.sh";
+    std::ofstream(path) << "#!/bin/sh\n" << script << "\n";
+    ::chmod(path.c_str(), 0755);
+    return {path, "127.0.0.1:7071", directory_};
+  }
+  static std::pair<WorkerKey, ExitStatus> wait_for_end(ProcessLauncher& launcher) {
+    pollfd ready{launcher.exits_fd(), POLLIN, 0};
+    EXPECT_EQ(::poll(&ready, 1, 60'000), 1);
+    auto ended = launcher.reap();
+    EXPECT_EQ(ended.size(), 1u);
+    return ended.at(0);
+  }
+
+  std::string directory_;
+  const WorkerSpec spec_{{JobId{7}, Attempt{2}, WorkerId{1}}, "shop", "/libs/shop.so"};
+};
+
+TEST_F(ProcessLauncherTest, CommandLineSaysWhoTheWorkerIs) {
+  ProcessLauncher launcher(options_with("echo \"$@\""));
+  ASSERT_TRUE(launcher.start(spec_).ok());
+  const auto [key, status] = wait_for_end(launcher);
+  EXPECT_EQ(key, spec_.worker);
+  EXPECT_EQ(status.code, 0);
+  const std::string path = directory_ + "/jobs/job-7/attempt-2/worker-1";
+  EXPECT_EQ(launcher.leftovers(key).last_words,
+            "worker --manager 127.0.0.1:7071 --job 7 --attempt 2 --worker 1 --library /libs/shop.so --job-name shop "
+            "--data " + path + " --crash-file " + path + ".crash");
+}
+
+TEST_F(ProcessLauncherTest, LastLinesOfBothOutputsAreKept) {
+  ProcessLauncher launcher(options_with("for i in 1 2 3 4 5 6; do echo line $i; done; echo the end >&2; exit 3"));
+  ASSERT_TRUE(launcher.start(spec_).ok());
+  const auto [key, status] = wait_for_end(launcher);
+  EXPECT_EQ(status.code, 3);
+  EXPECT_EQ(status.signal, 0);
+  EXPECT_EQ(launcher.leftovers(key).last_words, "line 3\nline 4\nline 5\nline 6\nthe end");
+}
+
+TEST_F(ProcessLauncherTest, TerminateAsks) {
+  ProcessLauncher launcher(options_with("exec sleep 600"));
+  ASSERT_TRUE(launcher.start(spec_).ok());
+  launcher.terminate(spec_.worker);
+  EXPECT_EQ(wait_for_end(launcher).second.signal, SIGTERM);
+  launcher.terminate(spec_.worker);  // gone: no error
+}
+
+TEST_F(ProcessLauncherTest, KillForces) {
+  ProcessLauncher launcher(options_with("exec sleep 600"));
+  ASSERT_TRUE(launcher.start(spec_).ok());
+  launcher.kill(spec_.worker);
+  EXPECT_EQ(wait_for_end(launcher).second.signal, SIGKILL);
+}
+
+TEST_F(ProcessLauncherTest, CrashReportIsReadBack) {
+  const wire::RecordTrace trace{"totals", "in.csv, line 3", "{\"a\":1}"};
+  ByteBuffer bytes;
+  encode(bytes, trace);
+  const std::string report = directory_ + "/report";
+  std::ofstream(report, std::ios::binary) << bytes.view() << std::string(100, '\0');
+  ProcessLauncher launcher(options_with("while [ \"$1\" != --crash-file ]; do shift; done; cp " + report +
+                                        " \"$2\"; kill -SEGV $$"));
+  ASSERT_TRUE(launcher.start(spec_).ok());
+  const auto [key, status] = wait_for_end(launcher);
+  EXPECT_EQ(status.signal, SIGSEGV);
+  const auto left = launcher.leftovers(key);
+  ASSERT_TRUE(left.crash.has_value());
+  EXPECT_EQ(left.crash->operator_id, "totals");
+  EXPECT_EQ(left.crash->record, "{\"a\":1}");
+}
+
+TEST_F(ProcessLauncherTest, HostileCrashReportIsNone) {
+  ProcessLauncher launcher(options_with("exit 0"));
+  const std::string path = launcher.path_of(spec_.worker) + ".crash";
+  fs::create_directories(fs::path(path).parent_path());
+  std::ofstream(path, std::ios::binary) << "\xdd\xff\xff\xff\xff";
+  EXPECT_FALSE(launcher.leftovers(spec_.worker).crash.has_value());
+  std::ofstream(path, std::ios::binary) << std::string(ProcessLauncher::kMaxCrashFileBytes + 1, '\x90');
+  EXPECT_FALSE(launcher.leftovers(spec_.worker).crash.has_value());
+}
+
+TEST_F(ProcessLauncherTest, WhatCannotBeRunIsAnError) {
+  ProcessLauncher launcher({directory_ + "/no-such-program", "127.0.0.1:1", directory_});
+  const auto pid = launcher.start(spec_);
+  ASSERT_FALSE(pid.ok());
+  EXPECT_NE(pid.error().message.find("cannot be run"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace freshet::agent

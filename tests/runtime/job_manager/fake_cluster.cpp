@@ -1,0 +1,153 @@
+#include "tests/runtime/job_manager/fake_cluster.h"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+namespace freshet::manager {
+
+FakeCluster::FakeCluster(ManagerOptions options) : options_(std::move(options)) {
+  EXPECT_TRUE(libraries.put(base::sha256_hex(library), library).ok());
+  restart_manager();
+}
+
+void FakeCluster::restart_manager() {
+  manager = std::make_unique<JobManager>(options_, clock, *this, journal, libraries);
+  ASSERT_TRUE(manager->recover().ok());
+}
+
+void FakeCluster::add_agent(const std::string& name, std::uint32_t slots, std::uint64_t pid) {
+  agents[name] = {name, "host-" + name, slots, pid, "0.1", {}};
+  silent.erase(name);
+  for (const auto& [key, agent] : processes)
+    if (agent == name) agents[name].workers.push_back(key);
+  say("agent " + name, agents[name]);
+}
+
+void FakeCluster::say(const std::string& peer, wire::ControlBody body) {
+  wire.push_back({peer, {manager->term(), std::move(body)}});
+}
+
+void FakeCluster::end_worker(const WorkerKey& key, int code, int signal, std::optional<wire::RecordTrace> crash) {
+  const auto process = processes.find(key);
+  if (process == processes.end()) return;
+  const std::string agent = process->second;
+  processes.erase(process);
+  running.erase(key);
+  if (!silent.contains(agent)) say("agent " + agent, wire::WorkerEnded{key, code, signal, "last words", std::move(crash)});
+}
+
+void FakeCluster::finish_all(JobId id) {
+  for (const WorkerKey& key : std::set<WorkerKey>(running))
+    if (key.job == id) from_worker(key, wire::TasksFinished{key});
+}
+
+void FakeCluster::deliver() {
+  while (!wire.empty()) {
+    Waiting next = std::move(wire.front());
+    wire.pop_front();
+    delivered.push_back(next);
+    manager->on_message(next.peer, next.message);
+  }
+}
+
+void FakeCluster::run_for(std::chrono::milliseconds time) {
+  for (; time.count() > 0; time -= std::chrono::milliseconds(100)) {
+    clock.advance(std::chrono::milliseconds(100));
+    for (const auto& [name, hello] : agents) {
+      if (silent.contains(name)) continue;
+      wire::AgentHeartbeat beat{name, 10, 1, 2, 3, {}};
+      for (const auto& [key, agent] : processes)
+        if (agent == name) beat.workers.push_back(key);
+      say("agent " + name, std::move(beat));
+    }
+    for (const WorkerKey& key : running)
+      if (!deaf.contains(key)) from_worker(key, wire::WorkerStatus{key, {}, 0, 0, {}});
+    deliver();
+    manager->on_tick();
+    deliver();
+  }
+}
+
+void FakeCluster::send(const std::string& peer, const wire::ControlMessage& message) {
+  from_manager.emplace_back(peer, message);
+  const bool is_agent = peer.starts_with("agent ");
+  if (is_agent && silent.contains(peer.substr(6))) return;
+  std::visit([&](const auto& body) { act(is_agent ? peer.substr(6) : peer, body); }, message.body);
+}
+
+void FakeCluster::act(const std::string& agent, const wire::StartWorker& start) {
+  if (!processes.emplace(start.worker, agent).second) return;
+  say("agent " + agent, wire::WorkerStarted{start.worker, 100 + start.worker.worker.value});
+  if (!never_say_hello.contains(start.worker))
+    from_worker(start.worker, wire::WorkerHello{start.worker, 100 + start.worker.worker.value,
+                                                "tcp://" + to_string(start.worker)});
+}
+
+void FakeCluster::act(const std::string&, const wire::StopWorker& stop) { end_worker(stop.worker, 0, SIGTERM); }
+
+void FakeCluster::act(const std::string&, const wire::PrepareWorker& prepare) {
+  if (deaf.contains(prepare.worker) || !prepared.emplace(prepare.worker, prepare).second) return;
+  wire::WorkerPrepared answer{prepare.worker, prepare.plan.fingerprint + (wrong_fingerprint ? 1 : 0), {}, {}};
+  if (const auto problem = find_problem.find(prepare.worker); problem != find_problem.end())
+    answer.problems.push_back(problem->second);
+  answer.splits.push_back({0, {{"in/a.csv", 0, 10}, {"in/b.csv", 0, 20}, {"in/b.csv", 20, 40}}});
+  from_worker(prepare.worker, answer);
+}
+
+void FakeCluster::act(const std::string&, const wire::StartTasks& start) {
+  if (deaf.contains(start.worker)) return;
+  running.insert(start.worker);
+  from_worker(start.worker, wire::WorkerRunning{start.worker});
+}
+
+void FakeCluster::act(const std::string&, const wire::StopTasks& stop) {
+  if (!deaf.contains(stop.worker)) end_worker(stop.worker, 0, 0);
+}
+
+Submission FakeCluster::submission(const std::string& name, std::uint32_t parallelism, std::uint32_t workers) {
+  Submission submission;
+  submission.name = name;
+  submission.job = "shop";
+  submission.library_name = "libshop.so";
+  submission.library_sha256 = base::sha256_hex(library);
+  submission.default_parallelism = parallelism;
+  submission.workers = workers;
+  const Schema record = schema_of<wire::NamedValue>();
+  OperatorNode events, totals;
+  events.id = "events";
+  events.kind = OperatorKind::source;
+  events.inputs = 0;
+  events.outputs = {{"out", record}};
+  totals.id = "totals";
+  totals.kind = OperatorKind::sink;
+  totals.input_records = {record};
+  totals.counters = {"seen"};
+  Edge edge;
+  edge.from = 0;
+  edge.to = 1;
+  edge.grouping = Grouping::fields;
+  edge.key_fields = {"name"};
+  edge.record = record;
+  submission.graph.job = "shop";
+  submission.graph.operators = {events, totals};
+  submission.graph.edges = {edge};
+  return submission;
+}
+
+JobId FakeCluster::submit(const std::string& name, std::uint32_t parallelism, std::uint32_t workers) {
+  const Answer<SubmitAnswer> answer = manager->submit(submission(name, parallelism, workers));
+  if (const Refusal* refusal = std::get_if<Refusal>(&answer)) {
+    ADD_FAILURE() << refusal->message << (refusal->problems.empty() ? "" : ": " + refusal->problems[0].where + " " + refusal->problems[0].message);
+    return {};
+  }
+  return manager->table().all().rbegin()->first;
+}
+
+std::uint32_t FakeCluster::used(const std::string& agent) const {
+  for (const AgentView& view : manager->cluster().agents)
+    if (view.id == agent) return view.used;
+  return 0;
+}
+
+}  // namespace freshet::manager

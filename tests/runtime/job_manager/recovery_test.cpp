@@ -1,0 +1,131 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "runtime/state/rocksdb_journal.h"
+#include "tests/runtime/job_manager/fake_cluster.h"
+
+namespace freshet::manager {
+namespace {
+
+using dag::JobState;
+
+TEST(Recovery, TermGrowsAndJobsThatRanAreFailedWithTheReason) {
+  FakeCluster cluster;
+  cluster.add_agent("a", 8);
+  cluster.deliver();
+  const JobId finished = cluster.submit("done");
+  cluster.deliver();
+  cluster.finish_all(finished);
+  cluster.deliver();
+  const JobId ran = cluster.submit("shop");
+  cluster.deliver();
+  ASSERT_EQ(cluster.state(ran), JobState::running);
+  EXPECT_EQ(cluster.manager->term().value, 1u);
+
+  cluster.restart_manager();
+  EXPECT_EQ(cluster.manager->term().value, 2u);
+  EXPECT_EQ(cluster.state(finished), JobState::finished);
+  EXPECT_EQ(cluster.state(ran), JobState::failed);
+  EXPECT_EQ(cluster.job(ran).reason(), "the job manager ended while the job ran");
+  EXPECT_EQ(cluster.job(ran).attempt().value, 1u);
+
+  // What still runs of it is ended as soon as its agent is back.
+  cluster.add_agent("a", 8);
+  cluster.deliver();
+  EXPECT_TRUE(cluster.processes.empty());
+  EXPECT_GT(cluster.submit("shop"), ran);
+
+  cluster.restart_manager();
+  EXPECT_EQ(cluster.manager->term().value, 3u);
+  EXPECT_EQ(cluster.state(ran), JobState::failed);
+}
+
+TEST(Recovery, SubmissionThatCannotBeJournalledIsNotAccepted) {
+  FakeCluster cluster;
+  cluster.journal.fail_appends = true;
+  const auto answer = cluster.manager->submit(cluster.submission("shop"));
+  ASSERT_TRUE(std::holds_alternative<Refusal>(answer));
+  EXPECT_EQ(std::get<Refusal>(answer).code, Refusal::Code::failed);
+  EXPECT_TRUE(cluster.manager->table().all().empty());
+}
+
+TEST(Recovery, AttemptThatCannotBeJournalledStartsNothing) {
+  FakeCluster cluster;
+  const JobId job = cluster.submit("shop");
+  cluster.journal.fail_appends = true;
+  cluster.add_agent("a", 8);
+  cluster.deliver();
+  EXPECT_EQ(cluster.state(job), JobState::failed);
+  EXPECT_TRUE(cluster.sent<wire::StartWorker>().empty());
+  cluster.manager->on_tick();
+  EXPECT_GE(cluster.manager->journal_failures(), 1u);
+}
+
+TEST(Recovery, DamagedJournalIsNotPassedOver) {
+  FakeCluster cluster;
+  cluster.submit("shop");
+  cluster.journal.entries[0] = "\xc1 damaged";
+  JobManager again({}, cluster.clock, cluster, cluster.journal, cluster.libraries);
+  const Status recovered = again.recover();
+  ASSERT_FALSE(recovered.ok());
+  EXPECT_NE(recovered.error().message.find("entry 1"), std::string::npos);
+}
+
+TEST(Recovery, OldJobsAreForgottenAndTheJournalStaysShort) {
+  ManagerOptions options;
+  options.max_over_jobs = 3;
+  FakeCluster cluster(options);
+  for (int i = 0; i < 30; ++i) {
+    cluster.submit("shop");
+    ASSERT_TRUE(std::holds_alternative<std::string>(cluster.manager->cancel("shop")));
+  }
+  EXPECT_EQ(cluster.manager->table().all().size(), 3u);
+  EXPECT_EQ(cluster.manager->table().all().begin()->first, JobId{28});
+  EXPECT_LE(cluster.journal.entries.size(), 20u);
+  cluster.restart_manager();
+  EXPECT_EQ(cluster.manager->table().all().size(), 3u);
+  EXPECT_EQ(cluster.submit("shop"), JobId{31});
+}
+
+TEST(Recovery, JobsThatAreNotOverAreLimited) {
+  ManagerOptions options;
+  options.max_jobs = 2;
+  FakeCluster cluster(options);
+  cluster.submit("one");
+  cluster.submit("two");
+  const auto third = cluster.manager->submit(cluster.submission("three"));
+  ASSERT_TRUE(std::holds_alternative<Refusal>(third));
+  EXPECT_NE(std::get<Refusal>(third).message.find("2 jobs are not over"), std::string::npos);
+}
+
+TEST(Recovery, JournalOnDiskTellsTheSame) {
+  std::string pattern = testing::TempDir() + "freshet-manager-XXXXXX";
+  const std::string directory = mkdtemp(pattern.data());
+  FakeCluster cluster;
+  {
+    auto journal = state::RocksDbJournal::open(directory + "/journal");
+    ASSERT_TRUE(journal.ok());
+    JobManager manager({}, cluster.clock, cluster, **journal, cluster.libraries);
+    ASSERT_TRUE(manager.recover().ok());
+    ASSERT_TRUE(std::holds_alternative<SubmitAnswer>(manager.submit(cluster.submission("shop"))));
+    ASSERT_TRUE(std::holds_alternative<std::string>(manager.cancel("shop")));
+    ASSERT_TRUE(std::holds_alternative<SubmitAnswer>(manager.submit(cluster.submission("shop"))));
+  }
+  {
+    auto journal = state::RocksDbJournal::open(directory + "/journal");
+    ASSERT_TRUE(journal.ok());
+    JobManager manager({}, cluster.clock, cluster, **journal, cluster.libraries);
+    ASSERT_TRUE(manager.recover().ok());
+    EXPECT_EQ(manager.term().value, 2u);
+    ASSERT_EQ(manager.table().all().size(), 2u);
+    EXPECT_EQ(manager.table().find(JobId{1})->state(), JobState::cancelled);
+    EXPECT_EQ(manager.table().find(JobId{2})->state(), JobState::failed);
+    EXPECT_EQ(manager.table().find(JobId{2})->submission().graph, cluster.submission("shop").graph);
+  }
+  std::filesystem::remove_all(directory);
+}
+
+}  // namespace
+}  // namespace freshet::manager
