@@ -24,11 +24,16 @@ bool next_record(const std::string& text, std::size_t& at, std::vector<std::stri
   cells.emplace_back();
   for (bool quoted = false; at < text.size(); ++at) {
     const char c = text[at];
-    if (quoted && c == '"' && at + 1 < text.size() && text[at + 1] == '"') cells.back() += text[++at];
-    else if (c == '"') quoted = !quoted;
-    else if (!quoted && c == ',') cells.emplace_back();
-    else if (!quoted && c == '\n') return ++at, true;
-    else cells.back() += c;
+    if (quoted && c == '"' && at + 1 < text.size() && text[at + 1] == '"')
+      cells.back() += text[++at];
+    else if (c == '"')
+      quoted = !quoted;
+    else if (!quoted && c == ',')
+      cells.emplace_back();
+    else if (!quoted && c == '\n')
+      return ++at, true;
+    else
+      cells.back() += c;
   }
   return true;
 }
@@ -52,7 +57,8 @@ void ResultTable::read_part(const std::string& path) {
   if (!next_record(text.str(), at, cells)) throw std::runtime_error(path + " has no header");
   std::map<std::string, std::size_t> columns;
   for (const auto& cell : cells) columns.emplace(cell, columns.size());
-  if (!columns_.empty() && columns != columns_) throw std::runtime_error(path + " has other columns than its neighbour");
+  if (!columns_.empty() && columns != columns_)
+    throw std::runtime_error(path + " has other columns than its neighbour");
   columns_ = columns;
   for (const std::string content = text.str(); next_record(content, at, cells);) {
     if (cells.size() != columns_.size()) throw std::runtime_error(path + " has a row of another length");

@@ -22,7 +22,8 @@ using ::testing::UnorderedElementsAre;
 using Parameters = std::vector<std::string>;
 
 const Parameters kTaobao = {"input.columns=user=1,item=2,category=3,action=4,time=5",
-                            "input.values=action:pv=view,action:fav=favorite,action:buy=order", "input.time=s", "recent=5"};
+                            "input.values=action:pv=view,action:fav=favorite,action:buy=order", "input.time=s",
+                            "recent=5"};
 const Parameters kRetail = {
     "input.columns=id=InvoiceNo,user=CustomerID,item=StockCode,action=InvoiceNo,time=InvoiceDate,amount=UnitPrice,"
     "quantity=Quantity",
@@ -38,8 +39,10 @@ std::vector<std::string> lines_of(const std::string& path) {
   std::vector<std::string> lines(1);
   const gzFile file = gzopen(path.c_str(), "rb");
   for (int c = gzgetc(file); c != -1; c = gzgetc(file)) {
-    if (c == '\n') lines.emplace_back();
-    else lines.back() += static_cast<char>(c);
+    if (c == '\n')
+      lines.emplace_back();
+    else
+      lines.back() += static_cast<char>(c);
   }
   gzclose(file);
   if (lines.back().empty()) lines.pop_back();
@@ -250,16 +253,17 @@ TEST_F(UserBehaviorDataCut, TwoAgentsGiveTheSame) {
   fs::remove_all(output(""));
   const int port = free_port();
   const std::string cluster = directory_.path("cluster");
-  const auto started = run_freshet({"cluster", "start", "--agents", "2", "--slots", "16", "--port", std::to_string(port),
-                                    "--control-port", std::to_string(free_port()), "--data", cluster});
+  const auto started =
+      run_freshet({"cluster", "start", "--agents", "2", "--slots", "16", "--port", std::to_string(port),
+                   "--control-port", std::to_string(free_port()), "--data", cluster});
   ASSERT_EQ(started.exit_code, 0) << started.output;
   auto parameters = kTaobao;
   parameters.push_back("input=" + input());
   parameters.push_back("output=" + output(""));
-  const auto submitted = run_freshet(with_parameters({"submit", FRESHET_USER_BEHAVIOR, "--manager",
-                                                      "127.0.0.1:" + std::to_string(port), "--workers", "2",
-                                                      "--parallelism", "3", "--wait"},
-                                                     parameters));
+  const auto submitted =
+      run_freshet(with_parameters({"submit", FRESHET_USER_BEHAVIOR, "--manager", "127.0.0.1:" + std::to_string(port),
+                                   "--workers", "2", "--parallelism", "3", "--wait"},
+                                  parameters));
   const auto stopped = run_freshet({"cluster", "stop", "--data", cluster});
   ASSERT_EQ(submitted.exit_code, 0) << submitted.output;
   EXPECT_EQ(stopped.exit_code, 0) << stopped.output;

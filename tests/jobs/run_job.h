@@ -12,7 +12,8 @@ namespace freshet::testing {
 
 /// Runs a job of this program to its end, sources and sinks being those of production; throws when it is refused or
 /// fails.
-inline void run_job(std::string_view name, std::map<std::string, std::string> parameters, std::int64_t parallelism = 1) {
+inline void run_job(std::string_view name, std::map<std::string, std::string> parameters,
+                    std::int64_t parallelism = 1) {
   for (const auto& registered : registered_jobs()) {
     if (registered.name != name) continue;
     Job job(std::move(parameters));

@@ -42,7 +42,8 @@ TEST_F(UserBehaviorTest, CountsActionsPerUserItemAndInTotal) {
 }
 
 TEST_F(UserBehaviorTest, EventsOfNobodyCountForItemsAndInTotalOnly) {
-  run("ann,tea,view,2026-01-01T00:00:00Z,0,1\n,tea,view,2026-01-01T00:00:01Z,0,1\n,tea,cart,2026-01-01T00:00:02Z,0,1\n");
+  run("ann,tea,view,2026-01-01T00:00:00Z,0,1\n,tea,view,2026-01-01T00:00:01Z,0,1\n,tea,cart,2026-01-01T00:00:02Z,0,"
+      "1\n");
   EXPECT_THAT(result("users").by("user", "events"), ElementsAre(Pair("ann", 1)));
   EXPECT_EQ(result("recent").rows(), 1u);
   EXPECT_THAT(result("items").by("item", "events"), ElementsAre(Pair("tea", 3)));
@@ -78,8 +79,14 @@ TEST_F(UserBehaviorTest, WhatIsMalformedGoesToTheDeadLetters) {
 TEST_F(UserBehaviorTest, ResultsDoNotDependOnTheNumberOfTasks) {
   std::map<std::string, std::vector<std::string>> expected;
   for (const std::int64_t parallelism : {1, 3}) {
-    testing::run_job("user_behavior", {{"input", "shop:"}, {"input.rate", "0"}, {"input.events", "20000"}, {"input.users", "500"},
-                                       {"input.partitions", "3"}, {"recent", "4"}, {"output", directory.path("out")}},
+    testing::run_job("user_behavior",
+                     {{"input", "shop:"},
+                      {"input.rate", "0"},
+                      {"input.events", "20000"},
+                      {"input.users", "500"},
+                      {"input.partitions", "3"},
+                      {"recent", "4"},
+                      {"output", directory.path("out")}},
                      parallelism);
     for (const auto* name : {"users", "items", "totals", "recent"}) {
       const auto rows = result(name).sorted_rows(result(name).columns());
