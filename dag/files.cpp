@@ -9,7 +9,8 @@ ShopInput declare_shop(Job& job, const std::string& name, const std::string& val
   const ShopInput defaults;
   ShopInput shop;
   shop.rate = job.param(name + ".rate", defaults.rate, "of shop: events per second, 0 for full speed");
-  shop.seconds = job.param(name + ".seconds", defaults.seconds, "of shop: ends after so many seconds of events; 0: never");
+  shop.seconds =
+      job.param(name + ".seconds", defaults.seconds, "of shop: ends after so many seconds of events; 0: never");
   shop.events = job.param(name + ".events", defaults.events, "of shop: ends after so many events; 0: never");
   shop.users = job.param(name + ".users", defaults.users, "of shop: how many users there are");
   shop.items = job.param(name + ".items", defaults.items, "of shop: how many items there are");
@@ -30,10 +31,14 @@ Input declare_input(Job& job, const std::string& name, const std::string& fallba
   options.format = job.text_param(name + ".format", "auto", "auto (by file ending), csv, tsv, jsonl or lines");
   options.columns = job.text_param(name + ".columns", "",
                                    "FIELD=COLUMN,… by header name or number from 1, or @line, @file; default: by name");
-  options.values = job.text_param(name + ".values", defaults.values, "FIELD:FROM=TO,… replaces words; FROM may be C*, *C, *");
-  options.time = job.text_param(name + ".time", "auto", "how times are written: auto, s, ms, us, iso or a pattern like %d/%b/%Y");
-  options.delimiter = job.text_param(name + ".delimiter", "", "between columns: one character, or tab; default: by format");
-  options.header = job.text_param(name + ".header", "auto", "whether the first line names the columns: true, false or auto");
+  options.values =
+      job.text_param(name + ".values", defaults.values, "FIELD:FROM=TO,… replaces words; FROM may be C*, *C, *");
+  options.time =
+      job.text_param(name + ".time", "auto", "how times are written: auto, s, ms, us, iso or a pattern like %d/%b/%Y");
+  options.delimiter =
+      job.text_param(name + ".delimiter", "", "between columns: one character, or tab; default: by format");
+  options.header =
+      job.text_param(name + ".header", "auto", "whether the first line names the columns: true, false or auto");
   options.default_columns = defaults.columns;
   options.required = defaults.required;
   const ShopInput shop = declare_shop(job, name, options.values);

@@ -8,7 +8,8 @@
 /// What a user did, or was done with an item; state and output alike. Sums are whole numbers, so that no order of
 /// adding up changes a result.
 struct Totals {
-  std::uint64_t events = 0, views = 0, clicks = 0, favorites = 0, carts = 0, orders = 0, cancels = 0, rates = 0, others = 0;
+  std::uint64_t events = 0, views = 0, clicks = 0, favorites = 0, carts = 0, orders = 0, cancels = 0, rates = 0,
+                others = 0;
   std::int64_t quantity = 0;
   std::int64_t revenue_mills = 0;  // quantity times amount of orders and cancellations, in thousandths
   freshet::Time first_seen{}, last_seen{};
@@ -26,14 +27,22 @@ struct Totals {
   }
   std::uint64_t& count_of(Action action) {
     switch (action) {
-      case Action::view: return views;
-      case Action::click: return clicks;
-      case Action::favorite: return favorites;
-      case Action::cart: return carts;
-      case Action::order: return orders;
-      case Action::cancel: return cancels;
-      case Action::rate: return rates;
-      case Action::other: break;
+      case Action::view:
+        return views;
+      case Action::click:
+        return clicks;
+      case Action::favorite:
+        return favorites;
+      case Action::cart:
+        return carts;
+      case Action::order:
+        return orders;
+      case Action::cancel:
+        return cancels;
+      case Action::rate:
+        return rates;
+      case Action::other:
+        break;
     }
     return others;
   }

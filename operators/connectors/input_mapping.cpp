@@ -45,10 +45,14 @@ InputMapping::InputMapping(const InputOptions& options, const Schema& record, Pr
   read_columns(problems);
   read_values(problems);
   read_delimiter(problems);
-  if (auto time = TimeFormat::from_text(options_.time)) time_ = *time;
-  else problems.push_back({"time", time.error().message, "use auto, s, ms, us, iso, or a pattern like %d/%b/%Y:%H:%M:%S"});
-  if (options_.header == "true") header_ = Header::yes;
-  else if (options_.header == "false") header_ = Header::no;
+  if (auto time = TimeFormat::from_text(options_.time))
+    time_ = *time;
+  else
+    problems.push_back({"time", time.error().message, "use auto, s, ms, us, iso, or a pattern like %d/%b/%Y:%H:%M:%S"});
+  if (options_.header == "true")
+    header_ = Header::yes;
+  else if (options_.header == "false")
+    header_ = Header::no;
   else if (options_.header != "auto")
     problems.push_back({"header", "'" + options_.header + "' is not known", "use true, false or auto"});
   if (options_.format != "lines") {
@@ -75,7 +79,8 @@ void InputMapping::read_columns(Problems& problems) {
     const auto field = field_index(name);
     const bool is_pseudo = value == "@line" || value == "@file";
     if (field && !readable(*field)) {
-      problems.push_back({"columns", "the field '" + name + "' is a " + type_of(*field).kind + ", which no column can fill",
+      problems.push_back({"columns",
+                          "the field '" + name + "' is a " + type_of(*field).kind + ", which no column can fill",
                           "leave it out, or fill it in a map step"});
     } else if (value.starts_with('@') && !is_pseudo) {
       problems.push_back({"columns", "'" + value + "' is not known (for field '" + name + "')", "use @line or @file"});
@@ -89,8 +94,10 @@ void InputMapping::read_columns(Problems& problems) {
   }
   // Unknown fields show here, whatever the format; columns that a header lacks only where there is one.
   const auto fields = field_names();
-  if (auto paths = resolve_json_paths(columns_text_, fields)) json_paths_ = std::move(*paths);
-  else add_problems(problems, "columns", paths.error().message, kColumnsRemedy);
+  if (auto paths = resolve_json_paths(columns_text_, fields))
+    json_paths_ = std::move(*paths);
+  else
+    add_problems(problems, "columns", paths.error().message, kColumnsRemedy);
 }
 
 void InputMapping::read_values(Problems& problems) {
@@ -116,14 +123,18 @@ void InputMapping::read_values(Problems& problems) {
   }
   for (std::size_t field = 0; field < texts.size(); ++field) {
     if (texts[field].empty()) continue;
-    if (auto map = ValueMap::from_text(texts[field])) values_[field] = std::move(*map);
-    else add_problems(problems, "values", map.error().message, kValuesRemedy);
+    if (auto map = ValueMap::from_text(texts[field]))
+      values_[field] = std::move(*map);
+    else
+      add_problems(problems, "values", map.error().message, kValuesRemedy);
   }
 }
 
 void InputMapping::read_delimiter(Problems& problems) {
-  if (options_.delimiter == "tab" || options_.delimiter == "\\t") delimiter_ = '\t';
-  else if (options_.delimiter.size() == 1 && options_.delimiter != "\"") delimiter_ = options_.delimiter[0];
+  if (options_.delimiter == "tab" || options_.delimiter == "\\t")
+    delimiter_ = '\t';
+  else if (options_.delimiter.size() == 1 && options_.delimiter != "\"")
+    delimiter_ = options_.delimiter[0];
   else if (!options_.delimiter.empty())
     problems.push_back({"delimiter", "'" + options_.delimiter + "' is no delimiter", "give one character, or tab"});
 }

@@ -80,10 +80,12 @@ std::vector<InputProblem> check_input(const InputOptions& options, const Schema&
   const InputMapping mapping(options, record, problems);
   const auto files = expand_globs(options.path, options.name);
   if (!files) {
-    problems.push_back({"", files.error().message, "give a file, a directory or a pattern that matches at least one file"});
+    problems.push_back(
+        {"", files.error().message, "give a file, a directory or a pattern that matches at least one file"});
   } else if (problems.empty()) {
     if (const auto file = open_file(mapping, files->front()); !file)
-      add_problems(problems, "", file.error().message, "correct the file, or how " + options.name + ".* says it is read");
+      add_problems(problems, "", file.error().message,
+                   "correct the file, or how " + options.name + ".* says it is read");
   }
   return problems;
 }
@@ -169,7 +171,8 @@ void RowReader::Impl::take_apart() {
     reject(parsed.error().message, quote_reason(parsed.error().message));
   const auto count = current->delimited.fields().size();
   if (count < current->columns.needed) {
-    const std::string message = std::to_string(count) + " fields, " + std::to_string(current->columns.needed) + " needed";
+    const std::string message =
+        std::to_string(count) + " fields, " + std::to_string(current->columns.needed) + " needed";
     reject(message, "malformed: " + message);
   }
 }
@@ -198,10 +201,14 @@ Cell RowReader::cell(std::size_t field) const {
   const OpenFile& file = *impl_->current;
   const FieldColumn& column = file.columns.fields[field];
   switch (column.from) {
-    case FieldColumn::From::nowhere: return {};
-    case FieldColumn::From::line_number: return {true, {impl_->number.data(), impl_->number_size}};
-    case FieldColumn::From::file_name: return {true, impl_->current_path};
-    case FieldColumn::From::column: break;
+    case FieldColumn::From::nowhere:
+      return {};
+    case FieldColumn::From::line_number:
+      return {true, {impl_->number.data(), impl_->number_size}};
+    case FieldColumn::From::file_name:
+      return {true, impl_->current_path};
+    case FieldColumn::From::column:
+      break;
   }
   std::string_view text = impl_->line.text;
   if (file.is_json()) {

@@ -47,7 +47,8 @@ std::uint32_t partition_number(std::string_view partition) {
 }  // namespace
 
 std::string check_shop(const ShopInput& options) {
-  if (!(options.rate >= 0 && options.rate <= kMaxRate)) return "the rate must be 0 (full speed) to 1e9 events per second";
+  if (!(options.rate >= 0 && options.rate <= kMaxRate))
+    return "the rate must be 0 (full speed) to 1e9 events per second";
   if (options.partitions == 0 || options.partitions > ShopInput::kMaxPartitions)
     return "partitions must be 1 to " + std::to_string(ShopInput::kMaxPartitions);
   if (options.seconds != 0 && options.events != 0) return "seconds and events both say when to end; give one of them";
@@ -100,9 +101,9 @@ ShopEvents::~ShopEvents() = default;
 
 std::vector<Split> ShopEvents::discover() const {
   const auto& options = impl_->options;
-  const std::uint64_t events =
-      options.seconds == 0 ? options.events
-                           : static_cast<std::uint64_t>(static_cast<double>(options.seconds) * options.rate);
+  const std::uint64_t events = options.seconds == 0
+                                   ? options.events
+                                   : static_cast<std::uint64_t>(static_cast<double>(options.seconds) * options.rate);
   std::vector<Split> splits;
   for (std::uint32_t i = 0; i < options.partitions; ++i) {
     Split split{.partition = std::string(kPartition) + std::to_string(i + 1)};

@@ -70,7 +70,8 @@ TEST_F(FileSinkTest, AStreamThatDoesNotEndLeavesTheEarlierFile) {
 }
 
 TEST_F(FileSinkTest, PartFilesOfAnEarlierRunWithMoreTasksGo) {
-  for (const auto* name : {"part-00000.csv", "part-00001.csv", "part-00002.csv", "part-00007.csv", "part-00002.jsonl", "x.csv"})
+  for (const auto* name :
+       {"part-00000.csv", "part-00001.csv", "part-00002.csv", "part-00007.csv", "part-00002.jsonl", "x.csv"})
     directory.write(std::string("out/") + name, "earlier");
   for (const std::uint32_t task : {1u, 0u}) {
     FileWriter<void, Row> writer(folder, RowFormat::csv, {});

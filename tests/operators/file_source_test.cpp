@@ -8,10 +8,10 @@ namespace freshet::files {
 namespace {
 
 using freshet::testing::SourceReader;
-using testing::TestDirectory;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::TestDirectory;
 
 enum class Kind : std::uint8_t { view, buy };
 FRESHET_ENUM(Kind, view, buy)
@@ -60,7 +60,8 @@ TEST_F(FileSourceTest, FindsColumnsByTheHeaderOfEachFile) {
 
 TEST_F(FileSourceTest, AHeaderCanBeDeniedAndDemanded) {
   const auto path = directory.write("a.csv", "user\nuser\n");
-  for (const auto& [header, columns, records] : {std::tuple{"auto", "", 1u}, {"true", "user=1", 1u}, {"false", "user=1", 2u}}) {
+  for (const auto& [header, columns, records] :
+       {std::tuple{"auto", "", 1u}, {"true", "user=1", 1u}, {"false", "user=1", 2u}}) {
     Reader reader(InputOptions{.path = path, .columns = columns, .header = header});
     reader.open_all().read_all();
     EXPECT_EQ(reader.records.size(), records) << header;
@@ -69,7 +70,8 @@ TEST_F(FileSourceTest, AHeaderCanBeDeniedAndDemanded) {
 
 TEST_F(FileSourceTest, ReplacesWordsAsToldPerField) {
   const auto path = directory.write("a.csv", "C17,pv\n18,x\n");
-  Reader reader(InputOptions{.path = path, .columns = "user=2,kind=1", .values = "kind:C*=view,kind:*=buy,user:pv=ann"});
+  Reader reader(
+      InputOptions{.path = path, .columns = "user=2,kind=1", .values = "kind:C*=view,kind:*=buy,user:pv=ann"});
   reader.open_all().read_all();
   EXPECT_THAT(reader.records, ElementsAre(Row{.user = "ann", .kind = Kind::view}, Row{.user = "x", .kind = Kind::buy}));
 }
@@ -122,8 +124,8 @@ TEST_F(FileSourceTest, OverLongLinesAreSetAsideCutShort) {
 }
 
 TEST_F(FileSourceTest, GoesOnExactlyBehindAnyPositionAlsoAmidRecordsOfSeveralLines) {
-  const auto path = directory.write("a.csv",
-                                    "user,count\nann,1\n\"b\no\nb\",2\n\n\"\"\"c\",3\nann,x\n\"e\n\",6\n\"open,4\ndan,5");
+  const auto path =
+      directory.write("a.csv", "user,count\nann,1\n\"b\no\nb\",2\n\n\"\"\"c\",3\nann,x\n\"e\n\",6\n\"open,4\ndan,5");
   const InputOptions options{.path = path};
   Reader whole(options);
   whole.open_all().read_all();
@@ -137,10 +139,12 @@ TEST_F(FileSourceTest, GoesOnExactlyBehindAnyPositionAlsoAmidRecordsOfSeveralLin
   for (const std::uint64_t position : positions) {
     Reader rest(options);
     rest.open().add_split(1, {.partition = path, .position = position}).read_all();
-    EXPECT_EQ(rest.records.size(), static_cast<std::size_t>(std::count_if(
-        whole.positions.begin(), whole.positions.end(), [&](const auto& p) { return p.offset > position; })));
-    EXPECT_EQ(rest.letters.size(), static_cast<std::size_t>(std::count_if(
-        whole.letter_positions.begin(), whole.letter_positions.end(), [&](const auto& p) { return p.offset > position; })));
+    EXPECT_EQ(rest.records.size(),
+              static_cast<std::size_t>(std::count_if(whole.positions.begin(), whole.positions.end(),
+                                                     [&](const auto& p) { return p.offset > position; })));
+    EXPECT_EQ(rest.letters.size(),
+              static_cast<std::size_t>(std::count_if(whole.letter_positions.begin(), whole.letter_positions.end(),
+                                                     [&](const auto& p) { return p.offset > position; })));
     EXPECT_TRUE(std::equal(rest.records.rbegin(), rest.records.rend(), whole.records.rbegin())) << position;
   }
 }
@@ -153,11 +157,12 @@ TEST_F(FileSourceTest, ASplitEndsInFrontOfItsEnd) {
 }
 
 TEST_F(FileSourceTest, FieldsWithoutAColumnKeepTheirDefaultInReusedRecords) {
-  const auto path = directory.write("a.csv", "user,price\n" + [] {
-    std::string rows;
-    for (int i = 0; i < 1000; ++i) rows += i % 2 == 0 ? "ann,1\n" : "bob,\n";
-    return rows;
-  }());
+  const auto path = directory.write(
+      "a.csv", "user,price\n" + [] {
+        std::string rows;
+        for (int i = 0; i < 1000; ++i) rows += i % 2 == 0 ? "ann,1\n" : "bob,\n";
+        return rows;
+      }());
   Reader reader(InputOptions{.path = path});
   reader.open_all().read_all();
   ASSERT_EQ(reader.records.size(), 1000u);
@@ -230,13 +235,18 @@ TEST_F(FileSourceTest, APositionBehindTheEndMeansAnotherFile) {
 
 TEST_F(FileSourceTest, AllThatIsWrongIsToldAtOnceBeforeAnythingRuns) {
   std::vector<std::string> options;
-  for (const auto& problem :
-       problems_of({.path = directory.path("none"), .format = "xml", .columns = "usr=1,user=@page", .values = "kind:a=b,c=d",
-                    .time = "%Q", .delimiter = "ab", .header = "maybe"})) {
+  for (const auto& problem : problems_of({.path = directory.path("none"),
+                             .format = "xml",
+                             .columns = "usr=1,user=@page",
+                             .values = "kind:a=b,c=d",
+                             .time = "%Q",
+                             .delimiter = "ab",
+                             .header = "maybe"})) {
     options.push_back(problem.option);
     EXPECT_FALSE(problem.message.empty() || problem.remedy.empty());
   }
-  EXPECT_THAT(options, ElementsAre("columns", "columns", "values", "values", "delimiter", "time", "header", "format", ""));
+  EXPECT_THAT(options,
+              ElementsAre("columns", "columns", "values", "values", "delimiter", "time", "header", "format", ""));
 }
 
 TEST_F(FileSourceTest, TheFirstFilesHeaderIsCheckedBeforeAnythingRuns) {

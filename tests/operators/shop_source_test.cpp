@@ -66,7 +66,8 @@ TEST(ShopSource, GivesOnlyWhatIsDue) {
   reader.open_all();
   EXPECT_EQ(reader.read(), Progress::idle);
   reader.set_now(start + 500ms);
-  while (reader.read() != Progress::idle) {}
+  while (reader.read() != Progress::idle) {
+  }
   EXPECT_EQ(reader.records.size(), 50u);
   reader.set_now(start + 1h);
   reader.read_all();

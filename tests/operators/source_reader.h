@@ -48,7 +48,8 @@ class SourceReader {
     return progress;
   }
   SourceReader& read_all() {
-    while (read() != Progress::done) {}
+    while (read() != Progress::done) {
+    }
     return *this;
   }
   std::vector<std::string> reasons() const {

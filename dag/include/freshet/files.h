@@ -21,8 +21,8 @@ struct Input {
 
 /// Where fields stand, and what words become, unless the parameters say otherwise; and what must stand somewhere.
 struct InputDefaults {
-  std::string columns{};  ///< of the fields that NAME.columns does not mention
-  std::string values{};   ///< default of NAME.values
+  std::string columns{};                ///< of the fields that NAME.columns does not mention
+  std::string values{};                 ///< default of NAME.values
   std::vector<std::string> required{};  ///< fields without which a file is refused
 };
 
@@ -42,7 +42,8 @@ Input input(Job& job, std::string_view name, const char* fallback, std::string_v
   if (!made.shop) {
     add_input_problems(job, made.options, schema_of<T>());
   } else if (const auto problem = ShopSource<T>::check_record(*made.shop); !problem.empty()) {
-    job.add_problem({"parameter " + made.options.name, problem, "see freshet describe for " + made.options.name + ".*"});
+    job.add_problem(
+        {"parameter " + made.options.name, problem, "see freshet describe for " + made.options.name + ".*"});
   }
   return made;
 }

@@ -63,9 +63,8 @@ class RowText {
   }
   void append_row(std::string& out, const Key* key, const T& record) const {
     bool first = true;
-    if constexpr (!std::is_void_v<K>) for_each_key_part(*key, [&](std::string_view name, const auto& part) {
-      append(out, first, name, part);
-    });
+    if constexpr (!std::is_void_v<K>)
+      for_each_key_part(*key, [&](std::string_view name, const auto& part) { append(out, first, name, part); });
     for_each_field<T>([&](const auto& field) { append(out, first, field.name, record.*(field.pointer)); });
     out += format_ == RowFormat::csv ? "\n" : "}\n";
   }

@@ -84,9 +84,12 @@ namespace detail {
 
 template <class M>
 [[nodiscard]] bool parse_cell(const RowReader& rows, std::string_view text, M& value) {
-  if constexpr (std::same_as<M, Time>) return rows.parse_time(text, value);
-  else if constexpr (std::floating_point<M>) return parse_text(text, value) && std::isfinite(value);
-  else return parse_text(text, value);
+  if constexpr (std::same_as<M, Time>)
+    return rows.parse_time(text, value);
+  else if constexpr (std::floating_point<M>)
+    return parse_text(text, value) && std::isfinite(value);
+  else
+    return parse_text(text, value);
 }
 
 /// Sets one field from its cell. An empty cell is the empty string or the absent optional; all else must parse.
@@ -136,7 +139,8 @@ class FileSource : public Source<T> {
   template <std::size_t... I>
   void fill(T& record, std::index_sequence<I...>) {
     constexpr auto fields = T::template freshet_fields<T>();
-    (detail::read_field(rows_, I, defaults_.*(std::get<I>(fields).pointer), record.*(std::get<I>(fields).pointer)), ...);
+    (detail::read_field(rows_, I, defaults_.*(std::get<I>(fields).pointer), record.*(std::get<I>(fields).pointer)),
+     ...);
   }
   const T defaults_{};
   RowReader rows_;
@@ -146,7 +150,9 @@ class FileSource : public Source<T> {
 class LineSource : public FileSource<Line> {
  public:
   explicit LineSource(std::string path, std::string name = "input")
-      : FileSource<Line>({.name = std::move(name), .path = std::move(path), .format = "lines",
+      : FileSource<Line>({.name = std::move(name),
+                          .path = std::move(path),
+                          .format = "lines",
                           .columns = "file=@file,number=@line"}) {}
 };
 

@@ -12,14 +12,14 @@
 namespace freshet::files {
 
 struct ShopInput {
-  double rate = 10'000;           ///< events per second, all splits together; 0: as fast as they are taken
-  std::uint64_t seconds = 0;      ///< ends after rate * seconds events
-  std::uint64_t events = 0;       ///< ends after so many events; with neither, it never ends
+  double rate = 10'000;       ///< events per second, all splits together; 0: as fast as they are taken
+  std::uint64_t seconds = 0;  ///< ends after rate * seconds events
+  std::uint64_t events = 0;   ///< ends after so many events; with neither, it never ends
   std::uint64_t users = 100'000;
   std::uint64_t items = 20'000;
   std::uint64_t seed = 1;
-  std::uint32_t partitions = 1;   ///< splits; their events alternate in no defined order
-  std::string values{};           ///< FIELD:FROM=TO, as for files; for the action
+  std::uint32_t partitions = 1;  ///< splits; their events alternate in no defined order
+  std::string values{};          ///< FIELD:FROM=TO, as for files; for the action
 
   static constexpr std::uint32_t kMaxPartitions = 1024;
 };
@@ -72,7 +72,8 @@ class ShopSource : public Source<T> {
       if constexpr (NamedEnum<M>) {
         if (field.name != "action") return;
         for (const auto& name : *names) {
-          if (M value{}; !parse_text(name, value)) problem = "the record has no action '" + name + "'; map it to one it has";
+          if (M value{}; !parse_text(name, value))
+            problem = "the record has no action '" + name + "'; map it to one it has";
         }
       }
     });
@@ -104,14 +105,22 @@ class ShopSource : public Source<T> {
   void fill(const ShopRow& row, T& record) const {
     for_each_field<T>([&](const auto& field) {
       auto& value = record.*(field.pointer);
-      if (field.name == "id") set(value, row.id);
-      else if (field.name == "user") set(value, row.user);
-      else if (field.name == "item") set(value, row.item);
-      else if (field.name == "category") set(value, row.category);
-      else if (field.name == "action") set(value, std::string_view(action_names_[row.action]));
-      else if (field.name == "time") set(value, Time(Duration(row.time_ms)));
-      else if (field.name == "amount") set(value, row.amount);
-      else value = defaults_.*(field.pointer);
+      if (field.name == "id")
+        set(value, row.id);
+      else if (field.name == "user")
+        set(value, row.user);
+      else if (field.name == "item")
+        set(value, row.item);
+      else if (field.name == "category")
+        set(value, row.category);
+      else if (field.name == "action")
+        set(value, std::string_view(action_names_[row.action]));
+      else if (field.name == "time")
+        set(value, Time(Duration(row.time_ms)));
+      else if (field.name == "amount")
+        set(value, row.amount);
+      else
+        value = defaults_.*(field.pointer);
     });
   }
   /// Numbers as numbers or text, texts as text or enumerators; a field of another type is left alone.
@@ -119,8 +128,10 @@ class ShopSource : public Source<T> {
   static void set(M& field, const V& value) {
     if constexpr (std::same_as<M, std::string>) {
       field.clear();
-      if constexpr (std::same_as<V, std::string_view>) field += value;
-      else append_text(field, value);
+      if constexpr (std::same_as<V, std::string_view>)
+        field += value;
+      else
+        append_text(field, value);
     } else if constexpr (std::same_as<V, std::string_view>) {
       if constexpr (NamedEnum<M>) static_cast<void>(parse_text(value, field));
     } else if constexpr (std::same_as<M, V>) {

@@ -5,6 +5,10 @@
 #include <cstdlib>
 #include <new>
 
+#include <freshet/endpoints.h>
+#include <freshet/file_sink.h>
+#include <freshet/file_source.h>
+
 #include "operators/connectors/delimited.h"
 #include "operators/connectors/json_line.h"
 #include "operators/connectors/line_reader.h"
@@ -32,6 +36,14 @@ thread_local std::uint64_t allocations = 0;
 
 namespace freshet::files {
 namespace {
+
+struct Click {
+  std::string user{};
+  std::string page{};
+  std::uint64_t count = 0;
+  Time time{};
+  FRESHET_RECORD(user, page, count, time)
+};
 
 TEST(SteadyState, LinesAreReadSplitAndMappedWithoutAllocating) {
   const testing::TestDirectory directory;
@@ -67,6 +79,32 @@ TEST(SteadyState, JsonLinesArePickedWithoutAllocating) {
     ASSERT_EQ(json.values()[1]->size(), round);
   }
   EXPECT_EQ(allocations - warm, 0u);
+}
+
+TEST(SteadyState, RecordsAreReadAndWrittenWithoutAllocating) {
+  const testing::TestDirectory directory;
+  std::string text;
+  for (int i = 0; i < 40'000; ++i)
+    text += "user number " + std::to_string(100'000 + i) + ",\"a page, whose name is long\",7,1511658000\n";
+  FileSource<Click> source({.path = directory.write("a.csv", text), .columns = "user=1,page=2,count=3,time=4"});
+  FileWriter<void, Click> writer(directory.path("out"), RowFormat::csv, {});
+  source.open();
+  writer.open({"sink", 0, 1});
+  Split split = source.discover().front();
+  freshet::detail::Column<Click> records;
+  std::uint64_t warm = 0;
+  std::uint64_t count = 0;
+  for (auto progress = Progress::progress; progress != Progress::done; records.clear()) {
+    Out<Click> out;
+    out.bind(records);
+    if (count > 4 * kBatchRecords && warm == 0) warm = allocations;
+    progress = source.read(split, out);
+    for (std::size_t i = 0; i < records.size(); ++i, ++count) writer.write(nullptr, records[i]);
+    if (progress == Progress::done) {
+      EXPECT_EQ(allocations - warm, 0u);
+    }
+  }
+  EXPECT_EQ(count, 40'000u);
 }
 
 TEST(SteadyState, ShopEventsAreMadeWithoutAllocating) {
