@@ -3,8 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include <freshet/codec.h>
 #include "dag/plan.h"
-#include "freshet/codec.h"
 
 /// Graphs and plans as bytes, and what must hold of those that come from outside before anybody follows an index.
 namespace freshet::dag {

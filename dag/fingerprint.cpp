@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "freshet/key.h"
+#include <freshet/key.h>
 
 namespace freshet::dag {
 

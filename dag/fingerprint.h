@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#include <freshet/graph.h>
 #include "dag/validator.h"
-#include "freshet/graph.h"
 
 namespace freshet::dag {
 

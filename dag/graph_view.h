@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "freshet/graph.h"
+#include <freshet/graph.h>
 
 namespace freshet::dag {
 

@@ -7,10 +7,13 @@ namespace {
 /// Whether records that `node` throws on are set aside, by its policy or by default.
 bool sets_aside(const OperatorNode& node) {
   switch (node.on_error.kind) {
-    case ErrorPolicyKind::unset: return node.kind == OperatorKind::source;
-    case ErrorPolicyKind::fail: return false;
+    case ErrorPolicyKind::unset:
+      return node.kind == OperatorKind::source;
+    case ErrorPolicyKind::fail:
+      return false;
     case ErrorPolicyKind::dead_letter:
-    case ErrorPolicyKind::retry: return true;
+    case ErrorPolicyKind::retry:
+      return true;
   }
   return false;
 }
@@ -70,8 +73,14 @@ void Job::finish() {
   for (std::uint32_t node = 0; node < graph_.operators.size(); ++node) {
     const auto& from = graph_.operators[node];
     if (below[node] || !sets_aside(from)) continue;
-    graph_.edges.push_back({node, static_cast<std::uint32_t>(from.outputs.size() - 1), *dead_letters_, 0,
-                            Grouping::global, false, {}, schema_of<DeadLetter>()});
+    graph_.edges.push_back({node,
+                            static_cast<std::uint32_t>(from.outputs.size() - 1),
+                            *dead_letters_,
+                            0,
+                            Grouping::global,
+                            false,
+                            {},
+                            schema_of<DeadLetter>()});
     edges_.push_back({type, nullptr});
   }
 }

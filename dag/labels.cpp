@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "freshet/text.h"
+#include <freshet/text.h>
 
 namespace freshet::dag {
 

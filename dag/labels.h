@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "freshet/graph.h"
+#include <freshet/graph.h>
 
 /// What things of a graph are called in messages and listings.
 namespace freshet::dag {

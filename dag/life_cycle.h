@@ -4,7 +4,7 @@
 #include <span>
 #include <string_view>
 
-#include "freshet/record.h"
+#include <freshet/record.h>
 
 /// A job's life: its states, and the one table of what may follow what. Who changes a job's state asks it first.
 namespace freshet::dag {

@@ -2,7 +2,8 @@
 
 #include <freshet/graph.h>
 
-/// The execution plan: what the job manager makes of a logical graph, and every worker of an attempt receives. Plain data.
+/// The execution plan: what the job manager makes of a logical graph, and every worker of an attempt receives. Plain
+/// data.
 namespace freshet::dag {
 
 /// Operators fused into one task by direct calls. `operators` are indices into the graph, upstream first.

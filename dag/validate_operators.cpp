@@ -2,9 +2,9 @@
 #include <map>
 #include <set>
 
+#include <freshet/text.h>
 #include "dag/labels.h"
 #include "dag/validation_parts.h"
-#include "freshet/text.h"
 
 namespace freshet::dag {
 

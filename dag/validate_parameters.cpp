@@ -3,10 +3,10 @@
 #include <limits>
 #include <map>
 
+#include <freshet/text.h>
 #include "dag/did_you_mean.h"
 #include "dag/labels.h"
 #include "dag/validation_parts.h"
-#include "freshet/text.h"
 
 namespace freshet::dag {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "freshet/graph.h"
+#include <freshet/graph.h>
 
 /// Says everything that is wrong with a job before anything is started.
 namespace freshet::dag {

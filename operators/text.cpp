@@ -111,16 +111,22 @@ void append_json_string(std::string& out, std::string_view text) {
   while (!text.empty()) {
     const char c = text.front();
     const std::size_t length = utf8_length(text);
-    if (length == 0) out += "\xef\xbf\xbd";
-    else if (c == '"' || c == '\\') (out += '\\') += c;
-    else if (c == '\n') out += "\\n";
-    else if (c == '\t') out += "\\t";
-    else if (c == '\r') out += "\\r";
+    if (length == 0)
+      out += "\xef\xbf\xbd";
+    else if (c == '"' || c == '\\')
+      (out += '\\') += c;
+    else if (c == '\n')
+      out += "\\n";
+    else if (c == '\t')
+      out += "\\t";
+    else if (c == '\r')
+      out += "\\r";
     else if (static_cast<unsigned char>(c) < 0x20) {
       out += "\\u00";
       out += kHex[c >> 4];
       out += kHex[c & 0xf];
-    } else out.append(text.substr(0, length));
+    } else
+      out.append(text.substr(0, length));
     text.remove_prefix(std::max<std::size_t>(length, 1));
   }
   out += '"';

@@ -122,9 +122,7 @@ Result<std::unique_ptr<AgentUnit>> AgentUnit::create(const AgentProcessOptions& 
   return std::unique_ptr<AgentUnit>(new AgentUnit(std::move(parts)));
 }
 
-void AgentUnit::end_workers(Duration grace, std::function<void()> then) {
-  parts_->end_workers(grace, std::move(then));
-}
+void AgentUnit::end_workers(Duration grace, std::function<void()> then) { parts_->end_workers(grace, std::move(then)); }
 
 int run_agent(const AgentProcessOptions& options, const std::string& log_level) {
   const int signals = base::open_ending_signals();

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "freshet/result.h"
+#include <freshet/result.h>
 
 /// Files, with what went wrong as a value that names the file and the reason. Blocking; from any thread.
 namespace freshet::base {

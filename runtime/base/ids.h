@@ -39,7 +39,8 @@ struct TaskId {
   FRESHET_RECORD(chain, index)
 };
 
-/// The FIFO from one task to one other task over one edge of the plan. Two edges between the same tasks are two channels.
+/// The FIFO from one task to one other task over one edge of the plan. Two edges between the same tasks are two
+/// channels.
 struct ChannelId {
   std::uint32_t edge = 0;
   std::uint32_t from = 0;  ///< index of the sending task in its chain
@@ -69,7 +70,8 @@ inline std::string to_string(const WorkerKey& key) {
 template <>
 struct std::hash<freshet::ChannelId> {
   std::size_t operator()(const freshet::ChannelId& id) const noexcept {
-    const std::uint64_t mixed = (std::uint64_t{id.edge} << 40) ^ (std::uint64_t{id.from} << 20) ^ id.to ^ (std::uint64_t{id.lane} << 60);
+    const std::uint64_t mixed =
+        (std::uint64_t{id.edge} << 40) ^ (std::uint64_t{id.from} << 20) ^ id.to ^ (std::uint64_t{id.lane} << 60);
     return static_cast<std::size_t>(mixed * 0x9e3779b97f4a7c15ULL);
   }
 };

@@ -13,7 +13,6 @@ LogLevel log_level(std::string_view name) {
   return name == "error" ? LogLevel::error : LogLevel::info;
 }
 
-
 class Logger::Sink {
  public:
   explicit Sink(spdlog::sink_ptr sink) : logger_("freshet", std::move(sink)) {

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "freshet/result.h"
+#include <freshet/result.h>
 
 namespace freshet::base {
 

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "freshet/result.h"
+#include <freshet/result.h>
 
 /// What Linux knows of a process. Reads /proc; a process that is gone is an Error.
 namespace freshet::base {

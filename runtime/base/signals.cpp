@@ -1,8 +1,8 @@
 #include "runtime/base/signals.h"
 
-#include <csignal>
 #include <sys/signalfd.h>
 #include <unistd.h>
+#include <csignal>
 
 namespace freshet::base {
 

@@ -6,8 +6,8 @@
 /// Decides which of a task's input channels wait while a barrier is on its way through: pure, no time, no queue.
 namespace freshet::checkpoint {
 
-/// One per input gate. A channel that has delivered the barrier is held back until all that are expected have; a channel
-/// whose stream has ended is not expected. Barriers of one channel come with growing ids (FIFO).
+/// One per input gate. A channel that has delivered the barrier is held back until all that are expected have; a
+/// channel whose stream has ended is not expected. Barriers of one channel come with growing ids (FIFO).
 class BarrierAligner {
  public:
   explicit BarrierAligner(std::size_t channels) : channels_(channels), open_(channels) {}

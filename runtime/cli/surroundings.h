@@ -28,8 +28,8 @@ struct Surroundings {
   std::string executable = "/proc/self/exe";
 };
 
-/// The real ones: std::cout, std::cerr, getenv, the clocks. From here on SIGINT and SIGTERM only make pause() return false; the
-/// second one ends the process, so that a verb which does not pause can still be stopped.
+/// The real ones: std::cout, std::cerr, getenv, the clocks. From here on SIGINT and SIGTERM only make pause() return
+/// false; the second one ends the process, so that a verb which does not pause can still be stopped.
 Surroundings real_surroundings();
 
 }  // namespace freshet::cli

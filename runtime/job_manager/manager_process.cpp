@@ -44,7 +44,10 @@ class SiblingLogSource final : public LogSource {
 class ManagerUnit::Parts {
  public:
   Parts(const ManagerProcessOptions& options, transport::EventLoop& loop, base::Logger log)
-      : options_(options), loop_(loop), log_(std::move(log)), libraries_(options.data + "/libraries"),
+      : options_(options),
+        loop_(loop),
+        log_(std::move(log)),
+        libraries_(options.data + "/libraries"),
         logs_(options.agents_data) {}
   ~Parts() {
     if (http_) http_->stop();

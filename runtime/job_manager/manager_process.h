@@ -11,11 +11,11 @@
 namespace freshet::manager {
 
 struct ManagerProcessOptions {
-  std::string data{};               ///< its folder, made when missing: journal, libraries
-  std::string bind = "127.0.0.1";   ///< of REST and control
-  int port = 7070;                  ///< of REST; 0: a free one
-  int control_port = 7071;          ///< 0: a free one
-  std::string agents_data{};        ///< folder below which the agents of this machine keep theirs; for logs
+  std::string data{};              ///< its folder, made when missing: journal, libraries
+  std::string bind = "127.0.0.1";  ///< of REST and control
+  int port = 7070;                 ///< of REST; 0: a free one
+  int control_port = 7071;         ///< 0: a free one
+  std::string agents_data{};       ///< folder below which the agents of this machine keep theirs; for logs
 };
 
 /// A job manager wired to its sockets and files, living on an event loop: the composition root. One thread, the loop's,

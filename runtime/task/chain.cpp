@@ -206,14 +206,14 @@ void Chain::advance_watermark(std::int64_t time_ms) {
     const std::int64_t before = node.watermark_ms;
     if (before != std::numeric_limits<std::int64_t>::min()) node.op.stage->on_watermark(Time(Duration(before)));
     std::int64_t after = before;
-    if (const auto made = node.op.stage->made_watermark();
-        made && before != std::numeric_limits<std::int64_t>::max()) {
+    if (const auto made = node.op.stage->made_watermark(); made && before != std::numeric_limits<std::int64_t>::max()) {
       after = made->time_since_epoch().count();
       node.watermark_ms = after;
     }
     for (const auto& consumers : node.op.consumers) {
       for (const auto& consumer : consumers) {
-        auto& reached = consumer.is_edge ? edge_watermarks_[consumer.index].wanted : nodes_[consumer.index].watermark_ms;
+        auto& reached =
+            consumer.is_edge ? edge_watermarks_[consumer.index].wanted : nodes_[consumer.index].watermark_ms;
         reached = std::max(reached, after);
       }
     }

@@ -30,17 +30,17 @@ class BatchPool {
 
  private:
   static constexpr std::size_t kMost = 64;  // more than a channel's credit lets be on the way
-  std::mutex mutex_;  // taken once a frame, never held while anything is done
+  std::mutex mutex_;                        // taken once a frame, never held while anything is done
   std::vector<std::unique_ptr<detail::BatchBase>> kept_;
 };
 
-/// A batch of stream elements of one channel, as a task receives it. Either bytes that came over the network, or a batch
-/// handed over by a task of the same worker; there the control elements follow the records.
+/// A batch of stream elements of one channel, as a task receives it. Either bytes that came over the network, or a
+/// batch handed over by a task of the same worker; there the control elements follow the records.
 struct Frame {
   wire::FrameHeader header;
 
-  std::string_view payload;              ///< remote: elements as bytes
-  std::shared_ptr<const void> owner;     ///< remote: keeps `payload` alive
+  std::string_view payload;           ///< remote: elements as bytes
+  std::shared_ptr<const void> owner;  ///< remote: keeps `payload` alive
 
   std::unique_ptr<detail::BatchBase> batch;  ///< local; null when there are only control elements
   std::vector<ControlElement> controls;      ///< local

@@ -111,7 +111,8 @@ InputGate::Kind InputGate::next_in_bytes() {
     if (!read_control(reader_, element)) refuse("an element is malformed or of an unknown kind");
     ++elements_read_;
     if (const Kind kind = on_control(element); kind != Kind::nothing) return kind;
-    if (aligner_.is_held(current_) && reader_.remaining() != 0) refuse("a barrier is not the last element of its frame");
+    if (aligner_.is_held(current_) && reader_.remaining() != 0)
+      refuse("a barrier is not the last element of its frame");
   }
   if (elements_read_ != frame_.header.elements)
     refuse("it holds " + std::to_string(elements_read_) + " elements, its header says " +
@@ -123,13 +124,17 @@ InputGate::Kind InputGate::next_in_bytes() {
 InputGate::Kind InputGate::on_control(const ControlElement& element) {
   auto& channel = channels_[current_];
   switch (element.kind) {
-    case ElementKind::record: refuse("a record stands among control elements");
-    case ElementKind::watermark: watermarks_.on_watermark(current_, element.time_ms); return check_watermark();
+    case ElementKind::record:
+      refuse("a record stands among control elements");
+    case ElementKind::watermark:
+      watermarks_.on_watermark(current_, element.time_ms);
+      return check_watermark();
     case ElementKind::idle:
     case ElementKind::active:
       watermarks_.on_idle(current_, element.kind == ElementKind::idle);
       return check_watermark();
-    case ElementKind::barrier: return on_barrier(element);
+    case ElementKind::barrier:
+      return on_barrier(element);
     case ElementKind::end_of_data:
       if (channel.data_ended) refuse("its data ended twice");
       channel.data_ended = true;
@@ -147,9 +152,14 @@ InputGate::Kind InputGate::on_control(const ControlElement& element) {
 
 InputGate::Kind InputGate::on_barrier(const ControlElement& element) {
   switch (aligner_.on_barrier(current_, element.checkpoint)) {
-    case checkpoint::BarrierAligner::Verdict::complete: barrier_ = element; return Kind::barrier;
-    case checkpoint::BarrierAligner::Verdict::hold: barrier_ = element; return Kind::nothing;
-    case checkpoint::BarrierAligner::Verdict::stale: return Kind::nothing;
+    case checkpoint::BarrierAligner::Verdict::complete:
+      barrier_ = element;
+      return Kind::barrier;
+    case checkpoint::BarrierAligner::Verdict::hold:
+      barrier_ = element;
+      return Kind::nothing;
+    case checkpoint::BarrierAligner::Verdict::stale:
+      return Kind::nothing;
   }
   return Kind::nothing;
 }

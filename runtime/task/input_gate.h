@@ -14,14 +14,15 @@ namespace freshet::task {
 /// One edge into a task.
 struct InputEdgeSetup {
   std::uint32_t edge = 0;
-  std::uint32_t input = 0;       ///< which input of the chain's head
+  std::uint32_t input = 0;  ///< which input of the chain's head
   std::uint32_t from_tasks = 1;
   std::uint32_t to_task = 0;
   std::shared_ptr<const detail::EdgeType> type;
 };
 
-/// The receiving ends of a task's channels: takes frames in, gives records and control elements out, one channel's frame
-/// at a time and channels in turn. Merges watermarks, aligns barriers, watches for the end. Owned by the task's thread.
+/// The receiving ends of a task's channels: takes frames in, gives records and control elements out, one channel's
+/// frame at a time and channels in turn. Merges watermarks, aligns barriers, watches for the end. Owned by the task's
+/// thread.
 class InputGate {
  public:
   InputGate(const std::vector<InputEdgeSetup>& edges, FrameCarrier& carrier, std::uint64_t window);

@@ -145,8 +145,10 @@ void OutputEdge::flush_older_than(base::SteadyTime deadline) {
     const std::uint32_t to = open_[i];
     auto& channel = channels_[to];
     if (frames[to].limit != 0 && channel.opened_at <= deadline) seal(to);
-    if (frames[to].limit == 0) channel.listed = false;
-    else open_[kept++] = to;
+    if (frames[to].limit == 0)
+      channel.listed = false;
+    else
+      open_[kept++] = to;
   }
   open_.resize(kept);
 }

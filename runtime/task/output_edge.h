@@ -21,8 +21,9 @@ struct OutputEdgeSetup {
   std::uint64_t max_record_bytes = 16u << 20;
 };
 
-/// The sending end of one edge out of one task: a router, and per receiving task an open frame and its credit. A frame is
-/// opened only when the channel's credit covers it, so an open frame can always leave. Owned and used by the task's thread.
+/// The sending end of one edge out of one task: a router, and per receiving task an open frame and its credit. A frame
+/// is opened only when the channel's credit covers it, so an open frame can always leave. Owned and used by the task's
+/// thread.
 class OutputEdge final : public detail::ChannelPort {
  public:
   OutputEdge(const OutputEdgeSetup& setup, std::shared_ptr<const detail::EdgeType> type, FrameCarrier& carrier,
@@ -61,9 +62,9 @@ class OutputEdge final : public detail::ChannelPort {
   struct Channel {
     ChannelId id;
     bool local = false;
-    bool listed = false;                ///< stands in open_
-    std::uint64_t sent_bytes = 0;       ///< costs of all frames sent
-    std::uint64_t granted_bytes = 0;    ///< of which the receiver has used up
+    bool listed = false;              ///< stands in open_
+    std::uint64_t sent_bytes = 0;     ///< costs of all frames sent
+    std::uint64_t granted_bytes = 0;  ///< of which the receiver has used up
     std::uint64_t sequence = 0;
     std::uint64_t epoch = 0;
     std::int64_t origin_us = 0;

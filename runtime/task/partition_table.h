@@ -9,7 +9,8 @@
 
 namespace freshet::task {
 
-/// Names the origin of records, in words. Made once per worker before its tasks start, then only read, by all its threads.
+/// Names the origin of records, in words. Made once per worker before its tasks start, then only read, by all its
+/// threads.
 class PartitionTable {
  public:
   struct Entry {

@@ -159,7 +159,8 @@ Progress Task::step_source() {
 
 Progress Task::step_gate() {
   switch (gate_.next()) {
-    case InputGate::Kind::nothing: return Progress::idle;
+    case InputGate::Kind::nothing:
+      return Progress::idle;
     case InputGate::Kind::records: {
       for (auto& edge : chain_->edges()) edge->set_origin(gate_.origin_us());
       if (gate_.origin_us() != 0) {
@@ -169,13 +170,19 @@ Progress Task::step_gate() {
       chain_->offer(gate_.input(), gate_.view());
       return chain_->drain() ? Progress::progress : Progress::blocked;
     }
-    case InputGate::Kind::watermark: chain_->advance_watermark(gate_.watermark_ms()); return Progress::progress;
+    case InputGate::Kind::watermark:
+      chain_->advance_watermark(gate_.watermark_ms());
+      return Progress::progress;
     case InputGate::Kind::barrier:
       barrier_ = gate_.barrier();
       watermark_due_ = has_barrier_ = true;
       break;
-    case InputGate::Kind::end_of_data: ending_ = Ending::finishing; break;
-    case InputGate::Kind::end_of_stream: stream_may_end_ = true; break;
+    case InputGate::Kind::end_of_data:
+      ending_ = Ending::finishing;
+      break;
+    case InputGate::Kind::end_of_stream:
+      stream_may_end_ = true;
+      break;
   }
   return settle() ? Progress::progress : Progress::blocked;
 }
@@ -189,8 +196,10 @@ void Task::after_work(Progress progress) {
     watermark_sent_ = now;
   }
   for (auto& edge : chain_->edges()) {
-    if (idle || progress == Progress::blocked) edge->flush();
-    else edge->flush_older_than(now - setup_.max_linger);
+    if (idle || progress == Progress::blocked)
+      edge->flush();
+    else
+      edge->flush_older_than(now - setup_.max_linger);
   }
   if (idle || progress == Progress::blocked) gate_.send_grants();
 }
@@ -199,8 +208,7 @@ base::SteadyTime Task::next_wakeup() const {
   if (phase_ != Phase::running) return base::SteadyTime::max();
   const auto now = clock_.steady();
   auto next = base::SteadyTime::max();
-  if (const Time due = chain_->next_due(); due != Time::max())
-    next = now + std::max(Duration(0), due - clock_.wall());
+  if (const Time due = chain_->next_due(); due != Time::max()) next = now + std::max(Duration(0), due - clock_.wall());
   if (chain_->source() != nullptr && !paused_ && ending_ == Ending::no && last_progress_ == Progress::idle)
     next = std::min(next, now + kSourceRest);
   return next;

@@ -8,15 +8,16 @@
 #include <freshet/codec.h>
 #include "runtime/base/ids.h"
 
-/// Moves whole messages (header and payload, see wire/frame.h) between the workers of one attempt. Knows nothing of what
-/// is in them. Implementations: ZeroMQ over TCP or ipc (zmq_data_transport.h), and the simulator's.
+/// Moves whole messages (header and payload, see wire/frame.h) between the workers of one attempt. Knows nothing of
+/// what is in them. Implementations: ZeroMQ over TCP or ipc (zmq_data_transport.h), and the simulator's.
 namespace freshet::transport {
 
 /// A received message; owns its memory, wherever that came from.
 class ReceivedMessage {
  public:
   ReceivedMessage() = default;
-  ReceivedMessage(std::string_view bytes, std::shared_ptr<const void> owner) : bytes_(bytes), owner_(std::move(owner)) {}
+  ReceivedMessage(std::string_view bytes, std::shared_ptr<const void> owner)
+      : bytes_(bytes), owner_(std::move(owner)) {}
   std::string_view bytes() const { return bytes_; }
   const std::shared_ptr<const void>& owner() const { return owner_; }
 

@@ -3,7 +3,7 @@
 #include <functional>
 #include <memory>
 
-#include "freshet/result.h"
+#include <freshet/result.h>
 #include "runtime/base/log.h"
 #include "runtime/transport/control_transport.h"
 #include "runtime/transport/event_loop.h"

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "freshet/result.h"
+#include <freshet/result.h>
 #include "runtime/transport/buffer_pool.h"
 #include "runtime/transport/data_transport.h"
 #include "runtime/wire/frame.h"

@@ -5,8 +5,8 @@
 #include <vector>
 #include <zmq.hpp>
 
-#include "freshet/record.h"
-#include "freshet/result.h"
+#include <freshet/record.h>
+#include <freshet/result.h>
 
 /// What all our ZeroMQ sockets have in common. Included by the sources of this folder only.
 namespace freshet::transport {

@@ -3,8 +3,8 @@
 #include <optional>
 #include <variant>
 
-#include "dag/plan.h"
 #include <freshet/codec.h>
+#include "dag/plan.h"
 #include "runtime/base/ids.h"
 
 /// What job manager, agents and workers say to each other.
@@ -14,20 +14,20 @@
 /// AgentHeartbeat; an agent that is silent for longer than `silence_limit` is lost.
 ///
 /// A job comes in over REST. The manager plans it, journals attempt 1, and asks agents for worker processes
-/// (StartWorker). An agent that lacks the job's library fetches it first (LibraryRequest, answered by LibraryChunk, until
-/// all is there), starts the process and says so (WorkerStarted). The worker connects to the manager by itself
+/// (StartWorker). An agent that lacks the job's library fetches it first (LibraryRequest, answered by LibraryChunk,
+/// until all is there), starts the process and says so (WorkerStarted). The worker connects to the manager by itself
 /// (WorkerHello, with the address where it takes frames). When all have said hello the manager sends each the plan
 /// (PrepareWorker): load the library, run the build function, compare fingerprints, make the tasks. The worker answers
-/// WorkerPrepared, with the splits that its sources found, or with what is wrong. When all are prepared the manager deals
-/// out the splits and sends StartTasks with the addresses of all workers; each answers WorkerRunning and then sends
-/// WorkerStatus at the interval it was told, which is its heartbeat, too.
+/// WorkerPrepared, with the splits that its sources found, or with what is wrong. When all are prepared the manager
+/// deals out the splits and sends StartTasks with the addresses of all workers; each answers WorkerRunning and then
+/// sends WorkerStatus at the interval it was told, which is its heartbeat, too.
 ///
 /// A barrier travels when the manager says so (InjectBarrier, to workers with sources); each task that it has passed is
-/// reported (BarrierPassed). Sources are held and let go by PauseSources. A bounded job ends by itself: every worker says
-/// TasksFinished once all its tasks have seen end-of-stream, and the manager answers StopTasks. A job is cancelled by
-/// StopTasks alone. A worker that has stopped its tasks ends its process; its agent sees that and says WorkerEnded, with
-/// the crash report the worker left behind if there is one. An operator that fails is TaskFailed: the job fails, and
-/// StopTasks goes to all.
+/// reported (BarrierPassed). Sources are held and let go by PauseSources. A bounded job ends by itself: every worker
+/// says TasksFinished once all its tasks have seen end-of-stream, and the manager answers StopTasks. A job is cancelled
+/// by StopTasks alone. A worker that has stopped its tasks ends its process; its agent sees that and says WorkerEnded,
+/// with the crash report the worker left behind if there is one. An operator that fails is TaskFailed: the job fails,
+/// and StopTasks goes to all.
 ///
 /// Everything the manager sends carries its term, everything about a job the worker's key; what is older than the
 /// receiver's is dropped and counted. Messages may be repeated: each is written so that a second one changes nothing.
@@ -38,7 +38,8 @@ inline constexpr std::size_t kMaxControlBytes = 64u << 20;
 /// Longest piece of a library in one LibraryChunk.
 inline constexpr std::size_t kLibraryChunkBytes = 1u << 20;
 
-// ---- agent to manager ------------------------------------------------------------------------------------------------
+// ---- agent to manager
+// ------------------------------------------------------------------------------------------------
 
 struct AgentHello {
   std::string agent{};  ///< its name, unique in the cluster
@@ -76,9 +77,9 @@ struct RecordTrace {
 
 struct WorkerEnded {
   WorkerKey worker{};
-  std::int32_t exit_code = 0;    ///< meaningful when signal is 0
-  std::int32_t signal = 0;       ///< that killed it; 0: it exited
-  std::string message{};         ///< "could not be started: …", last words of its log
+  std::int32_t exit_code = 0;  ///< meaningful when signal is 0
+  std::int32_t signal = 0;     ///< that killed it; 0: it exited
+  std::string message{};       ///< "could not be started: …", last words of its log
   std::optional<RecordTrace> crash{};
   FRESHET_RECORD(worker, exit_code, signal, message, crash)
 };
@@ -90,7 +91,8 @@ struct LibraryRequest {
   FRESHET_RECORD(agent, sha256, offset)
 };
 
-// ---- manager to agent ------------------------------------------------------------------------------------------------
+// ---- manager to agent
+// ------------------------------------------------------------------------------------------------
 
 struct AgentWelcome {
   Duration heartbeat_interval{};
@@ -121,7 +123,8 @@ struct LibraryChunk {
   FRESHET_RECORD(sha256, offset, total, bytes)
 };
 
-// ---- worker to manager -----------------------------------------------------------------------------------------------
+// ---- worker to manager
+// -----------------------------------------------------------------------------------------------
 
 struct WorkerHello {
   WorkerKey worker{};
@@ -148,8 +151,8 @@ struct SourceSplits {
 struct WorkerPrepared {
   WorkerKey worker{};
   std::uint64_t fingerprint = 0;
-  std::vector<Problem> problems{};      ///< empty: ready to start
-  std::vector<SourceSplits> splits{};   ///< from the worker that holds task 0 of each source
+  std::vector<Problem> problems{};     ///< empty: ready to start
+  std::vector<SourceSplits> splits{};  ///< from the worker that holds task 0 of each source
   FRESHET_RECORD(worker, fingerprint, problems, splits)
 };
 
@@ -162,13 +165,14 @@ struct OperatorStatus {
   std::uint32_t operator_index = 0;
   std::uint64_t records_in = 0;
   std::uint64_t records_out = 0;
-  std::uint64_t errors = 0;        ///< records that it threw on
+  std::uint64_t errors = 0;  ///< records that it threw on
   std::uint64_t dead_letters = 0;
   std::uint64_t late = 0;
   std::uint64_t state_entries = 0;
   std::uint64_t state_bytes = 0;
   std::vector<std::uint64_t> counters{};  ///< the author's, in declared order
-  FRESHET_RECORD(operator_index, records_in, records_out, errors, dead_letters, late, state_entries, state_bytes, counters)
+  FRESHET_RECORD(operator_index, records_in, records_out, errors, dead_letters, late, state_entries, state_bytes,
+                 counters)
 };
 
 struct TaskStatus {
@@ -180,7 +184,8 @@ struct TaskStatus {
   std::uint64_t in_flight_bytes = 0;  ///< sent, not yet granted
   std::uint64_t overflow_bytes = 0;
   std::int64_t watermark_ms = 0;
-  std::vector<std::uint64_t> latency_us{};  ///< histogram from entering the job to being processed here: see base/histogram.h
+  std::vector<std::uint64_t>
+      latency_us{};  ///< histogram from entering the job to being processed here: see base/histogram.h
   std::vector<OperatorStatus> operators{};
   FRESHET_RECORD(task, phase, bytes_in, bytes_out, frames_in, frames_out, busy_ns, blocked_ns, idle_ns, queue_bytes,
                  in_flight_bytes, overflow_bytes, watermark_ms, latency_us, operators)
@@ -219,7 +224,7 @@ struct BrakePulled {
 struct TaskFailed {
   WorkerKey worker{};
   TaskId task{};
-  std::string reason{};   ///< "exception std::out_of_range", "channel closed", …
+  std::string reason{};  ///< "exception std::out_of_range", "channel closed", …
   std::string message{};
   RecordTrace record{};
   FRESHET_RECORD(worker, task, reason, message, record)
@@ -237,13 +242,14 @@ struct TasksFinished {
   FRESHET_RECORD(worker)
 };
 
-// ---- manager to worker -----------------------------------------------------------------------------------------------
+// ---- manager to worker
+// -----------------------------------------------------------------------------------------------
 
 /// Limits and times of the data path; defaults hold for every job unless its submitter says otherwise.
 struct DataOptions {
-  std::uint64_t channel_window = 1u << 20;      ///< credit of one channel, bytes
-  std::uint64_t frame_bytes = 128u << 10;       ///< a frame leaves when it is this long
-  Duration max_linger = 1ms;                    ///< … or its oldest record this old
+  std::uint64_t channel_window = 1u << 20;  ///< credit of one channel, bytes
+  std::uint64_t frame_bytes = 128u << 10;   ///< a frame leaves when it is this long
+  Duration max_linger = 1ms;                ///< … or its oldest record this old
   std::uint64_t max_record_bytes = 16u << 20;
   std::uint64_t max_overflow_bytes = 1u << 30;  ///< what one call may emit beyond its room, per task
   std::uint32_t threads = 0;                    ///< task threads per worker; 0: one per core, at most one per task
@@ -278,7 +284,7 @@ struct Peer {
 /// One split with its owner. Partition numbers count through the whole job and stand in every record's position.
 struct AssignedSplit {
   std::uint32_t operator_index = 0;
-  std::uint32_t task = 0;       ///< index of the source's task
+  std::uint32_t task = 0;  ///< index of the source's task
   std::uint32_t partition = 0;
   SplitInfo split{};
   bool operator==(const AssignedSplit&) const = default;
@@ -310,13 +316,13 @@ struct StopTasks {
   FRESHET_RECORD(worker, finished)
 };
 
-// ---- the envelope ----------------------------------------------------------------------------------------------------
+// ---- the envelope
+// ----------------------------------------------------------------------------------------------------
 
-using ControlBody =
-    std::variant<AgentHello, AgentHeartbeat, WorkerStarted, WorkerEnded, LibraryRequest, AgentWelcome, StartWorker,
-                 StopWorker, LibraryChunk, WorkerHello, WorkerPrepared, WorkerRunning, WorkerStatus, BrakePulled,
-                 TaskFailed, BarrierPassed, TasksFinished, PrepareWorker, StartTasks, InjectBarrier, PauseSources,
-                 StopTasks>;
+using ControlBody = std::variant<AgentHello, AgentHeartbeat, WorkerStarted, WorkerEnded, LibraryRequest, AgentWelcome,
+                                 StartWorker, StopWorker, LibraryChunk, WorkerHello, WorkerPrepared, WorkerRunning,
+                                 WorkerStatus, BrakePulled, TaskFailed, BarrierPassed, TasksFinished, PrepareWorker,
+                                 StartTasks, InjectBarrier, PauseSources, StopTasks>;
 
 struct ControlMessage {
   Term term{};  ///< the manager's; senders other than the manager repeat the last they heard

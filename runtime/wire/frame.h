@@ -16,8 +16,8 @@
 ///     heartbeat  {channel: highest sequence sent}…   ─▶   a tail that got lost shows here: the attempt fails loudly
 ///     ◀─ grant   {channel: bytes taken so far}…           cumulative: a lost grant is healed by the next
 ///
-/// A channel's credit is `window` bytes: what was sent and not yet granted never exceeds it, but for one oversized frame.
-/// A frame costs its length plus kFrameCost. The receiver grants what its task has consumed.
+/// A channel's credit is `window` bytes: what was sent and not yet granted never exceeds it, but for one oversized
+/// frame. A frame costs its length plus kFrameCost. The receiver grants what its task has consumed.
 ///
 /// Inside a data frame stand stream elements, back to back, in FIFO order; see element.h for each one's bytes.
 namespace freshet::wire {
@@ -51,8 +51,20 @@ struct FrameHeader {
 
 /// Why a message was refused. Counted by name.
 enum class Refusal : std::uint8_t {
-  none, too_short, bad_magic, bad_version, bad_kind, bad_flags, bad_length, bad_checksum, wrong_attempt, unknown_channel,
-  wrong_sequence, bad_element, over_credit, unknown_peer
+  none,
+  too_short,
+  bad_magic,
+  bad_version,
+  bad_kind,
+  bad_flags,
+  bad_length,
+  bad_checksum,
+  wrong_attempt,
+  unknown_channel,
+  wrong_sequence,
+  bad_element,
+  over_credit,
+  unknown_peer
 };
 FRESHET_ENUM(Refusal, none, too_short, bad_magic, bad_version, bad_kind, bad_flags, bad_length, bad_checksum,
              wrong_attempt, unknown_channel, wrong_sequence, bad_element, over_credit, unknown_peer)

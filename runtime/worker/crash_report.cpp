@@ -84,13 +84,13 @@ void on_signal(int signal) {
 
 void install_crash_report(const std::string& path) {
   report_fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (report_fd < 0) return;  // the job runs without; its agent will report the signal alone
+  if (report_fd < 0) return;       // the job runs without; its agent will report the signal alone
   static char stack[kStackBytes];  // of the thread that installs; a task thread's overflow ends without a report
   stack_t alternate{};
   alternate.ss_sp = stack;
   alternate.ss_size = sizeof stack;
   ::sigaltstack(&alternate, nullptr);
-  struct sigaction action{};
+  struct sigaction action {};
   action.sa_handler = on_signal;
   action.sa_flags = SA_ONSTACK | SA_NODEFER;
   for (const int signal : kSignals) ::sigaction(signal, &action, nullptr);

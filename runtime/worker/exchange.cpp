@@ -52,7 +52,8 @@ Exchange::Edge* Exchange::find(const ChannelId& channel) {
   return &edges_[channel.edge];
 }
 
-// ---- sending; task threads -------------------------------------------------------------------------------------------
+// ---- sending; task threads
+// -------------------------------------------------------------------------------------------
 
 ByteBuffer Exchange::take_buffer() {
   CHECK(transport_ != nullptr, "only jobs of one worker run without a transport");
@@ -119,7 +120,8 @@ void Exchange::send_heartbeats() {
   for (const auto& [peer, heartbeat] : by_peer) send_small({peer}, wire::MessageKind::heartbeat, heartbeat);
 }
 
-// ---- receiving; the transport's thread -------------------------------------------------------------------------------
+// ---- receiving; the transport's thread
+// -------------------------------------------------------------------------------
 
 void Exchange::refuse(wire::Refusal refusal) {
   refusals_[static_cast<std::size_t>(refusal)].fetch_add(1, std::memory_order_relaxed);
@@ -133,10 +135,14 @@ void Exchange::on_message(transport::ReceivedMessage message) {
   const auto payload = message.bytes().substr(wire::kHeaderBytes);
   if (wire::payload_checksum(payload) != header.checksum) return refuse(wire::Refusal::bad_checksum);
   switch (header.kind) {
-    case wire::MessageKind::data: return on_data(header, std::move(message));
-    case wire::MessageKind::grant: return on_grants(payload);
-    case wire::MessageKind::heartbeat: return on_heartbeat(payload);
-    case wire::MessageKind::hello: return on_hello(payload);
+    case wire::MessageKind::data:
+      return on_data(header, std::move(message));
+    case wire::MessageKind::grant:
+      return on_grants(payload);
+    case wire::MessageKind::heartbeat:
+      return on_heartbeat(payload);
+    case wire::MessageKind::hello:
+      return on_hello(payload);
   }
 }
 
@@ -167,8 +173,10 @@ void Exchange::on_grants(std::string_view payload) {
   for (const auto& grant : grants.grants) {
     auto* edge = find(grant.channel);
     auto* mailbox = edge == nullptr ? nullptr : edge->from.mailbox[grant.channel.from];
-    if (mailbox == nullptr) refuse(wire::Refusal::unknown_channel);
-    else mailbox->post(task::GrantReceived{grant.channel, grant.consumed_bytes});
+    if (mailbox == nullptr)
+      refuse(wire::Refusal::unknown_channel);
+    else
+      mailbox->post(task::GrantReceived{grant.channel, grant.consumed_bytes});
   }
 }
 

@@ -55,7 +55,9 @@ class Exchange final : public task::FrameCarrier, public transport::DataReceiver
     End to;
     std::vector<std::atomic<std::uint64_t>> sent;  ///< highest sequence sent, by channel
     std::vector<std::uint64_t> received;           ///< highest sequence received, by channel; transport's thread only
-    std::size_t index(const ChannelId& channel) const { return std::size_t{channel.from} * to.worker.size() + channel.to; }
+    std::size_t index(const ChannelId& channel) const {
+      return std::size_t{channel.from} * to.worker.size() + channel.to;
+    }
     bool has(const ChannelId& channel) const {
       return channel.from < from.worker.size() && channel.to < to.worker.size() && channel.lane == 0;
     }

@@ -21,9 +21,9 @@ std::vector<dag::GivenValue> given_values(const Job& job) {
 LocalEngine::LocalEngine(const Job& job, const Options& options)
     : job_(job), options_(options), partitions_(std::make_shared<task::PartitionTable>()) {
   problems_ = job.problems();
-  const auto refused = dag::validate(job.graph(), {.default_parallelism = options.parallelism,
-                                                   .key_groups = options.key_groups,
-                                                   .parameters = given_values(job)});
+  const auto refused = dag::validate(
+      job.graph(),
+      {.default_parallelism = options.parallelism, .key_groups = options.key_groups, .parameters = given_values(job)});
   problems_.insert(problems_.end(), refused.begin(), refused.end());
   if (!problems_.empty()) return;
   plan_ = dag::make_plan(job.graph(), {options.parallelism, options.key_groups, options.chaining});
@@ -49,8 +49,7 @@ void LocalEngine::start() {
       if (chain.operators.front() == found.operator_index) parallelism = chain.parallelism;
     std::uint32_t next = 0;
     for (const auto& split : found.splits) {
-      assigned.push_back(
-          {found.operator_index, next, static_cast<std::uint32_t>(assigned.size() + 1), split});
+      assigned.push_back({found.operator_index, next, static_cast<std::uint32_t>(assigned.size() + 1), split});
       next = (next + 1) % parallelism;
     }
   }

@@ -33,8 +33,7 @@ void name_partitions(const Job& job, const std::vector<wire::AssignedSplit>& spl
   }
 }
 
-void add_splits(const std::vector<wire::AssignedSplit>& splits,
-                const std::vector<std::unique_ptr<task::Task>>& tasks) {
+void add_splits(const std::vector<wire::AssignedSplit>& splits, const std::vector<std::unique_ptr<task::Task>>& tasks) {
   for (const auto& task : tasks) {
     auto* source = task->chain().source();
     if (source == nullptr) continue;

@@ -16,7 +16,6 @@ std::vector<wire::SourceSplits> discover_splits(const std::vector<std::unique_pt
 void name_partitions(const Job& job, const std::vector<wire::AssignedSplit>& splits, task::PartitionTable& table);
 
 /// Gives the tasks their splits.
-void add_splits(const std::vector<wire::AssignedSplit>& splits,
-                const std::vector<std::unique_ptr<task::Task>>& tasks);
+void add_splits(const std::vector<wire::AssignedSplit>& splits, const std::vector<std::unique_ptr<task::Task>>& tasks);
 
 }  // namespace freshet::worker

@@ -43,8 +43,8 @@ class TaskMaker {
     std::vector<task::InputEdgeSetup> inputs;
     for (const auto& edge : setup_.plan->edges) {
       if (edge.to_chain != chain_.id) continue;
-      inputs.push_back({edge.id, graph_.edges[edge.logical_edge].to_input, setup_.plan->chains[edge.from_chain].parallelism,
-                        index_, type_of(*setup_.job, edge)});
+      inputs.push_back({edge.id, graph_.edges[edge.logical_edge].to_input,
+                        setup_.plan->chains[edge.from_chain].parallelism, index_, type_of(*setup_.job, edge)});
     }
     return inputs;
   }
@@ -64,7 +64,8 @@ class TaskMaker {
                                     .key_groups = setup_.plan->key_groups,
                                     .policy = spec.on_error,
                                     .is_source = spec.kind == OperatorKind::source,
-                                    .first_letter_id = ((number_ + 1) * kMostOperators + operators.size()) << kLetterBits},
+                                    .first_letter_id = ((number_ + 1) * kMostOperators + operators.size())
+                                                       << kLetterBits},
           *setup_.clock, setup_.partitions, *setup_.listener);
       op.consumers.resize(op.stage->outputs().size());
       operators.push_back(std::move(op));

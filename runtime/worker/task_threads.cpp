@@ -68,7 +68,7 @@ void TaskThreads::TaskThread::run() {
   }
   while (!stopping_.load()) {
     notified_.store(false);
-    if (!step_all()) sleep();
+    if (!step_all()) rest();
   }
 }
 
@@ -78,14 +78,16 @@ bool TaskThreads::TaskThread::step_all() {
   return progressed;
 }
 
-void TaskThreads::TaskThread::sleep() {
+void TaskThreads::TaskThread::rest() {
   auto until = base::SteadyTime::max();
   for (const auto* task : tasks_) until = std::min(until, task->next_wakeup());
   std::unique_lock lock(mutex_);
   asleep_.store(true);
   const auto woken = [this] { return notified_.load() || stopping_.load(); };
-  if (until == base::SteadyTime::max()) wake_.wait(lock, woken);
-  else wake_.wait_for(lock, std::max(std::chrono::nanoseconds(0), until - clock_.steady()), woken);
+  if (until == base::SteadyTime::max())
+    wake_.wait(lock, woken);
+  else
+    wake_.wait_for(lock, std::max(std::chrono::nanoseconds(0), until - clock_.steady()), woken);
   asleep_.store(false);
 }
 

@@ -33,7 +33,7 @@ class TaskThreads final : public TaskExecutor {
    private:
     void run();
     bool step_all();
-    void sleep();
+    void rest();
 
     const base::Clock& clock_;
     std::vector<task::Task*> tasks_;

@@ -87,8 +87,8 @@ std::vector<Problem> Worker::make_job(const wire::PrepareWorker& order) {
   exchange_ = std::make_unique<Exchange>(setup_.key, order_.plan, setup_.transport, [this](const std::string& reason) {
     setup_.post([this, reason] { fail("channel broken", reason); });
   });
-  tasks_ = make_tasks({job_.get(), &order_.plan, setup_.key, order_.options, setup_.clock, exchange_.get(), this,
-                       partitions_});
+  tasks_ = make_tasks(
+      {job_.get(), &order_.plan, setup_.key, order_.options, setup_.clock, exchange_.get(), this, partitions_});
   statuses_.resize(tasks_.size());
   asked_.resize(tasks_.size());
   for (auto& task : tasks_) exchange_->add_task(task->id(), task->mailbox());
@@ -208,8 +208,8 @@ void Worker::on_task_ended(const TaskId&) {
 }
 
 void Worker::on_task_failed(const TaskId& task, const task::TaskFailure& failure) {
-  wire::TaskFailed report{setup_.key, task, failure.reason, failure.what(),
-                          {failure.operator_id, failure.origin, failure.record}};
+  wire::TaskFailed report{
+      setup_.key, task, failure.reason, failure.what(), {failure.operator_id, failure.origin, failure.record}};
   setup_.post([this, report = std::move(report)] {
     if (phase_ != Phase::running || failed_) return;
     failed_ = true;
@@ -230,7 +230,8 @@ void Worker::on_dead_letter(const DeadLetter& letter) {
     setup_.log.with("operator", letter.operator_id)
         .warn("dead letter #", letter.id, " ", letter.reason, ": ", letter.message, "; at ", letter.origin, "; record ",
               letter.record);
-  else letters_.pop_front();
+  else
+    letters_.pop_front();
   letters_.push_back({letter.id, letter.operator_id, letter.reason, letter.message, letter.origin, letter.record});
 }
 

@@ -13,7 +13,8 @@
 
 namespace freshet::worker {
 
-/// What the worker needs from outside; made by its composition root, or by the simulator. All of it outlives the worker.
+/// What the worker needs from outside; made by its composition root, or by the simulator. All of it outlives the
+/// worker.
 struct WorkerSetup {
   WorkerKey key{};
   std::uint64_t pid = 0;
@@ -21,7 +22,8 @@ struct WorkerSetup {
   transport::ManagerOutbox* manager = nullptr;
   transport::DataTransport* transport = nullptr;
   /// Makes the job: loads the library and runs its build function.
-  std::function<Result<std::unique_ptr<Job>>(const std::string& job, std::map<std::string, std::string> parameters)> build;
+  std::function<Result<std::unique_ptr<Job>>(const std::string& job, std::map<std::string, std::string> parameters)>
+      build;
   std::function<std::unique_ptr<TaskExecutor>(std::uint32_t threads, std::function<bool(const TaskId&)> own_thread)>
       make_executor;
   /// Runs something on the worker's own thread, soon. Callable from any thread.

@@ -31,7 +31,8 @@ class WorkerProcess {
         loop_, {.endpoint = "tcp://" + options_.manager},
         {.deliver = [this](wire::ControlMessage message) { worker_->on_message(message); },
          .on_connected = [this] { on_connected(); },
-         .on_disconnected = [this] { orphan_timer_ = loop_.call_after(options_.orphan_after, [this] { orphaned(); }); }},
+         .on_disconnected =
+             [this] { orphan_timer_ = loop_.call_after(options_.orphan_after, [this] { orphaned(); }); }},
         log_);
     if (!client) return client.error();
     client_ = std::move(*client);
@@ -107,8 +108,7 @@ int refuse(const std::string& why) {
 
 int run_worker(const WorkerProcessOptions& options) {
   const int signals = base::open_ending_signals();
-  auto log = base::Logger::to_file({.path = options.data + "/worker.log"},
-                                   base::log_level(options.log_level));
+  auto log = base::Logger::to_file({.path = options.data + "/worker.log"}, base::log_level(options.log_level));
   if (!log) return refuse(log.error().message);
   log->info(to_string(options.key), " starts, pid ", base::own_pid(), ", library ", options.library);
   if (!options.crash_file.empty()) install_crash_report(options.crash_file);

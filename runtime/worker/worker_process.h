@@ -9,9 +9,9 @@ namespace freshet::worker {
 /// What an agent says on a worker's command line.
 struct WorkerProcessOptions {
   WorkerKey key{};
-  std::string manager{};     ///< control address, "127.0.0.1:7071"
-  std::string library{};     ///< path of the job's library
-  std::string data{};        ///< its own folder: logs
+  std::string manager{};  ///< control address, "127.0.0.1:7071"
+  std::string library{};  ///< path of the job's library
+  std::string data{};     ///< its own folder: logs
   std::string crash_file{};
   std::string bind = "tcp://127.0.0.1:*";  ///< where it takes frames
   std::string log_level = "info";

@@ -5,7 +5,7 @@
 #include <random>
 #include <string>
 
-#include "freshet/graph.h"
+#include <freshet/graph.h>
 
 /// Graphs for tests.
 namespace freshet::dag::test {

@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <freshet/text.h>
 #include "dag/placement.h"
 #include "dag/planner.h"
-#include "freshet/text.h"
 #include "tests/dag/graphs.h"
 
 namespace freshet::dag::test {

@@ -80,7 +80,8 @@ TEST(Element, UnknownKindsAndFlagsAreRefused) {
 }
 
 TEST(Element, ABarriersPayloadIsLimited) {
-  ControlElement element{.kind = ElementKind::barrier, .checkpoint = 1, .payload = std::string(kMaxBarrierPayload, 'x')};
+  ControlElement element{
+      .kind = ElementKind::barrier, .checkpoint = 1, .payload = std::string(kMaxBarrierPayload, 'x')};
   ControlElement back;
   std::string bytes = bytes_of(element);
   ByteReader fits(bytes);
@@ -99,7 +100,8 @@ TEST(Element, MetaComesBackThroughItsDifferences) {
     for (int i = 0; i < 1000; ++i) {
       RecordMeta meta;
       if (random.chance(0.7)) meta.event_time_ms = random_integer<std::int64_t>(random);
-      if (random.chance(0.7)) meta.position = {static_cast<std::uint32_t>(random.below(4)), random_integer<std::uint64_t>(random)};
+      if (random.chance(0.7))
+        meta.position = {static_cast<std::uint32_t>(random.below(4)), random_integer<std::uint64_t>(random)};
       meta.key_hash = random.next();
       if (meta.position.offset == 0) meta.position.offset = 1;
       sent.push_back(meta);

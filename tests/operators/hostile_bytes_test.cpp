@@ -74,14 +74,14 @@ TEST(HostileBytes, NestingIsLimited) {
 
 TEST(HostileBytes, WrongTypesAreRefused) {
   EXPECT_FALSE(reads<bool>("\x01"sv));
-  EXPECT_FALSE(reads<std::string>("\xc4\x01x"sv));   // bin
-  EXPECT_FALSE(reads<std::uint64_t>("\xc0"sv));      // nil
-  EXPECT_FALSE(reads<std::uint64_t>("\xa1x"sv));     // string
+  EXPECT_FALSE(reads<std::string>("\xc4\x01x"sv));  // bin
+  EXPECT_FALSE(reads<std::uint64_t>("\xc0"sv));     // nil
+  EXPECT_FALSE(reads<std::uint64_t>("\xa1x"sv));    // string
   EXPECT_FALSE(reads<double>("\xa1x"sv));
   EXPECT_FALSE(reads<std::vector<int>>("\x81\x01\x01"sv));  // map
-  EXPECT_FALSE(reads<Point>("\x93\x01\x01\x01"sv));  // a field too many
-  EXPECT_FALSE(reads<Point>("\x91\x01"sv));          // one too few
-  EXPECT_FALSE(reads<Point>("\xc1"sv));              // never used
+  EXPECT_FALSE(reads<Point>("\x93\x01\x01\x01"sv));         // a field too many
+  EXPECT_FALSE(reads<Point>("\x91\x01"sv));                 // one too few
+  EXPECT_FALSE(reads<Point>("\xc1"sv));                     // never used
   EXPECT_FALSE(reads<std::optional<bool>>("\x01"sv));
 }
 
@@ -104,8 +104,10 @@ TEST(HostileBytes, MutationsNeitherCrashNorAllocate) {
     std::string bytes = good;
     for (std::uint64_t damage = random.below(4) + 1; damage != 0; --damage) {
       const auto at = random.below(bytes.size());
-      if (random.chance(0.3)) bytes.insert(at, kHuge[random.below(4)]);
-      else bytes[at] = static_cast<char>(random.next());
+      if (random.chance(0.3))
+        bytes.insert(at, kHuge[random.below(4)]);
+      else
+        bytes[at] = static_cast<char>(random.next());
     }
     if (random.chance(0.3)) bytes.resize(random.below(bytes.size()));
     read_bounded<Everything>(bytes);

@@ -33,7 +33,10 @@ void expect_same_order(base::Random& random, Make make) {
 
 /// Short texts of few letters, zeros among them: prefixes and separators meet.
 std::string tricky_text(base::Random& random) {
-  constexpr std::string_view kLetters("\0\x01\xff" "ab", 5);
+  constexpr std::string_view kLetters(
+      "\0\x01\xff"
+      "ab",
+      5);
   std::string text(random.below(5), ' ');
   for (auto& c : text) c = kLetters[random.below(kLetters.size())];
   return text;
@@ -86,9 +89,8 @@ TEST(Key, BytesAndHashesAreFrozenForEver) {
   std::string text;
   const auto line = [&](const std::string& name, const auto& key) {
     const auto hash = __builtin_bswap64(key_hash(key));
-    text += name + "  " + to_hex(bytes_of(key)) + "  " +
-            to_hex({reinterpret_cast<const char*>(&hash), sizeof hash}) + "  group of 128: " +
-            std::to_string(key_group_of(key_hash(key), 128)) + "\n";
+    text += name + "  " + to_hex(bytes_of(key)) + "  " + to_hex({reinterpret_cast<const char*>(&hash), sizeof hash}) +
+            "  group of 128: " + std::to_string(key_group_of(key_hash(key), 128)) + "\n";
   };
   line("u64 0", std::uint64_t{0});
   line("u64 1", std::uint64_t{1});

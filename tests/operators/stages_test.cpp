@@ -135,8 +135,10 @@ TEST(FlatMapStage, MoreThanTheOverflowHoldsFailsTheRecord) {
 
 TEST(SplitStage, GivesEachOutputItsOwn) {
   const auto parity = [](const Item& item, Out<Item>& even, Out<Label, "odd">& odd) {
-    if (item.number % 2 == 0) even.emit(item);
-    else odd.emit({item.text});
+    if (item.number % 2 == 0)
+      even.emit(item);
+    else
+      odd.emit({item.text});
     if (item.number == 4) throw std::runtime_error("four");
   };
   using Split = detail::SplitStage<Item, decltype(parity), Out<Item>, Out<Label, "odd">>;

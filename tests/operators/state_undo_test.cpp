@@ -14,14 +14,10 @@ using Step = std::function<void(States&)>;
 
 const std::vector<Step>& steps() {
   static const std::vector<Step> all = {
-      [](States& op) { op.value.get() += "x"; },
-      [](States& op) { op.value.clear(); },
-      [](States& op) { op.list.push_back(7); },
-      [](States& op) { op.list.clear(); },
-      [](States& op) { op.map["a"] += 1; },
-      [](States& op) { op.map["b"] = 2; },
-      [](States& op) { op.map.erase("a"); },
-      [](States& op) { op.map.clear(); },
+      [](States& op) { op.value.get() += "x"; }, [](States& op) { op.value.clear(); },
+      [](States& op) { op.list.push_back(7); },  [](States& op) { op.list.clear(); },
+      [](States& op) { op.map["a"] += 1; },      [](States& op) { op.map["b"] = 2; },
+      [](States& op) { op.map.erase("a"); },     [](States& op) { op.map.clear(); },
   };
   return all;
 }
@@ -76,14 +72,30 @@ void touch_at_random(base::Random& random, States& op, Model& model) {
   const auto name = std::string(1, static_cast<char>('a' + random.below(4)));
   const auto number = static_cast<std::int64_t>(random.below(1000));
   switch (random.below(8)) {
-    case 0: op.value.set(std::to_string(number)), model.values[key] = std::to_string(number); break;
-    case 1: op.value.get() += "y", model.values[key] += "y"; break;
-    case 2: op.value.clear(), model.values.erase(key); break;
-    case 3: op.list.push_back(number), model.lists[key].push_back(number); break;
-    case 4: op.list.clear(), model.lists.erase(key); break;
-    case 5: op.map[name] += number, model.maps[key][name] += number; break;
-    case 6: op.map.erase(name), model.maps[key].erase(name); break;
-    default: op.map.clear(), model.maps.erase(key); break;
+    case 0:
+      op.value.set(std::to_string(number)), model.values[key] = std::to_string(number);
+      break;
+    case 1:
+      op.value.get() += "y", model.values[key] += "y";
+      break;
+    case 2:
+      op.value.clear(), model.values.erase(key);
+      break;
+    case 3:
+      op.list.push_back(number), model.lists[key].push_back(number);
+      break;
+    case 4:
+      op.list.clear(), model.lists.erase(key);
+      break;
+    case 5:
+      op.map[name] += number, model.maps[key][name] += number;
+      break;
+    case 6:
+      op.map.erase(name), model.maps[key].erase(name);
+      break;
+    default:
+      op.map.clear(), model.maps.erase(key);
+      break;
   }
 }
 
@@ -109,8 +121,10 @@ TEST(StateUndo, RandomCallsFollowTheModel) {
     op.enter(key);
     Model after = model;
     for (auto touches = random.below(6); touches != 0; --touches) touch_at_random(random, op, after);
-    if (random.chance(0.5)) op.roll_back();
-    else model = std::move(after);
+    if (random.chance(0.5))
+      op.roll_back();
+    else
+      model = std::move(after);
     expect_as_model(op, model, key);
     if (HasFatalFailure()) FAIL() << "call " << call;
   }

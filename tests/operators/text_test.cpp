@@ -22,13 +22,14 @@ std::string text_of(const auto& value) {
 TEST(Text, JsonOfEveryKind) {
   Everything all = sample_of_everything();
   all.f32 = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_EQ(to_json(all),
-            R"({"flag":true,"i8":-128,"i16":-32768,"i32":-2147483648,"i64":-9223372036854775808,"u8":255,"u16":65535,)"
-            R"("u32":4294967295,"u64":18446744073709551615,"f32":null,"f64":0.1,"text":"a\u0000\")"
-            "\xef\xbf\xbd\xc3\xa4"
-            R"(","time":"2026-03-01T03:07:11.020Z","duration":"-90s","color":"green","sign":"low","point":{"x":1,"y":-1},)"
-            R"("points":[{"x":127,"y":128},{"x":-32,"y":-33}],"maybe":"there","pair_like":[300,")" +
-                std::string(40, 'x') + R"("],"pair":[true,["","b"]]})");
+  EXPECT_EQ(
+      to_json(all),
+      R"({"flag":true,"i8":-128,"i16":-32768,"i32":-2147483648,"i64":-9223372036854775808,"u8":255,"u16":65535,)"
+      R"("u32":4294967295,"u64":18446744073709551615,"f32":null,"f64":0.1,"text":"a\u0000\")"
+      "\xef\xbf\xbd\xc3\xa4"
+      R"(","time":"2026-03-01T03:07:11.020Z","duration":"-90s","color":"green","sign":"low","point":{"x":1,"y":-1},)"
+      R"("points":[{"x":127,"y":128},{"x":-32,"y":-33}],"maybe":"there","pair_like":[300,")" +
+          std::string(40, 'x') + R"("],"pair":[true,["","b"]]})");
   EXPECT_EQ(to_json(std::vector<int>{}), "[]");
   EXPECT_EQ(to_json(std::optional<int>{}), "null");
   EXPECT_EQ(to_json(static_cast<Color>(99)), "\"99\"");
@@ -40,7 +41,7 @@ TEST(Text, BytesThatAreNoUtf8AreReplaced) {
     append_json_string(out, text);
     return out;
   };
-  EXPECT_EQ(json("\xc0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\"");              // overlong
+  EXPECT_EQ(json("\xc0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\"");                  // overlong
   EXPECT_EQ(json("\xed\xa0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");  // surrogate
   EXPECT_EQ(json("\xf4\x8f\xbf\xbf"), "\"\xf4\x8f\xbf\xbf\"");
   EXPECT_EQ(json("x\xe2\x82"), "\"x\xef\xbf\xbd\xef\xbf\xbd\"");  // cut

@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <new>
 
-/// Counts this thread's calls of operator new, and the bytes they asked for. Include in ONE file of a test program. Under
-/// the sanitizers, which have allocators of their own to check, nothing is counted.
+/// Counts this thread's calls of operator new, and the bytes they asked for. Include in ONE file of a test program.
+/// Under the sanitizers, which have allocators of their own to check, nothing is counted.
 namespace freshet::test {
 
 struct Allocations {

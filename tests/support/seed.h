@@ -24,6 +24,6 @@ inline std::uint64_t seed_of_run() {
 }  // namespace freshet::test
 
 /// Declares `seed`; it is printed once a program and with every failure.
-#define FRESHET_SEEDED(seed)                                      \
-  const std::uint64_t seed = ::freshet::test::seed_of_run();      \
+#define FRESHET_SEEDED(seed)                                 \
+  const std::uint64_t seed = ::freshet::test::seed_of_run(); \
   SCOPED_TRACE("FRESHET_SEED=" + std::to_string(seed))

@@ -7,23 +7,24 @@
 
 #include <freshet/state.h>
 
-/// A job's graph as its author wrote it, as plain data: no code, no pointers. The build function makes it, the CLI ships
-/// it, the job manager plans from it. Every struct is a record, so the codec, JSON and golden tests come for free.
+/// A job's graph as its author wrote it, as plain data: no code, no pointers. The build function makes it, the CLI
+/// ships it, the job manager plans from it. Every struct is a record, so the codec, JSON and golden tests come for
+/// free.
 namespace freshet {
 
 /// How an edge picks the receiving task.
 enum class Grouping : std::uint8_t {
-  forward,          ///< same index; needs equal parallelism; lets two operators share a chain
-  rebalance,        ///< nothing was said: forward where parallelism is equal, shuffle where it is not
-  shuffle,          ///< round robin
-  fields,           ///< by key group of the key hash
-  partial_key,      ///< the less loaded of two tasks that the key's hash names
-  all,              ///< every task gets every record (broadcast)
-  global,           ///< task 0
-  none,             ///< any task; treated as shuffle
-  direct,           ///< the author's function names the task
-  local_or_shuffle, ///< a task of the same worker if there is one, else shuffle
-  custom,           ///< the author's own grouping class
+  forward,           ///< same index; needs equal parallelism; lets two operators share a chain
+  rebalance,         ///< nothing was said: forward where parallelism is equal, shuffle where it is not
+  shuffle,           ///< round robin
+  fields,            ///< by key group of the key hash
+  partial_key,       ///< the less loaded of two tasks that the key's hash names
+  all,               ///< every task gets every record (broadcast)
+  global,            ///< task 0
+  none,              ///< any task; treated as shuffle
+  direct,            ///< the author's function names the task
+  local_or_shuffle,  ///< a task of the same worker if there is one, else shuffle
+  custom,            ///< the author's own grouping class
 };
 FRESHET_ENUM(Grouping, forward, rebalance, shuffle, fields, partial_key, all, global, none, direct, local_or_shuffle,
              custom)
@@ -59,7 +60,7 @@ struct OperatorNode {
   OperatorKind kind = OperatorKind::transform;
   std::string description{};  ///< for people: "fold", "files in/*.csv"
   std::string help{};
-  std::uint32_t inputs = 1;   ///< 0 for a source; 2 for a two-input operator
+  std::uint32_t inputs = 1;  ///< 0 for a source; 2 for a two-input operator
   std::vector<Schema> input_records{};
   std::vector<OutputDeclaration> outputs{};
   std::int64_t parallelism = 0;  ///< as said; 0: not said. What the validator refuses, it must be able to hold
@@ -67,8 +68,8 @@ struct OperatorNode {
   bool keyed = false;
   bool own_thread = false;
   bool queryable = false;
-  std::string emission{};     ///< "each change", "every 1s", "at end"; empty when it has none
-  std::string guarantee{};    ///< of a sink: "at-least-once", …
+  std::string emission{};   ///< "each change", "every 1s", "at end"; empty when it has none
+  std::string guarantee{};  ///< of a sink: "at-least-once", …
   std::vector<StateDeclaration> states{};
   std::vector<std::string> counters{};
   bool operator==(const OperatorNode&) const = default;
@@ -84,7 +85,7 @@ struct Edge {
   std::uint32_t to = 0;
   std::uint32_t to_input = 0;
   Grouping grouping = Grouping::rebalance;
-  bool carries_key = false;        ///< a keyed stream goes on under its key: same task, in order, no shuffle
+  bool carries_key = false;               ///< a keyed stream goes on under its key: same task, in order, no shuffle
   std::vector<std::string> key_fields{};  ///< for fields and partial_key
   Schema record{};
   bool operator==(const Edge&) const = default;
@@ -113,7 +114,7 @@ struct CheckpointSettings {
 
 /// Something wrong that the author, or who submits, has to mend.
 struct Problem {
-  std::string where{};    ///< "operator totals", "parameter hot", "edge events -> totals"
+  std::string where{};  ///< "operator totals", "parameter hot", "edge events -> totals"
   std::string message{};
   std::string remedy{};
   bool operator==(const Problem&) const = default;

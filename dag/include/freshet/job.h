@@ -10,8 +10,8 @@
 #include <freshet/keyed.h>
 #include <freshet/text.h>
 
-/// The job as its build function sees it: parameters, resources, sources. The function runs for describe, validate, plan
-/// and once in each worker, so it only declares.
+/// The job as its build function sees it: parameters, resources, sources. The function runs for describe, validate,
+/// plan and once in each worker, so it only declares.
 namespace freshet {
 
 template <class T>
@@ -85,8 +85,7 @@ class Job {
 
   /// A parameter with a default; its type is that of the default.
   template <Value T>
-    requires detail::IsScalar<T>
-  T param(std::string_view name, T fallback, std::string_view help) {
+  requires detail::IsScalar<T> T param(std::string_view name, T fallback, std::string_view help) {
     std::string text;
     append_text(text, fallback);
     return read(declare(name, ParameterKind::plain, schema_of<T>(), text, help), std::move(fallback));
@@ -95,14 +94,13 @@ class Job {
     return param(name, std::string(fallback), help);
   }
   template <class Rep, class Period>
-    requires(!std::same_as<std::chrono::duration<Rep, Period>, Duration>)
-  Duration param(std::string_view name, std::chrono::duration<Rep, Period> fallback, std::string_view help) {
+  requires(!std::same_as<std::chrono::duration<Rep, Period>, Duration>) Duration
+      param(std::string_view name, std::chrono::duration<Rep, Period> fallback, std::string_view help) {
     return param(name, std::chrono::duration_cast<Duration>(fallback), help);
   }
   /// A parameter without default: the job is refused without it.
   template <Value T>
-    requires detail::IsScalar<T>
-  T required(std::string_view name, std::string_view help) {
+  requires detail::IsScalar<T> T required(std::string_view name, std::string_view help) {
     return read(declare(name, ParameterKind::required, schema_of<T>(), "", help), T{});
   }
   /// A required text that is never shown.
@@ -179,7 +177,8 @@ class Job {
   std::optional<std::uint32_t> dead_letters_;
 };
 
-// --- registration -----------------------------------------------------------------------------------------------------
+// --- registration
+// -----------------------------------------------------------------------------------------------------
 
 struct RegisteredJob {
   std::string name;
@@ -202,7 +201,7 @@ inline bool register_job(RegisteredJob job) {
 #define FRESHET_SDK_VERSION "0.1.0"
 #define FRESHET_TEXT_OF_(x) #x
 #define FRESHET_TEXT_OF(x) FRESHET_TEXT_OF_(x)
-#define FRESHET_ABI_TAG                                                                          \
+#define FRESHET_ABI_TAG                                                                           \
   "freshet-" FRESHET_SDK_VERSION " g++-" FRESHET_TEXT_OF(__GNUC__) " libstdc++-" FRESHET_TEXT_OF( \
       _GLIBCXX_RELEASE) " cxx11abi-" FRESHET_TEXT_OF(_GLIBCXX_USE_CXX11_ABI)
 
@@ -217,8 +216,8 @@ __attribute__((weak, used, visibility("default"))) const void* freshet_registere
 }
 
 /// FRESHET_JOB(word_count, "what it does") { … uses `job` … }
-#define FRESHET_JOB(name, help)                                                 \
-  static void freshet_build_##name(::freshet::Job& job);                        \
-  [[maybe_unused]] static const bool freshet_registered_##name =                \
-      ::freshet::register_job({#name, help, &freshet_build_##name});            \
+#define FRESHET_JOB(name, help)                                      \
+  static void freshet_build_##name(::freshet::Job& job);             \
+  [[maybe_unused]] static const bool freshet_registered_##name =     \
+      ::freshet::register_job({#name, help, &freshet_build_##name}); \
   static void freshet_build_##name([[maybe_unused]] ::freshet::Job& job)

@@ -35,7 +35,8 @@ class Column {
  public:
   /// A slot that may hold an earlier value.
   T& add() {
-    if (size_ == slots_.size()) [[unlikely]] grow();
+    if (size_ == slots_.size()) [[unlikely]]
+      grow();
     return slots_[size_++];
   }
   /// Beyond this many bytes of slots add() throws std::length_error; heap memory of the values is not counted.
@@ -176,8 +177,14 @@ inline constexpr std::size_t kBatchRecords = 512;
 template <class T, StreamName name = "out">
 class Out {
  public:
-  void emit(const T& record) { records_->add() = record; note_position(); }
-  void emit(T&& record) { records_->add() = std::move(record); note_position(); }
+  void emit(const T& record) {
+    records_->add() = record;
+    note_position();
+  }
+  void emit(T&& record) {
+    records_->add() = std::move(record);
+    note_position();
+  }
   /// A record to fill in, valid until the next emit or add. It may hold an earlier record's values: set every field.
   /// Its strings keep their capacity, so filling it in place allocates nothing.
   T& add() {

@@ -28,7 +28,8 @@ class ByteBuffer {
   }
 
   void write(const char* bytes, std::size_t count) {
-    if (size_ + count > capacity_) [[unlikely]] reserve(size_ + count);
+    if (size_ + count > capacity_) [[unlikely]]
+      reserve(size_ + count);
     if (count == 0) return;  // memcpy takes no null, not even for nothing
     std::memcpy(data_.get() + size_, bytes, count);
     size_ += count;
@@ -80,8 +81,10 @@ class ByteReader {
   /// A big-endian integer or float of sizeof(T) bytes, as msgpack writes them.
   template <class T>
   [[nodiscard]] bool big_endian(T& value) {
-    using Bits = std::conditional_t<sizeof(T) == 1, std::uint8_t, std::conditional_t<sizeof(T) == 2, std::uint16_t,
-                                    std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>>;
+    using Bits =
+        std::conditional_t<sizeof(T) == 1, std::uint8_t,
+                           std::conditional_t<sizeof(T) == 2, std::uint16_t,
+                                              std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>>;
     if (remaining() < sizeof(T)) return false;
     Bits bits;
     std::memcpy(&bits, next_, sizeof bits);
@@ -154,9 +157,10 @@ constexpr std::size_t min_encoded_size() {
     if constexpr (Record<T>)
       for_each_field<T>([&]<class F>(const F&) { size += min_encoded_size<typename F::member_type, kDepth + 1>(); });
     else if constexpr (IsTuple<T>)
-      []<std::size_t... I>(std::size_t& sum, std::index_sequence<I...>) {
+      []<std::size_t... I>(std::size_t & sum, std::index_sequence<I...>) {
         ((sum += min_encoded_size<std::tuple_element_t<I, T>, kDepth + 1>()), ...);
-      }(size, std::make_index_sequence<std::tuple_size_v<T>>{});
+      }
+    (size, std::make_index_sequence<std::tuple_size_v<T>>{});
   }
   return size;
 }
@@ -174,15 +178,24 @@ bool read_integer(ByteReader& in, T& value) {
   if (tag < 0x80) return fits(static_cast<int>(tag));
   if (tag >= 0xe0) return fits(static_cast<int>(static_cast<std::int8_t>(tag)));
   switch (tag) {
-    case 0xcc: return read(std::uint8_t{});
-    case 0xcd: return read(std::uint16_t{});
-    case 0xce: return read(std::uint32_t{});
-    case 0xcf: return read(std::uint64_t{});
-    case 0xd0: return read(std::int8_t{});
-    case 0xd1: return read(std::int16_t{});
-    case 0xd2: return read(std::int32_t{});
-    case 0xd3: return read(std::int64_t{});
-    default: return false;
+    case 0xcc:
+      return read(std::uint8_t{});
+    case 0xcd:
+      return read(std::uint16_t{});
+    case 0xce:
+      return read(std::uint32_t{});
+    case 0xcf:
+      return read(std::uint64_t{});
+    case 0xd0:
+      return read(std::int8_t{});
+    case 0xd1:
+      return read(std::int16_t{});
+    case 0xd2:
+      return read(std::int32_t{});
+    case 0xd3:
+      return read(std::int64_t{});
+    default:
+      return false;
   }
 }
 
@@ -238,13 +251,20 @@ void write_float(ByteBuffer& out, T value) {
 template <Value T>
 void encode(ByteBuffer& out, const T& value) {
   msgpack::packer<ByteBuffer> packer(out);
-  if constexpr (std::same_as<T, bool>) value ? packer.pack_true() : packer.pack_false();
-  else if constexpr (std::floating_point<T>) detail::write_float(out, value);
-  else if constexpr (std::is_enum_v<T>) encode(out, static_cast<std::underlying_type_t<T>>(value));
-  else if constexpr (std::signed_integral<T>) packer.pack_int64(value);
-  else if constexpr (std::unsigned_integral<T>) packer.pack_uint64(value);
-  else if constexpr (std::same_as<T, Time>) packer.pack_int64(value.time_since_epoch().count());
-  else if constexpr (std::same_as<T, Duration>) packer.pack_int64(value.count());
+  if constexpr (std::same_as<T, bool>)
+    value ? packer.pack_true() : packer.pack_false();
+  else if constexpr (std::floating_point<T>)
+    detail::write_float(out, value);
+  else if constexpr (std::is_enum_v<T>)
+    encode(out, static_cast<std::underlying_type_t<T>>(value));
+  else if constexpr (std::signed_integral<T>)
+    packer.pack_int64(value);
+  else if constexpr (std::unsigned_integral<T>)
+    packer.pack_uint64(value);
+  else if constexpr (std::same_as<T, Time>)
+    packer.pack_int64(value.time_since_epoch().count());
+  else if constexpr (std::same_as<T, Duration>)
+    packer.pack_int64(value.count());
   else if constexpr (std::same_as<T, std::string>) {
     packer.pack_str(static_cast<std::uint32_t>(value.size()));
     packer.pack_str_body(value.data(), static_cast<std::uint32_t>(value.size()));
@@ -252,8 +272,10 @@ void encode(ByteBuffer& out, const T& value) {
     packer.pack_array(static_cast<std::uint32_t>(value.size()));
     for (const auto& element : value) encode(out, element);
   } else if constexpr (detail::IsOptional<T>) {
-    if (value) encode(out, *value);
-    else packer.pack_nil();
+    if (value)
+      encode(out, *value);
+    else
+      packer.pack_nil();
   } else if constexpr (detail::IsTuple<T>) {
     packer.pack_array(static_cast<std::uint32_t>(std::tuple_size_v<T>));
     std::apply([&](const auto&... part) { (encode(out, part), ...); }, value);

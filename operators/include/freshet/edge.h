@@ -11,11 +11,11 @@ namespace freshet::detail {
 
 /// The frame that a channel is filling. Remote ones hold bytes, those to a task of the same worker a batch.
 struct OpenFrame {
-  ByteBuffer bytes;                    ///< begins with the room that the header takes
-  std::unique_ptr<BatchBase> batch;    ///< of a local channel
+  ByteBuffer bytes;                  ///< begins with the room that the header takes
+  std::unique_ptr<BatchBase> batch;  ///< of a local channel
   std::uint32_t elements = 0;
-  std::size_t size = 0;                ///< payload bytes, or weight of the batch
-  std::size_t limit = 0;               ///< at this size the frame is full; 0: it is not open
+  std::size_t size = 0;   ///< payload bytes, or weight of the batch
+  std::size_t limit = 0;  ///< at this size the frame is full; 0: it is not open
   FrameDelta delta;
 
   bool has_room() const { return size < limit; }
@@ -28,8 +28,8 @@ class ChannelPort {
   /// Sends the full frame of channel `to` and opens another. False: the channel has no credit.
   [[nodiscard]] virtual bool make_room(std::uint32_t to) = 0;
 
-  std::vector<OpenFrame> frames;             ///< by receiving task
-  std::vector<std::uint32_t> local_tasks;    ///< receiving tasks of the same worker
+  std::vector<OpenFrame> frames;           ///< by receiving task
+  std::vector<std::uint32_t> local_tasks;  ///< receiving tasks of the same worker
   std::uint32_t from_task = 0;
   std::uint32_t key_groups = 128;
   std::uint64_t max_record_bytes = 16u << 20;
@@ -53,7 +53,8 @@ class EdgeType {
   virtual std::unique_ptr<Router> make_router() const = 0;
   virtual std::unique_ptr<BatchBase> make_batch() const = 0;
   /// Reads records into `batch` until it has `max`, the next element is no record, or the bytes end. False: malformed.
-  [[nodiscard]] virtual bool read_records(ByteReader& in, FrameDelta& delta, BatchBase& batch, std::size_t max) const = 0;
+  [[nodiscard]] virtual bool read_records(ByteReader& in, FrameDelta& delta, BatchBase& batch,
+                                          std::size_t max) const = 0;
 };
 
 /// Key functions: of a stream without a key, and of one that goes on under the key it has.
@@ -68,8 +69,10 @@ void put_record(OpenFrame& frame, const T& record, const RecordMeta& meta, const
   if (frame.batch) {
     auto& batch = static_cast<BatchOf<K, T>&>(*frame.batch);
     batch.records.add() = record;
-    if constexpr (std::same_as<KeyOf, CarriedKey>) batch.keys.add() = static_cast<const KeyedBatch<K, T>&>(in).keys[index];
-    else if constexpr (keyed) batch.keys.add() = std::invoke(key_of, record);
+    if constexpr (std::same_as<KeyOf, CarriedKey>)
+      batch.keys.add() = static_cast<const KeyedBatch<K, T>&>(in).keys[index];
+    else if constexpr (keyed)
+      batch.keys.add() = std::invoke(key_of, record);
     batch.metas.push_back(meta);
     frame.size += sizeof(T) + sizeof(RecordMeta) + heap_bytes(record);
   } else {
@@ -83,8 +86,8 @@ void put_record(OpenFrame& frame, const T& record, const RecordMeta& meta, const
     if (length > max_record_bytes) [[unlikely]] {
       frame.bytes.truncate(before);
       frame.delta = delta_before;
-      throw RejectRecord("the record takes " + std::to_string(length) + " bytes encoded, more than max_record_bytes = " +
-                             std::to_string(max_record_bytes),
+      throw RejectRecord("the record takes " + std::to_string(length) +
+                             " bytes encoded, more than max_record_bytes = " + std::to_string(max_record_bytes),
                          "record too large");
     }
     frame.size += length;
@@ -178,9 +181,9 @@ struct Named {
   std::uint32_t operator()(const T& record, RecordMeta&, ChannelPort& port) {
     const std::size_t to = function(record, port.frames.size());
     if (to >= port.frames.size())
-      throw RejectRecord("the grouping function named task " + std::to_string(to) + " of " +
-                             std::to_string(port.frames.size()),
-                         "bad grouping");
+      throw RejectRecord(
+          "the grouping function named task " + std::to_string(to) + " of " + std::to_string(port.frames.size()),
+          "bad grouping");
     return static_cast<std::uint32_t>(to);
   }
 };
@@ -265,9 +268,8 @@ std::shared_ptr<const EdgeType> make_edge(KeyOf key_of, Choose choose) {
 
 template <class T>
 std::shared_ptr<const EdgeType> make_broadcast_edge() {
-  return std::make_shared<TypedEdge<void, T, NoKey>>(NoKey{}, []() -> std::unique_ptr<Router> {
-    return std::make_unique<BroadcastRouter<T>>();
-  });
+  return std::make_shared<TypedEdge<void, T, NoKey>>(
+      NoKey{}, []() -> std::unique_ptr<Router> { return std::make_unique<BroadcastRouter<T>>(); });
 }
 
 }  // namespace freshet::detail

@@ -15,8 +15,8 @@ namespace freshet {
 
 enum class ElementKind : std::uint8_t {
   record = 0,
-  watermark = 1,      ///< no record with an earlier event time is expected; time
-  idle = 2,           ///< nothing will come for now: do not wait for this channel's watermark
+  watermark = 1,  ///< no record with an earlier event time is expected; time
+  idle = 2,       ///< nothing will come for now: do not wait for this channel's watermark
   active = 3,
   barrier = 4,        ///< everything before belongs to the checkpoint, everything behind does not; id, kind, payload
   end_of_data = 5,    ///< no record will come any more; barriers may
@@ -30,10 +30,10 @@ FRESHET_ENUM(BarrierKind, checkpoint, savepoint, final_checkpoint)
 /// Any element that is not a record.
 struct ControlElement {
   ElementKind kind = ElementKind::watermark;
-  std::int64_t time_ms = 0;         ///< of a watermark
-  std::uint64_t checkpoint = 0;     ///< of a barrier
+  std::int64_t time_ms = 0;      ///< of a watermark
+  std::uint64_t checkpoint = 0;  ///< of a barrier
   BarrierKind barrier = BarrierKind::checkpoint;
-  std::string payload{};            ///< of a barrier; at most kMaxBarrierPayload bytes
+  std::string payload{};  ///< of a barrier; at most kMaxBarrierPayload bytes
   bool operator==(const ControlElement&) const = default;
 };
 

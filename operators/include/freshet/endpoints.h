@@ -112,7 +112,7 @@ class TypedSourceStage final : public SourceStage {
 template <class T>
 class EventTimeStage final : public UserCodeStage {
  public:
-  EventTimeStage(Time T::* field, EventTimeOptions options) : field_(field), options_(options) {
+  EventTimeStage(Time T::*field, EventTimeOptions options) : field_(field), options_(options) {
     outputs_.emplace_back("out", std::make_unique<Batch<T>>());
     add_dead_letter_output();
   }
@@ -152,7 +152,7 @@ class EventTimeStage final : public UserCodeStage {
     }
     if (time > *last_) *last_ = time;
   }
-  Time T::* field_;
+  Time T::*field_;
   EventTimeOptions options_;
   std::map<std::uint32_t, Time> newest_;
   Time* last_ = nullptr;
@@ -176,7 +176,9 @@ class RowWriter {
 template <class K, class T>
 class RowSinkStage final : public UserCodeStage {
  public:
-  explicit RowSinkStage(std::unique_ptr<RowWriter<K, T>> writer) : writer_(std::move(writer)) { add_dead_letter_output(); }
+  explicit RowSinkStage(std::unique_ptr<RowWriter<K, T>> writer) : writer_(std::move(writer)) {
+    add_dead_letter_output();
+  }
   void open(StageHost& host) override {
     UserCodeStage::open(host);
     writer_->open({host.operator_id, host.task_index, host.parallelism});
@@ -187,8 +189,10 @@ class RowSinkStage final : public UserCodeStage {
         view, from,
         [&](std::size_t i) {
           const auto index = view.index(i);
-          if constexpr (std::is_void_v<K>) writer_->write(nullptr, in.records[index]);
-          else writer_->write(&in.keys[index], in.records[index]);
+          if constexpr (std::is_void_v<K>)
+            writer_->write(nullptr, in.records[index]);
+          else
+            writer_->write(&in.keys[index], in.records[index]);
         },
         [] {});
   }
@@ -205,7 +209,9 @@ class RowSinkStage final : public UserCodeStage {
 template <class T>
 class CollectStage final : public UserCodeStage {
  public:
-  explicit CollectStage(std::shared_ptr<std::vector<T>> records) : records_(std::move(records)) { add_dead_letter_output(); }
+  explicit CollectStage(std::shared_ptr<std::vector<T>> records) : records_(std::move(records)) {
+    add_dead_letter_output();
+  }
   std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
     const auto& in = static_cast<const Batch<T>&>(*view.batch);
     for (std::size_t i = from; i < view.size; ++i) records_->push_back(in.records[view.index(i)]);

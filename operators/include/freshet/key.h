@@ -19,11 +19,16 @@ namespace detail {
 template <KeyValue K>
 std::uint64_t key_bits(const K& key) {
   constexpr std::uint64_t kSign = 1ULL << 63;
-  if constexpr (std::same_as<K, Time>) return static_cast<std::uint64_t>(key.time_since_epoch().count()) ^ kSign;
-  else if constexpr (std::same_as<K, Duration>) return static_cast<std::uint64_t>(key.count()) ^ kSign;
-  else if constexpr (std::is_enum_v<K>) return key_bits(static_cast<std::underlying_type_t<K>>(key));
-  else if constexpr (std::is_signed_v<K>) return static_cast<std::uint64_t>(static_cast<std::int64_t>(key)) ^ kSign;
-  else return static_cast<std::uint64_t>(key);
+  if constexpr (std::same_as<K, Time>)
+    return static_cast<std::uint64_t>(key.time_since_epoch().count()) ^ kSign;
+  else if constexpr (std::same_as<K, Duration>)
+    return static_cast<std::uint64_t>(key.count()) ^ kSign;
+  else if constexpr (std::is_enum_v<K>)
+    return key_bits(static_cast<std::underlying_type_t<K>>(key));
+  else if constexpr (std::is_signed_v<K>)
+    return static_cast<std::uint64_t>(static_cast<std::int64_t>(key)) ^ kSign;
+  else
+    return static_cast<std::uint64_t>(key);
 }
 
 }  // namespace detail
@@ -78,12 +83,16 @@ bool read_key_part(std::string_view& in, K& key) {
     bits = __builtin_bswap64(bits);
     constexpr std::uint64_t kSign = 1ULL << 63;
     const auto as_signed = static_cast<std::int64_t>(bits ^ kSign);
-    if constexpr (std::same_as<K, Time>) key = Time(Duration(as_signed));
-    else if constexpr (std::same_as<K, Duration>) key = Duration(as_signed);
+    if constexpr (std::same_as<K, Time>)
+      key = Time(Duration(as_signed));
+    else if constexpr (std::same_as<K, Duration>)
+      key = Duration(as_signed);
     else if constexpr (std::is_enum_v<K>)
       key = std::is_signed_v<std::underlying_type_t<K>> ? static_cast<K>(as_signed) : static_cast<K>(bits);
-    else if constexpr (std::is_signed_v<K>) key = static_cast<K>(as_signed);
-    else key = static_cast<K>(bits);
+    else if constexpr (std::is_signed_v<K>)
+      key = static_cast<K>(as_signed);
+    else
+      key = static_cast<K>(bits);
     return key_bits(key) == bits;  // else the bytes are those of a wider type
   }
 }
@@ -118,7 +127,8 @@ constexpr std::uint32_t key_group_of(std::uint64_t hash, std::uint32_t key_group
 }
 
 /// The task, of `parallelism`, that owns a key group: consecutive groups stay together.
-constexpr std::uint32_t task_of_key_group(std::uint32_t key_group, std::uint32_t key_groups, std::uint32_t parallelism) {
+constexpr std::uint32_t task_of_key_group(std::uint32_t key_group, std::uint32_t key_groups,
+                                          std::uint32_t parallelism) {
   return static_cast<std::uint32_t>(static_cast<std::uint64_t>(key_group) * parallelism / key_groups);
 }
 

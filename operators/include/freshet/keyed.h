@@ -150,13 +150,14 @@ class FoldStage final : public UserCodeStage {
 
   Time next_due() const override { return emitter_.next_due(); }
   bool emit_due() override {
-    return emitter_.emit_changed(cells_.cells(), host_->now(), [&] { return outputs_full(); }, emit());
+    return emitter_.emit_changed(
+        cells_.cells(), host_->now(), [&] { return outputs_full(); }, emit());
   }
   bool finish() override {
     if (emitter_.emission().kind == EmissionKind::every) return emit_due();
     if (emitter_.emission().kind == EmissionKind::each_change) return true;
-    return emitter_.emit_all(cells_.cells(), deadline_ms(cells_.options(), host_->now()),
-                             [&] { return outputs_full(); }, emit());
+    return emitter_.emit_all(
+        cells_.cells(), deadline_ms(cells_.options(), host_->now()), [&] { return outputs_full(); }, emit());
   }
 
  private:
@@ -272,7 +273,7 @@ class SeenTable final : public StateTable {
 template <class K, class T, class M>
 class DedupeStage final : public UserCodeStage {
  public:
-  DedupeStage(M T::* id, StateOptions options) : id_(id), seen_(options) {
+  DedupeStage(M T::*id, StateOptions options) : id_(id), seen_(options) {
     outputs_.emplace_back("out", std::make_unique<KeyedBatch<K, T>>());
     add_dead_letter_output();
   }
@@ -301,7 +302,7 @@ class DedupeStage final : public UserCodeStage {
   }
 
  private:
-  M T::* id_;
+  M T::*id_;
   SeenTable<K, M> seen_;
   std::pair<K, M> scratch_;
   std::uint32_t sweep_cursor_ = 0;
@@ -338,7 +339,8 @@ class RecentStage final : public UserCodeStage {
     scope_.now_ms = host_->now().time_since_epoch().count();
     if (cells_.options().ttl != Duration::max()) {
       const auto deadline = scope_.now_ms - cells_.options().ttl.count();
-      sweep(cells_.cells(), sweep_cursor_, view.size * 2, [&](const auto& cell) { return cell.written_ms <= deadline; });
+      sweep(cells_.cells(), sweep_cursor_, view.size * 2,
+            [&](const auto& cell) { return cell.written_ms <= deadline; });
     }
     return for_each_record<T>(
         view, from,
@@ -357,13 +359,14 @@ class RecentStage final : public UserCodeStage {
   }
   Time next_due() const override { return emitter_.next_due(); }
   bool emit_due() override {
-    return emitter_.emit_changed(cells_.cells(), host_->now(), [&] { return outputs_full(); }, emit());
+    return emitter_.emit_changed(
+        cells_.cells(), host_->now(), [&] { return outputs_full(); }, emit());
   }
   bool finish() override {
     if (emitter_.emission().kind == EmissionKind::every) return emit_due();
     if (emitter_.emission().kind == EmissionKind::each_change) return true;
-    return emitter_.emit_all(cells_.cells(), deadline_ms(cells_.options(), host_->now()),
-                             [&] { return outputs_full(); }, emit());
+    return emitter_.emit_all(
+        cells_.cells(), deadline_ms(cells_.options(), host_->now()), [&] { return outputs_full(); }, emit());
   }
 
  private:

@@ -21,8 +21,8 @@ struct TryAgain : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Throw this from a source that cannot go on: the medium fails, a file is not the one that was there. The job fails and
-/// is restarted; nothing is dead-lettered.
+/// Throw this from a source that cannot go on: the medium fails, a file is not the one that was there. The job fails
+/// and is restarted; nothing is dead-lettered.
 struct SourceFailed : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -49,7 +49,8 @@ class SideOutputBase {
   std::string name_;
 };
 
-/// A number an operator counts up; shown in status and metrics. Written by the task, read by the reporter when it stands still.
+/// A number an operator counts up; shown in status and metrics. Written by the task, read by the reporter when it
+/// stands still.
 class Counter {
  public:
   template <class Op>
@@ -253,7 +254,7 @@ struct Split {
 };
 
 /// What a step did: something; nothing, for want of input; nothing, for want of room; and it never will again.
-enum class [[nodiscard]] Progress : std::uint8_t { progress, idle, blocked, done };
+enum class [[nodiscard]] Progress : std::uint8_t{progress, idle, blocked, done};
 
 /// Reads splits; the engine keeps their positions. `read` never waits: it emits some records, until `out.full()` at the
 /// latest, advancing `split.position` before each emit (the position then names the record), and says what it did;

@@ -37,7 +37,7 @@ struct KeyOfOperator {
   using type = void;
 };
 template <class Op>
-  requires requires { typename Op::Key; }
+requires requires { typename Op::Key; }
 struct KeyOfOperator<Op> {
   using type = typename Op::Key;
 };
@@ -140,7 +140,7 @@ class OperatorHarness {
   /// What was emitted since the last take.
   std::vector<R> take() { return std::exchange(emitted_, {}); }
   template <class S>
-  std::vector<S> take(SideOutput<S> Op::* side) {
+  std::vector<S> take(SideOutput<S> Op::*side) {
     auto& batch = static_cast<detail::Batch<S>&>(stage_->outputs()[side_index(&((*op_).*side))].batch());
     std::vector<S> records;
     for (std::size_t i = 0; i < batch.size(); ++i) records.push_back(batch.records[i]);
@@ -149,9 +149,7 @@ class OperatorHarness {
   }
   std::vector<DeadLetter> dead_letters() { return std::exchange(letters_, {}); }
   /// The operator with its state handles under `key`.
-  Op& at_key(const AnyKey& key)
-    requires kKeyed
-  {
+  Op& at_key(const AnyKey& key) requires kKeyed {
     shown_key_ = key;
     op_->key_scope.key = &shown_key_;
     op_->key_scope.hash = key_hash(shown_key_);

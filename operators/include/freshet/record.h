@@ -34,13 +34,15 @@ template <class Owner, class Member>
 struct Field {
   using member_type = Member;
   std::string_view name;
-  Member Owner::* pointer;
+  Member Owner::*pointer;
 };
 template <class Owner, class Member>
 Field(const char*, Member Owner::*) -> Field<Owner, Member>;
 
 template <class T>
-concept Record = std::is_class_v<T> && requires { T::template freshet_fields<T>(); };
+concept Record = std::is_class_v<T> && requires {
+  T::template freshet_fields<T>();
+};
 
 // Applies a macro to each of up to 340 names; __VA_OPT__ recursion, rescanned by FRESHET_EXPAND.
 #define FRESHET_PARENS ()
@@ -54,7 +56,8 @@ concept Record = std::is_class_v<T> && requires { T::template freshet_fields<T>(
   macro(first) __VA_OPT__(, FRESHET_EACH_AGAIN FRESHET_PARENS(macro, __VA_ARGS__))
 #define FRESHET_EACH_AGAIN() FRESHET_EACH_STEP
 
-#define FRESHET_FIELD(name) ::freshet::Field{#name, &FreshetSelf::name}
+#define FRESHET_FIELD(name) \
+  ::freshet::Field { #name, &FreshetSelf::name }
 #define FRESHET_RECORD(...)                                      \
   template <class FreshetSelf>                                   \
   static constexpr auto freshet_fields() {                       \
@@ -71,7 +74,9 @@ concept Record = std::is_class_v<T> && requires { T::template freshet_fields<T>(
   }
 
 template <class T>
-concept NamedEnum = std::is_enum_v<T> && requires(T t) { freshet_enumerators(t); };
+concept NamedEnum = std::is_enum_v<T> && requires(T t) {
+  freshet_enumerators(t);
+};
 
 namespace detail {
 
@@ -88,34 +93,36 @@ template <class T>
 concept IsTuple = kIsA<T, std::tuple> || kIsA<T, std::pair>;
 template <class T>
 concept IsCharacter = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
-                      std::same_as<T, char16_t> || std::same_as<T, char32_t>;
+    std::same_as<T, char16_t> || std::same_as<T, char32_t>;
 template <class T>
 concept IsNumber = std::is_arithmetic_v<T> && !std::same_as<T, long double> && !IsCharacter<T>;
 template <class T>
-concept IsScalar = IsNumber<T> || NamedEnum<T> || std::same_as<T, std::string> || std::same_as<T, Time> ||
-                   std::same_as<T, Duration>;
+concept IsScalar =
+    IsNumber<T> || NamedEnum<T> || std::same_as<T, std::string> || std::same_as<T, Time> || std::same_as<T, Duration>;
 
 template <class T>
 constexpr bool is_value() {
-  if constexpr (IsScalar<T> || Record<T>) return true;
-  else if constexpr (IsVector<T>) return is_value<typename T::value_type>();
+  if constexpr (IsScalar<T> || Record<T>)
+    return true;
+  else if constexpr (IsVector<T>)
+    return is_value<typename T::value_type>();
   else if constexpr (IsOptional<T>)  // one inside another would come back as one: both write "absent" alike
     return !IsOptional<typename T::value_type> && is_value<typename T::value_type>();
   else if constexpr (IsTuple<T>)
-    return []<std::size_t... I>(std::index_sequence<I...>) {
-      return (is_value<std::tuple_element_t<I, T>>() && ...);
-    }(std::make_index_sequence<std::tuple_size_v<T>>{});
+    return []<std::size_t... I>(std::index_sequence<I...>) { return (is_value<std::tuple_element_t<I, T>>() && ...); }
+  (std::make_index_sequence<std::tuple_size_v<T>>{});
   else return false;
 }
 
 template <class T>
 constexpr bool is_key() {
-  if constexpr (std::floating_point<T>) return false;
-  else if constexpr (IsScalar<T>) return true;
+  if constexpr (std::floating_point<T>)
+    return false;
+  else if constexpr (IsScalar<T>)
+    return true;
   else if constexpr (IsTuple<T>)
-    return []<std::size_t... I>(std::index_sequence<I...>) {
-      return (is_key<std::tuple_element_t<I, T>>() && ...);
-    }(std::make_index_sequence<std::tuple_size_v<T>>{});
+    return []<std::size_t... I>(std::index_sequence<I...>) { return (is_key<std::tuple_element_t<I, T>>() && ...); }
+  (std::make_index_sequence<std::tuple_size_v<T>>{});
   else return false;
 }
 
@@ -153,7 +160,7 @@ constexpr std::string_view type_name() {
 
 /// Name of the field that `pointer` points to; "?" when FRESHET_RECORD does not list it.
 template <Record Owner, class Member>
-std::string field_name(Member Owner::* pointer) {
+std::string field_name(Member Owner::*pointer) {
   std::string name = "?";
   for_each_field<Owner>([&](const auto& field) {
     if constexpr (std::same_as<std::remove_cvref_t<decltype(field.pointer)>, Member Owner::*>) {
@@ -182,7 +189,7 @@ struct Window {
 
 /// Predicate: the field has this value. `filter("views", equals(&Event::action, Action::view))`.
 template <class Owner, class Member>
-auto equals(Member Owner::* field, std::type_identity_t<Member> value) {
+auto equals(Member Owner::*field, std::type_identity_t<Member> value) {
   return [field, value = std::move(value)](const Owner& record) { return record.*field == value; };
 }
 

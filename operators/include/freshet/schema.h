@@ -10,8 +10,8 @@ struct FieldSchema;
 /// Kinds, by name: bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 string time duration enum record list optional tuple.
 struct Schema {
   std::string kind{};
-  std::vector<FieldSchema> fields{};            ///< of a record; parts of a list (1), optional (1) or tuple, unnamed
-  std::vector<std::string> enumerators{};       ///< "view=0", of an enum
+  std::vector<FieldSchema> fields{};       ///< of a record; parts of a list (1), optional (1) or tuple, unnamed
+  std::vector<std::string> enumerators{};  ///< "view=0", of an enum
   bool operator==(const Schema&) const;
   FRESHET_RECORD(kind, fields, enumerators)
 };
@@ -35,13 +35,20 @@ namespace detail {
 
 template <class T>
 std::string scalar_kind() {
-  if constexpr (std::same_as<T, bool>) return "bool";
-  else if constexpr (std::same_as<T, std::string>) return "string";
-  else if constexpr (std::same_as<T, Time>) return "time";
-  else if constexpr (std::same_as<T, Duration>) return "duration";
-  else if constexpr (std::is_enum_v<T>) return "enum";
-  else if constexpr (std::floating_point<T>) return sizeof(T) == 4 ? "f32" : "f64";
-  else return (std::is_signed_v<T> ? "i" : "u") + std::to_string(sizeof(T) * 8);
+  if constexpr (std::same_as<T, bool>)
+    return "bool";
+  else if constexpr (std::same_as<T, std::string>)
+    return "string";
+  else if constexpr (std::same_as<T, Time>)
+    return "time";
+  else if constexpr (std::same_as<T, Duration>)
+    return "duration";
+  else if constexpr (std::is_enum_v<T>)
+    return "enum";
+  else if constexpr (std::floating_point<T>)
+    return sizeof(T) == 4 ? "f32" : "f64";
+  else
+    return (std::is_signed_v<T> ? "i" : "u") + std::to_string(sizeof(T) * 8);
 }
 
 }  // namespace detail
@@ -61,13 +68,13 @@ Schema schema_of() {
     schema.kind = "tuple";
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       (schema.fields.push_back({"", schema_of<std::tuple_element_t<I, T>>()}), ...);
-    }(std::make_index_sequence<std::tuple_size_v<T>>{});
+    }
+    (std::make_index_sequence<std::tuple_size_v<T>>{});
   } else {
     schema.kind = detail::scalar_kind<T>();
     if constexpr (NamedEnum<T>) {
       for (const auto& [name, value] : freshet_enumerators(T{}))
-        schema.enumerators.push_back(std::string(name) + "=" +
-                                     std::to_string(static_cast<long long>(value)));
+        schema.enumerators.push_back(std::string(name) + "=" + std::to_string(static_cast<long long>(value)));
     }
   }
   return schema;

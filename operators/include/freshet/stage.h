@@ -10,12 +10,12 @@ namespace freshet {
 
 /// A record that was set aside.
 struct DeadLetter {
-  std::uint64_t id = 0;       ///< unique within the job
+  std::uint64_t id = 0;  ///< unique within the job
   std::string operator_id{};
-  std::string reason{};       ///< code to count by: "malformed", "exception std::out_of_range"
+  std::string reason{};  ///< code to count by: "malformed", "exception std::out_of_range"
   std::string message{};
-  std::string origin{};       ///< "in/events.csv, line 918"
-  std::string record{};       ///< the record as JSON, or the text that became none
+  std::string origin{};  ///< "in/events.csv, line 918"
+  std::string record{};  ///< the record as JSON, or the text that became none
   std::uint32_t attempts = 0;
   Time at{};
   bool operator==(const DeadLetter&) const = default;

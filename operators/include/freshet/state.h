@@ -72,9 +72,9 @@ namespace detail {
 /// The key under which user code runs, and what tables need to serve one call.
 struct CallScope {
   std::uint64_t hash = 0;
-  std::uint64_t call = 0;      ///< counts calls; tells a table whether what it cached is of this one
-  std::int64_t now_ms = 0;     ///< processing time, for TTL
-  bool undo = false;           ///< keep what it takes to undo this call
+  std::uint64_t call = 0;            ///< counts calls; tells a table whether what it cached is of this one
+  std::int64_t now_ms = 0;           ///< processing time, for TTL
+  bool undo = false;                 ///< keep what it takes to undo this call
   std::vector<StateTable*> touched;  ///< by this call; only where undo is on
 
   void commit() {
@@ -112,8 +112,6 @@ class KeyedCells : public StateTable {
   std::size_t bytes() const override { return cells_.table_bytes(); }
   Cells& cells() { return cells_; }
   const StateOptions& options() const { return options_; }
-  /// What a key's value begins as, where that is not V{}.
-  void set_initial(V initial) { initial_ = std::move(initial); }
 
  protected:
   /// Slot of the current key, or kNone; what has outlived its TTL is gone.
@@ -131,7 +129,6 @@ class KeyedCells : public StateTable {
     if (find_slot() == Cells::kNone) {
       bool made = false;
       cached_slot_ = cells_.find_or_add(*scope_->key, scope_->hash, made);
-      if (initial_) cells_.at(cached_slot_).value.value = *initial_;
     }
     return cached_slot_;
   }
@@ -163,7 +160,6 @@ class KeyedCells : public StateTable {
   std::string kind_;
   StateOptions options_;
   KeyScope<K>* scope_;
-  std::optional<V> initial_;
   Cells cells_;
   std::uint64_t cached_call_ = ~0ULL;
   std::uint32_t cached_slot_ = Cells::kNone;
@@ -194,10 +190,14 @@ class ValueCells final : public KeyedCells<K, V>, public ValueAccess<V> {
   /// The current key's cell, made when it was not there; counts as a write.
   Stamped<V>& get_cell() {
     if (this->scope_->undo) save();
+    const bool begins = initial_ && this->find_slot() == Base::Cells::kNone;
     auto& cell = this->cells_.at(this->make_slot()).value;
+    if (begins) cell.value = *initial_;
     cell.written_ms = this->scope_->now_ms;
     return cell;
   }
+  /// What a key's value begins as, where that is not V{}.
+  void set_initial(V initial) { initial_ = std::move(initial); }
   /// Slot of the cell that get() last answered.
   std::uint32_t current_slot() const { return this->cached_slot_; }
   void clear() override {
@@ -227,8 +227,10 @@ class ValueCells final : public KeyedCells<K, V>, public ValueAccess<V> {
   void undo_call() override {
     if (!saved_) return;
     saved_ = false;
-    if (before_) this->cells_.at(this->make_slot()).value = std::move(*before_);
-    else if (this->find_slot() != Base::Cells::kNone) this->drop_slot();
+    if (before_)
+      this->cells_.at(this->make_slot()).value = std::move(*before_);
+    else if (this->find_slot() != Base::Cells::kNone)
+      this->drop_slot();
   }
 
  private:
@@ -242,6 +244,7 @@ class ValueCells final : public KeyedCells<K, V>, public ValueAccess<V> {
   }
   bool saved_ = false;
   std::optional<Stamped<V>> before_;
+  std::optional<V> initial_;
 };
 
 template <class V>
@@ -350,8 +353,7 @@ class MapCells final : public KeyedCells<K, Table<MapKey, V>>, public MapAccess<
  public:
   using Entries = Table<MapKey, V>;
   using Base = KeyedCells<K, Entries>;
-  MapCells(std::string name, StateOptions options, KeyScope<K>* scope)
-      : Base(std::move(name), "map", options, scope) {}
+  MapCells(std::string name, StateOptions options, KeyScope<K>* scope) : Base(std::move(name), "map", options, scope) {}
 
   Entries* entries_of_key() override {
     const auto slot = this->find_slot();
@@ -435,8 +437,10 @@ class MapCells final : public KeyedCells<K, Table<MapKey, V>>, public MapAccess<
     auto undo = std::exchange(undo_, {});
     const bool on = std::exchange(this->scope_->undo, false);
     for (auto step = undo.rbegin(); step != undo.rend(); ++step) {
-      if (step->before) at_or_make(step->key) = std::move(*step->before);
-      else erase(step->key);
+      if (step->before)
+        at_or_make(step->key) = std::move(*step->before);
+      else
+        erase(step->key);
     }
     this->scope_->undo = on;
     if (const auto slot = this->find_slot(); slot != Base::Cells::kNone)

@@ -90,9 +90,7 @@ class Table {
   }
 
   /// Bytes of the table itself; what its values hold on the heap is not counted.
-  std::size_t table_bytes() const {
-    return index_.capacity() * sizeof(Cell) + capacity_ * sizeof(Entry);
-  }
+  std::size_t table_bytes() const { return index_.capacity() * sizeof(Cell) + capacity_ * sizeof(Entry); }
 
  private:
   /// Chunks begin small and double, since some tables hold three entries (a map per key), up to this many entries each.

@@ -35,34 +35,47 @@ void append_number(std::string& out, T value) {
 
 /// Scalars as plain text, without quotes; what a CSV cell holds before it is quoted.
 template <class T>
-  requires detail::IsScalar<T>
+requires detail::IsScalar<T>
 void append_text(std::string& out, const T& value) {
-  if constexpr (std::same_as<T, std::string>) out += value;
-  else if constexpr (std::same_as<T, bool>) out += value ? "true" : "false";
-  else if constexpr (std::same_as<T, Time>) append_time(out, value);
-  else if constexpr (std::same_as<T, Duration>) out += format_duration(value);
+  if constexpr (std::same_as<T, std::string>)
+    out += value;
+  else if constexpr (std::same_as<T, bool>)
+    out += value ? "true" : "false";
+  else if constexpr (std::same_as<T, Time>)
+    append_time(out, value);
+  else if constexpr (std::same_as<T, Duration>)
+    out += format_duration(value);
   else if constexpr (std::is_enum_v<T>) {
     const auto name = enumerator_name(value);
-    if (name.empty()) detail::append_number(out, static_cast<long long>(value));
-    else out += name;
-  } else detail::append_number(out, value);
+    if (name.empty())
+      detail::append_number(out, static_cast<long long>(value));
+    else
+      out += name;
+  } else
+    detail::append_number(out, value);
 }
 
 /// One JSON value; records as objects, tuples and vectors as arrays, absent optionals and non-finite numbers as null.
 template <Value T>
 void append_json(std::string& out, const T& value) {
-  if constexpr (std::same_as<T, std::string>) append_json_string(out, value);
+  if constexpr (std::same_as<T, std::string>)
+    append_json_string(out, value);
   else if constexpr (std::floating_point<T>) {
-    if (std::isfinite(value)) detail::append_number(out, value);
-    else out += "null";
-  } else if constexpr (std::same_as<T, bool> || std::integral<T>) append_text(out, value);
+    if (std::isfinite(value))
+      detail::append_number(out, value);
+    else
+      out += "null";
+  } else if constexpr (std::same_as<T, bool> || std::integral<T>)
+    append_text(out, value);
   else if constexpr (detail::IsScalar<T>) {
     out += '"';
     append_text(out, value);
     out += '"';
   } else if constexpr (detail::IsOptional<T>) {
-    if (value) append_json(out, *value);
-    else out += "null";
+    if (value)
+      append_json(out, *value);
+    else
+      out += "null";
   } else if constexpr (Record<T>) {
     char separator = '{';
     for_each_field<T>([&](const auto& field) {
@@ -113,15 +126,18 @@ void append_cell(std::string& out, const T& value, char delimiter = ',') {
 
 /// Reads a scalar from text: all of it, or false. Integers also from a float form without fraction (`17850.0`).
 template <class T>
-  requires detail::IsScalar<T>
+requires detail::IsScalar<T>
 [[nodiscard]] bool parse_text(std::string_view text, T& value) {
-  if constexpr (std::same_as<T, std::string>) return value.assign(text), true;
+  if constexpr (std::same_as<T, std::string>)
+    return value.assign(text), true;
   else if constexpr (std::same_as<T, bool>) {
     if (text == "true" || text == "1") return value = true, true;
     if (text == "false" || text == "0") return value = false, true;
     return false;
-  } else if constexpr (std::same_as<T, Time>) return parse_time(text, value);
-  else if constexpr (std::same_as<T, Duration>) return parse_duration(text, value);
+  } else if constexpr (std::same_as<T, Time>)
+    return parse_time(text, value);
+  else if constexpr (std::same_as<T, Duration>)
+    return parse_duration(text, value);
   else if constexpr (std::is_enum_v<T>) {
     for (const auto& [name, enumerator] : freshet_enumerators(T{})) {
       if (name == text) return value = enumerator, true;

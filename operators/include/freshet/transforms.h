@@ -2,8 +2,8 @@
 
 #include <freshet/stage.h>
 
-/// Stages of the stateless steps: map, filter, flat_map, split, and of unkeyed operator classes. `K` is the key that the
-/// stream carries, or void.
+/// Stages of the stateless steps: map, filter, flat_map, split, and of unkeyed operator classes. `K` is the key that
+/// the stream carries, or void.
 namespace freshet::detail {
 
 /// Gives what was emitted since the last call the meta of the record it came from and, on a keyed stream, its key.

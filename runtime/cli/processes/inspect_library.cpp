@@ -77,7 +77,8 @@ void inspect_job(const Invocation& invocation, const RegisteredJob& registered, 
   const auto files = given_values(invocation, "file");
   std::map<std::string, std::string> values;
   for (const auto& given : parameters) values[given.name] = given.text;
-  for (const auto& given : files) values[given.name] = std::filesystem::absolute(given.text).lexically_normal().string();
+  for (const auto& given : files)
+    values[given.name] = std::filesystem::absolute(given.text).lexically_normal().string();
   const auto built = worker::build_job(registered, values);
   if (!built) {
     answer["errors"].push_back(error_json("job " + registered.name, built.error().message, ""));
@@ -123,7 +124,8 @@ json inspect(const Invocation& invocation) {
     return answer;
   }
   for (const auto& registered : library->jobs()) answer["jobs"].push_back(job_json(registered));
-  if (const auto chosen = library->find(FLAGS_job); chosen) inspect_job(invocation, **chosen, answer);
+  if (const auto chosen = library->find(FLAGS_job); chosen)
+    inspect_job(invocation, **chosen, answer);
   else if (!FLAGS_job.empty() || library->jobs().empty())
     answer["errors"].push_back(error_json("library " + invocation.arguments[0], chosen.error().message, ""));
   return answer;
@@ -137,8 +139,8 @@ ExitCode inspect_library_verb(Invocation& invocation) {
   if (answer_descriptor < 0 || ::dup2(2, 1) < 0) return ExitCode::kFailed;
   const std::string answer = inspect(invocation).dump(-1, ' ', false, json::error_handler_t::replace);
   std::FILE* out = ::fdopen(answer_descriptor, "w");
-  const bool written = out != nullptr && std::fwrite(answer.data(), 1, answer.size(), out) == answer.size() &&
-                       std::fclose(out) == 0;
+  const bool written =
+      out != nullptr && std::fwrite(answer.data(), 1, answer.size(), out) == answer.size() && std::fclose(out) == 0;
   // User code's statics are not worth the risk of their destructors.
   std::fflush(nullptr);
   ::_exit(written ? number(ExitCode::kDone) : number(ExitCode::kFailed));

@@ -33,9 +33,10 @@ ExitCode run_job_manager_verb(Invocation& invocation) {
   auto folder = data_folder(FLAGS_data, around.environment);
   if (!folder) return report(around, folder.failure());
   if (!is_loopback(FLAGS_bind))
-    return report(around, {ExitCode::kForbidden,
-                           "--bind " + FLAGS_bind + ": only loopback addresses: whoever reaches the job manager can run "
-                           "code, and it has no authentication yet. Use a tunnel"});
+    return report(around,
+                  {ExitCode::kForbidden, "--bind " + FLAGS_bind +
+                                             ": only loopback addresses: whoever reaches the job manager can run "
+                                             "code, and it has no authentication yet. Use a tunnel"});
   manager::ManagerProcessOptions options;
   options.data = invocation.was_given("data") ? *folder : *folder + "/manager";
   options.agents_data = fs::absolute(options.data).parent_path().string();
@@ -50,8 +51,9 @@ ExitCode run_job_manager_verb(Invocation& invocation) {
 ExitCode run_agent_verb(Invocation& invocation) {
   const auto& around = invocation.around;
   if (FLAGS_manager.empty())
-    return report(around, {ExitCode::kUsage, "--manager is missing: the control address of the job manager, such as "
-                                             "127.0.0.1:7071"});
+    return report(around, {ExitCode::kUsage,
+                           "--manager is missing: the control address of the job manager, such as "
+                           "127.0.0.1:7071"});
   agent::AgentProcessOptions options;
   options.name = FLAGS_name.empty() ? "local-1" : FLAGS_name;
   auto folder = data_folder(FLAGS_data, around.environment);
@@ -69,7 +71,8 @@ ExitCode run_worker_verb(Invocation& invocation) {
   const auto id = number_of("worker", FLAGS_worker);
   if (!id) return report(around, id.failure());
   for (const char* flag : {"manager", "library", "data"}) {
-    if (!invocation.was_given(flag)) return report(around, {ExitCode::kUsage, std::string("--") + flag + " is missing"});
+    if (!invocation.was_given(flag))
+      return report(around, {ExitCode::kUsage, std::string("--") + flag + " is missing"});
   }
   worker::WorkerProcessOptions options;
   options.key = {{*job}, {static_cast<std::uint32_t>(FLAGS_attempt)}, {static_cast<std::uint32_t>(*id)}};

@@ -112,8 +112,10 @@ class Run {
   }
 
   ExitCode ended(const std::string& state) {
-    if (FLAGS_json) print_json(invocation_, status_);
-    else if (!FLAGS_quiet) *around_.out << summary(state);
+    if (FLAGS_json)
+      print_json(invocation_, status_);
+    else if (!FLAGS_quiet)
+      *around_.out << summary(state);
     if (state == "Failed") {
       StatusTextOptions options;
       options.now_ms = around_.now_ms();

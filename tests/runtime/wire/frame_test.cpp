@@ -4,7 +4,7 @@
 
 #include <fstream>
 
-#include "freshet/codec.h"
+#include <freshet/codec.h>
 
 namespace freshet::wire {
 namespace {

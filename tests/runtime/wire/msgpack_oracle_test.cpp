@@ -5,7 +5,7 @@
 #endif
 #include <msgpack.hpp>
 
-#include "freshet/codec.h"
+#include <freshet/codec.h>
 
 /// What encode() writes, read by msgpack's own parser: any msgpack library understands our records.
 namespace freshet {

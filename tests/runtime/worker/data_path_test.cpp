@@ -42,7 +42,9 @@ struct DiscardLetters final : Sink<DeadLetter> {
 class Numbers final : public Source<Click> {
  public:
   explicit Numbers(std::uint64_t count) : count_(count) {}
-  std::vector<Split> discover() override { return {{.partition = "a", .end = count_}, {.partition = "b", .end = count_}}; }
+  std::vector<Split> discover() override {
+    return {{.partition = "a", .end = count_}, {.partition = "b", .end = count_}};
+  }
   Progress read(Split& split, Out<Click>& out) override {
     while (split.position < split.end && !out.full()) {
       ++split.position;
@@ -64,24 +66,32 @@ std::vector<Click> clicks(std::uint64_t count, std::uint64_t users) {
   return made;
 }
 
-FRESHET_JOB(stateless, "map, filter, flat_map and split in one chain") {
+FRESHET_JOB(stateless, "map, filter, flat_map and split in one chain")
+{
   const auto source = job.source<Numbers>("numbers", std::uint64_t{0});
-  source.map("double", [](const Click& c) { return Click{c.user, c.page, c.number * 2}; })
+  source.map("double",
+             [](const Click& c) {
+               return Click{c.user, c.page, c.number * 2};
+             })
       .filter("small", [](const Click& c) { return c.number < 10; })
-      .flat_map("twice", [](const Click& c, Out<Click>& out) {
-        out.emit(c);
-        out.emit({c.user, "again", c.number});
-      })
+      .flat_map("twice",
+                [](const Click& c, Out<Click>& out) {
+                  out.emit(c);
+                  out.emit({c.user, "again", c.number});
+                })
       .sink<Discard>("out");
   auto [even, odd] = source.split("parity", [](const Click& c, Out<Click>& yes, Out<Click, "odd">& no) {
-    if (c.number % 2 == 0) yes.emit(c);
-    else no.emit(c);
+    if (c.number % 2 == 0)
+      yes.emit(c);
+    else
+      no.emit(c);
   });
   even.sink<Discard>("even");
   odd.sink<Discard>("odd");
 }
 
-FRESHET_JOB(keyed, "counts per user") {
+FRESHET_JOB(keyed, "counts per user")
+{
   const auto rate = job.param("every", 0ms, "emission interval");
   const auto by_user = job.source<Numbers>("numbers", std::uint64_t{100'000}).key_by(&Click::user);
   by_user
@@ -95,7 +105,8 @@ FRESHET_JOB(keyed, "counts per user") {
   by_user.recent("recent", 3).sink<Discard>("recent_out");
 }
 
-FRESHET_JOB(faulty, "an operator that throws on some records") {
+FRESHET_JOB(faulty, "an operator that throws on some records")
+{
   const auto aside = job.param("aside", true, "dead-letter policy");
   job.source<Numbers>("numbers", std::uint64_t{0})
       .key_by(&Click::user)

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <freshet/stream_steps.h>
+
+/// Streams under a key, and the steps that only they have.
+namespace freshet {
+
+/// A stream whose records carry a key. Everything up to the next key_by runs under it: same task, in order, no shuffle.
+template <class Self, class K, class T>
+class KeyedSteps : public StreamSteps<Self, K, T> {
+ public:
+  using Key = K;
+  KeyedSteps(Job& job, std::vector<detail::Upstream> from, std::vector<std::string> key_fields)
+      : StreamSteps<Self, K, T>(job, std::move(from)), key_fields_(std::move(key_fields)) {}
+  const std::vector<std::string>& key_fields() const { return key_fields_; }
+
+  static Self carried(Job& job, std::uint32_t step, std::vector<std::string> key_fields) {
+    const detail::Link link{
+        .grouping = Grouping::forward,
+        .carries_key = true,
+        .key_fields = key_fields,
+        .code = {detail::make_edge<K, T>(detail::CarriedKey{}, detail::SameIndex{}), nullptr}};
+    return Self(job, {{step, 0, link}}, std::move(key_fields));
+  }
+
+  /// One state per key, changed by each record: [](State& state, const Record& record). The state is what goes out.
+  template <class F>
+  auto fold(std::string_view id, F function, TtlOptions ttl = {}) const {
+    using S = std::remove_cvref_t<detail::Argument<F, 0>>;
+    static_assert(std::is_invocable_v<F, S&, const T&>, "fold takes [](State& state, const Record& record) { … }");
+    static_assert(Record<S>, "the state of fold is the record that goes out: a struct with FRESHET_RECORD(…)");
+    if constexpr (Record<S>) return folded<S>(id, "fold", function, ttl);
+  }
+  /// Per key, the last record with `field` replaced by the sum over all.
+  template <class M>
+  auto sum(std::string_view id, M T::* field) const {
+    static_assert(detail::IsNumber<M>, "sum adds up a number");
+    const auto add = [field](T& total, const T& record) {
+      const M before = total.*field;
+      total = record;
+      total.*field = static_cast<M>(before + record.*field);
+    };
+    T initial{};
+    initial.*field = M{};  // the field's own default may be another: `count = 1`
+    return folded<T>(id, "sum(" + field_name(field) + ")", add, {}, initial);
+  }
+  /// One state per key and free emission: [](State& state, const Record& record, Out<Result>& out).
+  template <class F>
+  auto process(std::string_view id, F function) const {
+    using S = std::remove_cvref_t<detail::Argument<F, 0>>;
+    using R = detail::OutRecord<detail::Argument<F, 2>>;
+    static_assert(std::is_invocable_v<F, S&, const T&, Out<R>&>,
+                  "process takes [](State& state, const Record& record, Out<Result>& out) { … }");
+    static_assert(Value<S>, "a state is a Value: a number, a string, or a struct with FRESHET_RECORD(…)");
+    OperatorNode step = this->node(id, OperatorKind::transform, "process");
+    step.outputs.insert(step.outputs.begin(), {"out", schema_of<R>()});
+    step.states = {{"state", "value", schema_of<K>(), {}, schema_of<S>()}};
+    const auto added = this->add(std::move(step), [function](const auto&) -> std::unique_ptr<Stage> {
+      return std::make_unique<detail::ProcessStage<K, T, S, R, F>>(function, StateOptions{});
+    });
+    return FoldedStream<K, R>::carried(this->job(), added, key_fields_);
+  }
+  template <class Op, class... Args>
+  auto process(std::string_view id, Args... args) const {
+    static_assert(std::is_same_v<typename Op::Input, T>, "the operator's input is another record type");
+    if constexpr (requires { typename Op::Key; })
+      static_assert(std::is_same_v<typename Op::Key, K>, "the operator's key is not the stream's key");
+    const auto [step, prototype] = this->template add_operator_class<Op>(id, args...);
+    return ProcessStream<Op, KeyedStream<K, typename Op::Output>>(
+        this->template stream_of<typename Op::Output>(step), prototype);
+  }
+  /// Lets the first record of each id pass, per key.
+  template <class M>
+  KeyedStream<K, T> dedupe(std::string_view id, M T::* field, TtlOptions ttl = {}) const {
+    static_assert(KeyValue<M>, "an id is made of integers, strings, enums and times");
+    OperatorNode step = this->node(id, OperatorKind::transform, "dedupe(" + field_name(field) + ")");
+    step.outputs.insert(step.outputs.begin(), {"out", schema_of<T>()});
+    step.states = {{"seen", "set", schema_of<K>(), schema_of<M>(), schema_of<std::int64_t>(), ttl.ttl}};
+    const auto added = this->add(std::move(step), [field, ttl](const auto&) -> std::unique_ptr<Stage> {
+      return std::make_unique<detail::DedupeStage<K, T, M>>(field, StateOptions{.ttl = ttl.ttl});
+    });
+    return KeyedStream<K, T>::carried(this->job(), added, key_fields_);
+  }
+  /// Keeps the newest `count` records of each key, by event time, then arrival; goes out newest first.
+  FoldedStream<K, T> recent(std::string_view id, std::int64_t count, TtlOptions ttl = {}) const {
+    OperatorNode step = this->node(id, OperatorKind::transform, "recent " + std::to_string(count));
+    step.outputs.insert(step.outputs.begin(), {"out", schema_of<T>()});
+    step.states = {{"records", "value", schema_of<K>(), {}, schema_of<std::vector<detail::Kept<T>>>(), ttl.ttl}};
+    step.emission = "at end";
+    if (count < 1 || count > kMaxRecent)
+      this->job().add_problem({"operator " + std::string(id), "keeps " + std::to_string(count) + " records per key",
+                               "keep 1 to " + std::to_string(kMaxRecent)});
+    const auto kept = static_cast<std::size_t>(std::max<std::int64_t>(count, 1));
+    const auto added = this->add(std::move(step), [kept, ttl](const auto& code) -> std::unique_ptr<Stage> {
+      return std::make_unique<detail::RecentStage<K, T>>(kept, code.emission, StateOptions{.ttl = ttl.ttl});
+    });
+    this->job().implementation(added).emission = at_end();
+    return FoldedStream<K, T>::carried(this->job(), added, key_fields_);
+  }
+
+ private:
+  static constexpr std::int64_t kMaxRecent = 100'000;
+  template <class S, class F>
+  FoldedStream<K, S> folded(std::string_view id, std::string description, F function, TtlOptions ttl,
+                            std::optional<S> initial = {}) const {
+    OperatorNode step = this->node(id, OperatorKind::transform, std::move(description));
+    step.outputs.insert(step.outputs.begin(), {"out", schema_of<S>()});
+    step.states = {{"state", "value", schema_of<K>(), {}, schema_of<S>(), ttl.ttl}};
+    step.emission = "each change";
+    const auto added = this->add(std::move(step), [function, ttl, initial](const auto& code) -> std::unique_ptr<Stage> {
+      return std::make_unique<detail::FoldStage<K, T, S, F>>(function, code.emission, StateOptions{.ttl = ttl.ttl},
+                                                             initial);
+    });
+    return FoldedStream<K, S>::carried(this->job(), added, key_fields_);
+  }
+  std::vector<std::string> key_fields_;
+};
+
+template <class K, class T>
+class KeyedStream : public KeyedSteps<KeyedStream<K, T>, K, T> {
+ public:
+  using KeyedSteps<KeyedStream<K, T>, K, T>::KeyedSteps;
+};
+
+/// What comes out of a step with state: it says when a changed value goes out, and can be declared queryable.
+template <class K, class T>
+class FoldedStream : public KeyedSteps<FoldedStream<K, T>, K, T> {
+ public:
+  using KeyedSteps<FoldedStream<K, T>, K, T>::KeyedSteps;
+  FoldedStream emit(Emission when) const {
+    this->job().implementation(this->named_index()).emission = when;
+    this->named().emission = when.kind == EmissionKind::every    ? "every " + format_duration(when.interval)
+                             : when.kind == EmissionKind::at_end ? "at end"
+                                                                 : "each change";
+    return *this;
+  }
+  FoldedStream queryable() const {
+    this->named().queryable = true;
+    for (auto& state : this->named().states) state.queryable = true;
+    return *this;
+  }
+};
+
+}  // namespace freshet

@@ -1,0 +1,152 @@
+#pragma once
+
+#include <freshet/endpoints.h>
+#include <freshet/job.h>
+
+/// What every stream handle has: where it comes from, and the settings of the operator named last.
+namespace freshet {
+
+namespace detail {
+
+template <class F>
+concept Plain = requires { &F::operator(); } || std::is_pointer_v<F>;
+template <class F>
+struct Signature : Signature<decltype(&F::operator())> {};
+template <class R, class C, class... A>
+struct Signature<R (C::*)(A...) const> {
+  using args = std::tuple<A...>;
+};
+template <class R, class C, class... A>
+struct Signature<R (C::*)(A...)> {
+  using args = std::tuple<A...>;
+};
+template <class R, class... A>
+struct Signature<R (*)(A...)> {
+  using args = std::tuple<A...>;
+};
+template <class F, std::size_t I>
+using Argument = std::tuple_element_t<I, typename Signature<F>::args>;
+
+template <class O>
+struct OutOf;
+template <class T, StreamName n>
+struct OutOf<Out<T, n>> {
+  using type = T;
+  static constexpr const char* name = n.text;
+};
+template <class O>
+using OutRecord = typename OutOf<std::remove_cvref_t<O>>::type;
+
+/// Key functions of key_by: one field, several, or the author's own.
+template <class T, class M>
+struct FieldKey {
+  M T::* field;
+  const M& operator()(const T& record) const { return record.*field; }
+};
+template <class T, class... M>
+struct FieldsKey {
+  std::tuple<M T::*...> fields;
+  std::tuple<M...> operator()(const T& record) const {
+    return std::apply([&](auto... field) { return std::tuple<M...>(record.*field...); }, fields);
+  }
+};
+
+template <class T>
+EdgeImplementation plain_edge() {
+  return {make_edge<void, T>(NoKey{}, RoundRobin{}), make_edge<void, T>(NoKey{}, SameIndex{})};
+}
+
+inline OutputDeclaration dead_letter_output() { return {"dead_letters", schema_of<DeadLetter>()}; }
+
+/// Names what is wrong with a function's argument list in one sentence.
+template <class T, class F>
+constexpr void check_callable() {
+  static_assert(std::is_invocable_v<F, const T&>,
+                "the function must take the stream's record: [](const Record& record) { … }");
+}
+
+}  // namespace detail
+
+// --- settings ---------------------------------------------------------------------------------------------------------
+
+struct FailPolicy {};
+struct DeadLetterPolicy {
+  double pause_above = 0.05;
+};
+struct RetryPolicy {
+  std::uint32_t attempts = 5;
+  Duration first = 1s;
+  Duration limit = 5min;
+  bool keep_order = false;
+};
+/// The first record that throws fails the job.
+inline ErrorPolicy fail() { return {.kind = ErrorPolicyKind::fail}; }
+/// Set the record aside and go on; the source pauses when more than this share of a minute's records are set aside.
+inline ErrorPolicy dead_letter(DeadLetterPolicy policy = {}) {
+  return {.kind = ErrorPolicyKind::dead_letter, .pause_above = policy.pause_above};
+}
+inline ErrorPolicy retry(RetryPolicy policy = {}) {
+  return {.kind = ErrorPolicyKind::retry,
+          .attempts = policy.attempts,
+          .first_delay = policy.first,
+          .limit = policy.limit,
+          .keep_order = policy.keep_order};
+}
+
+/// Where a stream comes from. Copies refer to the same job.
+class StreamBase {
+ public:
+  StreamBase(Job& job, std::vector<detail::Upstream> from) : job_(&job), from_(std::move(from)), named_(from_[0].node) {}
+  Job& job() const { return *job_; }
+  const std::vector<detail::Upstream>& from() const { return from_; }
+  /// The operator that settings apply to.
+  OperatorNode& named() const { return job_->graph().operators[named_]; }
+  std::uint32_t named_index() const { return named_; }
+  void name_operator(std::uint32_t node) { named_ = node; }
+
+ protected:
+  std::vector<detail::Upstream> linked(const detail::Link& link) const {
+    auto from = from_;
+    for (auto& upstream : from) upstream.link = link;
+    return from;
+  }
+  Job* job_;
+  std::vector<detail::Upstream> from_;
+  std::uint32_t named_;
+};
+
+/// Settings of the operator named last; each answers the same stream.
+template <class Self, class Base = StreamBase>
+class Settings : public Base {
+ public:
+  using Base::Base;
+  Self parallelism(std::int64_t tasks) const {
+    this->named().parallelism = tasks;
+    // Zero is refused by the validator; unsaid is zero in the graph.
+    if (tasks == 0) this->named().parallelism = -1;
+    return self();
+  }
+  Self on_error(const ErrorPolicy& policy) const {
+    this->named().on_error = policy;
+    return self();
+  }
+  /// Gives the operator tasks with threads of their own: for calls that block.
+  Self own_thread() const {
+    this->named().own_thread = true;
+    return self();
+  }
+  Self help(std::string_view text) const {
+    this->named().help = text;
+    return self();
+  }
+
+ protected:
+  const Self& self() const { return static_cast<const Self&>(*this); }
+};
+
+class SinkRef : public Settings<SinkRef> {
+ public:
+  using Settings::Settings;
+};
+
+}  // namespace freshet
