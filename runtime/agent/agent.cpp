@@ -133,18 +133,23 @@ void Agent::on_body(const wire::LibraryChunk& chunk) {
   }
   LibraryFetch& fetch = found->second;
   switch (fetch.on_chunk(chunk, libraries_, clock_.steady())) {
-    case LibraryFetch::Step::ignore: return;
-    case LibraryFetch::Step::ask: return ask_for(chunk.sha256, fetch);
+    case LibraryFetch::Step::ignore:
+      return;
+    case LibraryFetch::Step::ask:
+      return ask_for(chunk.sha256, fetch);
     case LibraryFetch::Step::impossible:
-    case LibraryFetch::Step::complete: break;
+    case LibraryFetch::Step::complete:
+      break;
   }
   const LibraryFetch ready = std::move(fetch);
   fetches_.erase(found);
   const Result<std::string> path =
       ready.problem().empty() ? libraries_.finish(chunk.sha256) : Result<std::string>(Error{ready.problem()});
   for (const wire::StartWorker& start : ready.waiting) {
-    if (path) launch(start, *path);
-    else report_end({start.worker, -1, 0, "could not be started: " + path.error().message, std::nullopt});
+    if (path)
+      launch(start, *path);
+    else
+      report_end({start.worker, -1, 0, "could not be started: " + path.error().message, std::nullopt});
   }
 }
 

@@ -8,8 +8,8 @@
 
 namespace freshet::agent {
 
-/// Libraries as files `<directory>/<sha256>.so`; pieces gather in a `.part` file that is renamed once its hash is right.
-/// Used by the agent's thread alone; several agents may share a directory, since a name stands for one content.
+/// Libraries as files `<directory>/<sha256>.so`; pieces gather in a `.part` file that is renamed once its hash is
+/// right. Used by the agent's thread alone; several agents may share a directory, since a name stands for one content.
 class FileLibraryCache final : public LibraryCache {
  public:
   /// `directory` is made when it is missing. `tag` keeps the unfinished files of several agents apart.

@@ -58,8 +58,8 @@ MachineReading ProcMachineGauge::read() {
   MachineReading reading;
   const CpuTicks ticks = parse_cpu_ticks(text_of("/proc/stat"));
   if (ticks.total > last_.total && ticks.busy >= last_.busy)
-    reading.cpu_percent = 100.0 * static_cast<double>(ticks.busy - last_.busy) /
-                          static_cast<double>(ticks.total - last_.total);
+    reading.cpu_percent =
+        100.0 * static_cast<double>(ticks.busy - last_.busy) / static_cast<double>(ticks.total - last_.total);
   last_ = ticks;
   const std::string memory = text_of("/proc/meminfo");
   reading.memory_total = parse_memory(memory, "MemTotal");

@@ -116,15 +116,22 @@ std::vector<WorkerKey> ProcessLauncher::running() const {
 
 std::vector<std::string> ProcessLauncher::arguments_of(const WorkerSpec& spec) const {
   const std::string path = path_of(spec.worker);
-  return {"worker",
-          "--manager", options_.manager,
-          "--job", std::to_string(spec.worker.job.value),
-          "--attempt", std::to_string(spec.worker.attempt.value),
-          "--worker", std::to_string(spec.worker.worker.value),
-          "--library", spec.library_path,
-          "--job-name", spec.job_name,
-          "--data", path,
-          "--crash-file", path + ".crash"};
+  const std::pair<const char*, std::string> flags[] = {
+      {"--manager", options_.manager},
+      {"--job", std::to_string(spec.worker.job.value)},
+      {"--attempt", std::to_string(spec.worker.attempt.value)},
+      {"--worker", std::to_string(spec.worker.worker.value)},
+      {"--library", spec.library_path},
+      {"--job-name", spec.job_name},
+      {"--data", path},
+      {"--crash-file", path + ".crash"},
+  };
+  std::vector<std::string> arguments = {"worker"};
+  for (const auto& [flag, value] : flags) {
+    arguments.emplace_back(flag);
+    arguments.push_back(value);
+  }
+  return arguments;
 }
 
 Result<std::uint64_t> ProcessLauncher::start(const WorkerSpec& spec) {
@@ -170,8 +177,10 @@ std::vector<std::pair<WorkerKey, ExitStatus>> ProcessLauncher::reap() {
       continue;
     }
     ExitStatus how;
-    if (WIFSIGNALED(status)) how.signal = WTERMSIG(status);
-    else how.code = WEXITSTATUS(status);
+    if (WIFSIGNALED(status))
+      how.signal = WTERMSIG(status);
+    else
+      how.code = WEXITSTATUS(status);
     ended.emplace_back(at->first, how);
     ::close(at->second.pidfd);
     at = processes_.erase(at);

@@ -62,7 +62,8 @@ std::vector<std::string> AgentRegistry::on_tick(base::SteadyTime now) {
 
 base::SteadyTime AgentRegistry::next_deadline(base::SteadyTime fallback) const {
   for (const auto& [name, agent] : agents_) {
-    if (!agent.is_lost) fallback = std::min(fallback, agent.last_heard + limits_.silence + std::chrono::milliseconds(1));
+    if (!agent.is_lost)
+      fallback = std::min(fallback, agent.last_heard + limits_.silence + std::chrono::milliseconds(1));
   }
   return fallback;
 }

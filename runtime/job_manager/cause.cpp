@@ -5,7 +5,7 @@
 #include <csignal>
 #include <cstring>
 
-#include "freshet/text.h"
+#include <freshet/text.h>
 
 namespace freshet::manager {
 namespace {
@@ -39,6 +39,20 @@ std::string how_it_ended(const wire::WorkerEnded& ended) {
 }
 
 }  // namespace
+
+ProblemView shortened(ProblemView problem) {
+  for (std::string* text : {&problem.what, &problem.where, &problem.cause, &problem.effect})
+    if (text->size() > kMaxCauseBytes) text->resize(kMaxCauseBytes);
+  // A command that is cut is another command.
+  std::erase_if(problem.commands, [](const std::string& command) { return command.size() > kMaxCauseBytes; });
+  return problem;
+}
+
+Cause shortened(Cause cause) {
+  if (cause.reason.size() > kMaxCauseBytes) cause.reason.resize(kMaxCauseBytes);
+  if (cause.problem) cause.problem = shortened(std::move(*cause.problem));
+  return cause;
+}
 
 std::string signal_name(int number) {
   const char* abbreviation = ::sigabbrev_np(number);
@@ -75,7 +89,8 @@ Cause task_failed_cause(const wire::TaskFailed& failed, const std::string& agent
   const bool is_channel = failed.reason.starts_with("channel") || failed.reason.starts_with("connection");
   if (is_channel) cause.weight = Cause::Weight::consequence;
   if (is_channel || op.empty()) return cause;
-  cause.problem = problem(ProblemKind::POISON, failed.reason + (failed.message.empty() ? "" : ": " + failed.message), op);
+  cause.problem =
+      problem(ProblemKind::POISON, failed.reason + (failed.message.empty() ? "" : ": " + failed.message), op);
   cause.problem->cause = record_at_hand(failed.record);
   cause.problem->effect = kNoRestart;
   cause.problem->commands = {"freshet logs " + job + " --operator " + op};
@@ -108,6 +123,13 @@ Cause fingerprint_cause(std::uint32_t worker, const std::string& agent) {
           std::nullopt};
 }
 
+Cause too_many_splits_cause(std::size_t found, std::size_t limit) {
+  return {Cause::Weight::root,
+          "its sources found " + std::to_string(found) + " splits; at most " + std::to_string(limit) +
+              " can be dealt out: fewer, larger files, or a narrower pattern",
+          std::nullopt};
+}
+
 Cause deployment_timeout_cause(Duration limit, const std::string& waiting_for) {
   return {Cause::Weight::consequence, "not up within " + format_duration(limit) + ": waited for " + waiting_for,
           std::nullopt};
@@ -116,7 +138,8 @@ Cause deployment_timeout_cause(Duration limit, const std::string& waiting_for) {
 Cause silent_worker_cause(std::uint32_t worker, const std::string& agent, Duration limit, const std::string& job) {
   Cause cause;
   cause.reason = worker_on(worker, agent) + ": silent for " + format_duration(limit);
-  cause.problem = problem(ProblemKind::WORKER_CRASHED, "silent for " + format_duration(limit), worker_on(worker, agent));
+  cause.problem =
+      problem(ProblemKind::WORKER_CRASHED, "silent for " + format_duration(limit), worker_on(worker, agent));
   cause.problem->effect = kNoRestart;
   cause.problem->commands = {"freshet logs " + job + " --worker " + std::to_string(worker)};
   return cause;
@@ -124,10 +147,10 @@ Cause silent_worker_cause(std::uint32_t worker, const std::string& agent, Durati
 
 ProblemView flood_problem(const wire::BrakePulled& brake, const std::string& job) {
   const double share = std::isfinite(brake.share) ? std::clamp(brake.share, 0.0, 1.0) : 0.0;
-  ProblemView view = problem(ProblemKind::DEAD_LETTER_FLOOD,
-                             std::to_string(std::lround(share * 100)) + " % of the records of " + brake.operator_id +
-                                 ": " + brake.example,
-                             brake.operator_id);
+  ProblemView view = problem(
+      ProblemKind::DEAD_LETTER_FLOOD,
+      std::to_string(std::lround(share * 100)) + " % of the records of " + brake.operator_id + ": " + brake.example,
+      brake.operator_id);
   view.cause = brake.example;
   view.effect = "PAUSED" + (brake.origin.empty() ? std::string() : " at " + brake.origin);
   view.commands = {"freshet logs " + job + " --operator " + brake.operator_id, "freshet cancel " + job};

@@ -21,6 +21,13 @@ struct Cause {
   std::optional<ProblemView> problem{};
 };
 
+/// Longest text of a cause or problem; what comes from a worker may be of any length.
+inline constexpr std::size_t kMaxCauseBytes = 4u << 10;
+
+/// Cuts every text to kMaxCauseBytes.
+Cause shortened(Cause cause);
+ProblemView shortened(ProblemView problem);
+
 /// `SIGSEGV`; `signal 77` for one without a name.
 std::string signal_name(int number);
 
@@ -30,6 +37,7 @@ Cause task_failed_cause(const wire::TaskFailed& failed, const std::string& agent
 Cause agent_lost_cause(const std::string& agent, const std::string& why, const std::string& job);
 Cause prepare_cause(const std::vector<Problem>& problems, std::uint32_t worker, const std::string& agent);
 Cause fingerprint_cause(std::uint32_t worker, const std::string& agent);
+Cause too_many_splits_cause(std::size_t found, std::size_t limit);
 Cause deployment_timeout_cause(Duration limit, const std::string& waiting_for);
 Cause silent_worker_cause(std::uint32_t worker, const std::string& agent, Duration limit, const std::string& job);
 

@@ -23,13 +23,12 @@ std::optional<std::uint32_t> worker_of_task(const dag::ExecutionPlan& plan, std:
 
 }  // namespace
 
-std::vector<wire::AssignedSplit> deal_splits(const DeploymentSpec& spec,
-                                             const std::vector<wire::SourceSplits>& found) {
+std::vector<wire::AssignedSplit> deal_splits(const DeploymentSpec& spec, const std::vector<wire::SourceSplits>& found) {
   std::vector<wire::AssignedSplit> assigned;
   std::uint32_t next_partition = 0;
   for (const std::uint32_t source : spec.sources) {
-    const auto splits = std::find_if(found.begin(), found.end(),
-                                     [&](const auto& each) { return each.operator_index == source; });
+    const auto splits =
+        std::find_if(found.begin(), found.end(), [&](const auto& each) { return each.operator_index == source; });
     const dag::Chain* chain = chain_of(spec.plan, source);
     if (splits == found.end() || chain == nullptr) continue;
     std::map<std::string, std::uint32_t> partitions;
@@ -79,6 +78,7 @@ bool Deployment::on_hello(const std::string& peer, const wire::WorkerHello& hell
                           Orders& orders) {
   DeployedWorker* worker = at(hello.worker);
   if (worker == nullptr || worker->phase == WorkerPhase::ended) return false;
+  if (hello.data_endpoint.size() > kMaxEndpointBytes) return false;
   // Under one key there is one process; another that claims it is none of ours.
   if (worker->pid != 0 && worker->pid != hello.pid) return false;
   worker->pid = hello.pid;
@@ -120,9 +120,8 @@ void Deployment::take_splits(const wire::WorkerPrepared& prepared) {
         std::find(spec_.sources.begin(), spec_.sources.end(), splits.operator_index) != spec_.sources.end();
     const dag::Chain* chain = is_source ? chain_of(spec_.plan, splits.operator_index) : nullptr;
     if (chain == nullptr || worker_of_task(spec_.plan, chain->id, 0) != prepared.worker.worker.value) continue;
-    const bool is_known = std::any_of(found_splits_.begin(), found_splits_.end(), [&](const auto& each) {
-      return each.operator_index == splits.operator_index;
-    });
+    const bool is_known = std::any_of(found_splits_.begin(), found_splits_.end(),
+                                      [&](const auto& each) { return each.operator_index == splits.operator_index; });
     if (!is_known) found_splits_.push_back(splits);
   }
 }
@@ -205,8 +204,8 @@ bool Deployment::has_source_task(const WorkerKey& worker) const {
 }
 
 wire::PrepareWorker Deployment::prepare_order(const WorkerKey& key) const {
-  return {key,        spec_.library_job, spec_.parameters, spec_.default_parallelism, spec_.plan, spec_.data,
-          spec_.status_interval};
+  return {key,        spec_.library_job, spec_.parameters,     spec_.default_parallelism,
+          spec_.plan, spec_.data,        spec_.status_interval};
 }
 
 wire::StartTasks Deployment::start_tasks_order(const WorkerKey& key) const {

@@ -49,13 +49,16 @@ struct DeployedWorker {
 
 /// Deals the splits that the sources found: round robin over a source's tasks, in the order found. Partition numbers
 /// count through the job, source by source; ranges of one partition share its number. Pure.
-std::vector<wire::AssignedSplit> deal_splits(const DeploymentSpec& spec,
-                                             const std::vector<wire::SourceSplits>& found);
+std::vector<wire::AssignedSplit> deal_splits(const DeploymentSpec& spec, const std::vector<wire::SourceSplits>& found);
 
-/// One attempt's workers, from StartWorker to the end of each. Pure: is told facts, answers with the next orders; a fact
-/// told twice, late or of a worker that it does not have changes nothing. Owned by its job.
+/// One attempt's workers, from StartWorker to the end of each. Pure: is told facts, answers with the next orders; a
+/// fact told twice, late or of a worker that it does not have changes nothing. Owned by its job.
 class Deployment {
  public:
+  /// That one worker may find: all of them go to every worker in one message.
+  static constexpr std::size_t kMaxSplits = 100'000;
+  static constexpr std::size_t kMaxEndpointBytes = 256;
+
   explicit Deployment(DeploymentSpec spec, base::SteadyTime now);
 
   /// Asks the agents for all workers. For a repeat, those of one agent that have not shown up.
@@ -106,8 +109,8 @@ class Deployment {
   void take_splits(const wire::WorkerPrepared& prepared);
 
   const DeploymentSpec spec_;
-  std::vector<DeployedWorker> workers_;   // by worker id
-  std::vector<std::uint32_t> task_count_; // by worker id
+  std::vector<DeployedWorker> workers_;    // by worker id
+  std::vector<std::uint32_t> task_count_;  // by worker id
   bool prepare_sent_ = false;
   bool tasks_started_ = false;
   std::vector<wire::SourceSplits> found_splits_;

@@ -8,7 +8,7 @@ namespace freshet::manager {
 namespace {
 
 constexpr std::time_t kReadTimeoutSeconds = 10;
-constexpr Duration kLookAround{20};  // how long a waiting request may delay the stop
+constexpr Duration kLookAround{20};           // how long a waiting request may delay the stop
 constexpr std::time_t kKeepAliveSeconds = 2;  // a silent client holds one of few threads
 
 }  // namespace
@@ -25,12 +25,13 @@ RestResponse HttpServer::answer(RestRequest request) const {
   post_([promise, handler = handler_, asked = std::move(request)] { promise->set_value(handler(asked)); });
   for (Duration waited{}; waited < options_.answer_timeout && !stopping_; waited += kLookAround)
     if (response.wait_for(kLookAround) == std::future_status::ready) return response.get();
-  return error_response(503, "timeout", "the job manager is busy and did not answer in time; what was asked may still happen");
+  return error_response(503, "timeout",
+                        "the job manager is busy and did not answer in time; what was asked may still happen");
 }
 
 Status HttpServer::start() {
   server_ = std::make_unique<httplib::Server>();
-  server_->new_task_queue = [] { return new httplib::ThreadPool(kThreads); };  // the server deletes it
+  server_->new_task_queue = [] { return std::make_unique<httplib::ThreadPool>(kThreads).release(); };  // the server's
   server_->set_payload_max_length(kMaxBodyBytes);
   server_->set_read_timeout(kReadTimeoutSeconds);
   server_->set_write_timeout(kReadTimeoutSeconds);
@@ -52,8 +53,10 @@ Status HttpServer::start() {
   server_->Get(kEverything, serve).Post(kEverything, serve).Put(kEverything, serve).Delete(kEverything, serve);
   server_->Patch(kEverything, serve);
 
-  if (options_.port == 0) port_ = server_->bind_to_any_port(options_.host);
-  else port_ = server_->bind_to_port(options_.host, options_.port) ? options_.port : -1;
+  if (options_.port == 0)
+    port_ = server_->bind_to_any_port(options_.host);
+  else
+    port_ = server_->bind_to_port(options_.host, options_.port) ? options_.port : -1;
   if (port_ <= 0) {
     server_.reset();
     return Error{"cannot listen on " + options_.host + ":" + std::to_string(options_.port) +

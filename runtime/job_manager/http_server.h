@@ -6,7 +6,7 @@
 #include <string>
 #include <thread>
 
-#include "freshet/result.h"
+#include <freshet/result.h>
 #include "runtime/job_manager/rest_api.h"
 
 namespace httplib {

@@ -59,7 +59,8 @@ void Job::begin_problem(const ProblemView& problem, Moment now) {
     const bool is_new = here.kind.empty();
     const std::int64_t since = is_new ? now.wall_ms : here.since_ms;
     if (is_new || here.what != problem.what)
-      time_line_.add(now.wall_ms, "problem", problem.kind + (problem.where.empty() ? "" : " " + problem.where) + ": " + problem.what);
+      time_line_.add(now.wall_ms, "problem",
+                     problem.kind + (problem.where.empty() ? "" : " " + problem.where) + ": " + problem.what);
     here = problem;
     here.since_ms = since;
   }
@@ -143,10 +144,14 @@ bool Job::on(const std::string&, const wire::WorkerPrepared& prepared, Moment no
   const DeployedWorker* worker = living(prepared.worker);
   if (worker->phase != WorkerPhase::hello) return false;
   const std::uint32_t number = prepared.worker.worker.value;
+  std::size_t found = 0;
+  for (const wire::SourceSplits& source : prepared.splits) found += source.splits.size();
   if (!prepared.problems.empty()) {
     fail(prepare_cause(prepared.problems, number, worker->agent), now, orders);
   } else if (prepared.fingerprint != plan().fingerprint) {
     fail(fingerprint_cause(number, worker->agent), now, orders);
+  } else if (found > Deployment::kMaxSplits) {
+    fail(too_many_splits_cause(found, Deployment::kMaxSplits), now, orders);
   } else {
     return deployment_->on_prepared(prepared, orders);
   }
@@ -174,7 +179,7 @@ bool Job::on(const std::string&, const wire::WorkerStatus& status, Moment now, O
 
 bool Job::on(const std::string&, const wire::BrakePulled& brake, Moment now, Orders& orders) {
   if (state_ != JobState::running || ending_) return false;
-  const ProblemView problem = flood_problem(brake, name());
+  const ProblemView problem = shortened(flood_problem(brake, name()));
   begin_problem(problem, now);
   reason_ = problem.what;
   move_to(JobState::pausing, now, problem.what);
@@ -247,6 +252,7 @@ Status Job::cancel(Moment now, Orders& orders) {
 
 void Job::fail(Cause cause, Moment now, Orders& orders) {
   if (is_over()) return;
+  cause = shortened(std::move(cause));
   if (!deployment_) {
     reason_ = cause.reason;
     if (cause.problem) begin_problem(*cause.problem, now);
@@ -279,9 +285,12 @@ void Job::begin_ending(EndKind kind, Cause cause, Moment now, Orders& orders) {
 void Job::end_if_all_gone(Moment now) {
   if (is_over() || !ending_ || !deployment_->all_at(WorkerPhase::ended)) return;
   switch (ending_->kind) {
-    case EndKind::finished: return move_to(JobState::finished, now);
-    case EndKind::cancelled: return move_to(JobState::cancelled, now);
-    case EndKind::failed: return move_to(JobState::failed, now, reason_);
+    case EndKind::finished:
+      return move_to(JobState::finished, now);
+    case EndKind::cancelled:
+      return move_to(JobState::cancelled, now);
+    case EndKind::failed:
+      return move_to(JobState::failed, now, reason_);
   }
 }
 
@@ -306,9 +315,11 @@ void Job::on_tick(Moment now, Orders& orders) {
   }
   for (const DeployedWorker& worker : deployment_->workers()) {
     if (!deployment_->on_ended(worker.key)) continue;
-    time_line_.add(now.wall_ms, "worker", to_string(worker.key) + " on " + worker.agent + " is left behind: no word of its end");
+    time_line_.add(now.wall_ms, "worker",
+                   to_string(worker.key) + " on " + worker.agent + " is left behind: no word of its end");
   }
-  if (ending_->kind == EndKind::finished) fail({Cause::Weight::root, "its workers did not end after they had finished", {}}, now, orders);
+  if (ending_->kind == EndKind::finished)
+    fail({Cause::Weight::root, "its workers did not end after they had finished", {}}, now, orders);
   end_if_all_gone(now);
 }
 

@@ -5,8 +5,8 @@
 #include <set>
 #include <string>
 
+#include <freshet/result.h>
 #include "dag/life_cycle.h"
-#include "freshet/result.h"
 #include "runtime/job_manager/barrier_book.h"
 #include "runtime/job_manager/cause.h"
 #include "runtime/job_manager/deployment.h"
@@ -32,15 +32,16 @@ struct JobEnd {
   FRESHET_RECORD(state, reason, time_ms, problems)
 };
 
-/// One job's life: its state, the workers of its attempt, and how it ends. Is told facts and answers with orders; sends,
-/// journals and places nothing itself. Facts told twice, late, or of another attempt change nothing.
+/// One job's life: its state, the workers of its attempt, and how it ends. Is told facts and answers with orders;
+/// sends, journals and places nothing itself. Facts told twice, late, or of another attempt change nothing.
 ///
 /// While it ends its state shows why: Running when it has finished, Cancelling, or Recovering when it has failed (one
 /// day it is restarted from there); it is over only when all its workers are gone. Owned by the job table; the job
 /// manager's thread.
 class Job {
  public:
-  Job(JobId id, Submission submission, dag::ExecutionPlan plan, const ManagerOptions& options, std::int64_t submitted_ms);
+  Job(JobId id, Submission submission, dag::ExecutionPlan plan, const ManagerOptions& options,
+      std::int64_t submitted_ms);
   Job(const Job&) = delete;
   Job& operator=(const Job&) = delete;
 

@@ -12,7 +12,7 @@ namespace freshet::manager {
 struct RememberedJob {
   Submission submission{};
   std::int64_t submitted_ms = 0;
-  Attempt attempt{};             ///< the last one that was allowed to start
+  Attempt attempt{};            ///< the last one that was allowed to start
   std::optional<JobEnd> end{};  ///< nothing: it was not over
 };
 

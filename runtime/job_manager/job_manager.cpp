@@ -38,10 +38,9 @@ Status JobManager::recover() {
   history->term.value += 1;
   for (auto& [id, remembered] : history->jobs) {
     Admission admission = admit(remembered.submission);
-    auto job = std::make_unique<Job>(id, remembered.submission, std::move(admission.plan), options_,
-                                     remembered.submitted_ms);
-    if (!remembered.end)
-      remembered.end = JobEnd{dag::JobState::failed, kLostWithManager, now().wall_ms, {}};
+    auto job =
+        std::make_unique<Job>(id, remembered.submission, std::move(admission.plan), options_, remembered.submitted_ms);
+    if (!remembered.end) remembered.end = JobEnd{dag::JobState::failed, kLostWithManager, now().wall_ms, {}};
     job->restore(remembered.attempt, *remembered.end);
     jobs_.add(std::move(job));
   }
@@ -53,11 +52,10 @@ Status JobManager::recover() {
   return {};
 }
 
-// ---- messages --------------------------------------------------------------------------------------------------------
+// ---- messages
+// --------------------------------------------------------------------------------------------------------
 
-void JobManager::send(const std::string& peer, wire::ControlBody body) {
-  outbox_.send(peer, {term_, std::move(body)});
-}
+void JobManager::send(const std::string& peer, wire::ControlBody body) { outbox_.send(peer, {term_, std::move(body)}); }
 
 void JobManager::send_all(const Orders& orders) {
   for (const Order& order : orders) {
@@ -111,8 +109,11 @@ void JobManager::on_body(const std::string& peer, const wire::AgentHeartbeat& be
       // It greets a job manager whose term is new to it.
       ++dropped_;
       return welcome(peer);
-    case AgentRegistry::Beat::back: slots_changed_ = true; break;
-    case AgentRegistry::Beat::known: break;
+    case AgentRegistry::Beat::back:
+      slots_changed_ = true;
+      break;
+    case AgentRegistry::Beat::known:
+      break;
   }
   stop_strangers(peer, beat.workers);
 }
@@ -143,8 +144,10 @@ void JobManager::on_body(const std::string& peer, const wire::LibraryRequest& re
   wire::LibraryChunk chunk{request.sha256, request.offset, size.value_or(0), {}};
   if (size) {
     Result<std::string> bytes = libraries_.read(request.sha256, request.offset, wire::kLibraryChunkBytes);
-    if (bytes) chunk.bytes = std::move(*bytes);
-    else chunk.total = 0;
+    if (bytes)
+      chunk.bytes = std::move(*bytes);
+    else
+      chunk.total = 0;
   }
   send(peer, std::move(chunk));
 }
@@ -152,7 +155,8 @@ void JobManager::on_body(const std::string& peer, const wire::LibraryRequest& re
 void JobManager::on_worker_message(const std::string& peer, const WorkerKey& worker, const wire::ControlBody& body) {
   if (!is_living(worker)) {
     ++dropped_;
-    const bool runs = std::holds_alternative<wire::WorkerHello>(body) || std::holds_alternative<wire::WorkerStatus>(body);
+    const bool runs =
+        std::holds_alternative<wire::WorkerHello>(body) || std::holds_alternative<wire::WorkerStatus>(body);
     if (runs) send(peer, wire::StopTasks{worker, false});
     return;
   }
@@ -211,11 +215,14 @@ void JobManager::forget_old_jobs() {
     remembered = {job->submission(), job->submitted_ms(), job->attempt(), {}};
     if (job->is_over()) remembered.end = job->end();
   }
-  if (journal_.compact(history)) forgotten_ = 0;
-  else ++journal_failures_;
+  if (journal_.compact(history))
+    forgotten_ = 0;
+  else
+    ++journal_failures_;
 }
 
-// ---- slots -----------------------------------------------------------------------------------------------------------
+// ---- slots
+// -----------------------------------------------------------------------------------------------------------
 
 void JobManager::schedule() {
   slots_changed_ = false;
@@ -246,13 +253,14 @@ void JobManager::schedule(Job& job) {
   send_all(orders);
 }
 
-// ---- requests --------------------------------------------------------------------------------------------------------
+// ---- requests
+// --------------------------------------------------------------------------------------------------------
 
 std::vector<Problem> JobManager::check(const Submission& submission) const {
   std::vector<Problem> problems;
   if (const Job* other = jobs_.active(submission.name))
-    problems.push_back({"name " + submission.name, "is taken by " + other->id_text() + ", which is " +
-                                                       state_text(other->state()),
+    problems.push_back({"name " + submission.name,
+                        "is taken by " + other->id_text() + ", which is " + state_text(other->state()),
                         "give another with --name, or: freshet cancel " + submission.name});
   if (base::is_sha256(submission.library_sha256) && !libraries_.size_of(submission.library_sha256))
     problems.push_back({"library", "sha256:" + submission.library_sha256 + " is not stored",

@@ -17,8 +17,8 @@ namespace freshet::manager {
 /// The control process's core: takes jobs, finds them slots, and leads each through its life (see wire/control.h).
 ///
 /// Life: made, recovered once, then called with messages, requests and ticks, all on one thread. It only joins parts:
-/// what a message means to a job is Job's, to the agents AgentRegistry's; where tasks go is dag::place's; what survives a
-/// restart is JobJournal's.
+/// what a message means to a job is Job's, to the agents AgentRegistry's; where tasks go is dag::place's; what survives
+/// a restart is JobJournal's.
 class JobManager {
  public:
   /// All of these must outlive it.

@@ -25,7 +25,8 @@ class JobTable {
 
   struct Found {
     Job* job = nullptr;
-    std::vector<std::string> near{};  ///< without a job: names that could be meant, or among which the prefix is not unique
+    std::vector<std::string>
+        near{};  ///< without a job: names that could be meant, or among which the prefix is not unique
   };
   /// By name (of several, the one that is not over, else the newest), `job-7`, or a prefix that only one name has.
   Found find(const std::string& text) const;

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <map>
 
-#include "freshet/text.h"
+#include <freshet/text.h>
 
 namespace freshet::manager {
 namespace fs = std::filesystem;
@@ -37,7 +37,8 @@ struct LogFile {
   std::uint32_t worker = 0;
 };
 
-void find_in_attempt(const fs::path& folder, std::uint32_t attempt, const LogQuery& query, std::vector<LogFile>& files) {
+void find_in_attempt(const fs::path& folder, std::uint32_t attempt, const LogQuery& query,
+                     std::vector<LogFile>& files) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     std::string_view rest;
@@ -126,7 +127,8 @@ LogLine parse_log_line(const std::string& line) {
   parsed.text = line;
   Time time{};
   const std::size_t blank = line.find(' ');
-  if (blank == std::string::npos || blank < 20 || line[4] != '-' || !parse_time(line.substr(0, blank), time)) return parsed;
+  if (blank == std::string::npos || blank < 20 || line[4] != '-' || !parse_time(line.substr(0, blank), time))
+    return parsed;
   const std::size_t level = line.find_first_not_of(' ', blank);
   if (level == std::string::npos) return parsed;
   const std::size_t level_end = line.find(' ', level);
@@ -137,7 +139,8 @@ LogLine parse_log_line(const std::string& line) {
   const std::size_t text = level_end == std::string::npos ? level_end : line.find_first_not_of(' ', level_end);
   parsed.text = text == std::string::npos ? "" : line.substr(text);
   constexpr std::string_view kOperator = "operator=";
-  if (const std::size_t at = parsed.text.find(kOperator); at == 0 || (at != std::string::npos && parsed.text[at - 1] == ' '))
+  if (const std::size_t at = parsed.text.find(kOperator);
+      at == 0 || (at != std::string::npos && parsed.text[at - 1] == ' '))
     parsed.operator_id = parsed.text.substr(at + kOperator.size(), parsed.text.find(' ', at) - at - kOperator.size());
   return parsed;
 }

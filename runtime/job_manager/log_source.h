@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "freshet/record.h"
+#include <freshet/record.h>
 #include "runtime/base/ids.h"
 
 namespace freshet::manager {

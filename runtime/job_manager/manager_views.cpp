@@ -14,8 +14,10 @@ std::optional<std::string> health_of(const Job& job) {
   switch (job.state()) {
     case JobState::pausing:
     case JobState::paused:
-    case JobState::recovering: return "STALLED";
-    default: break;
+    case JobState::recovering:
+      return "STALLED";
+    default:
+      break;
   }
   if (job.problems().contains(ProblemKind::NO_SLOTS)) return "STALLED";
   return job.problems().empty() ? "OK" : "DEGRADED";
@@ -86,8 +88,7 @@ AgentView agent_view(const AgentRecord& agent, const JobTable& jobs, Moment now)
   view.disk_free = agent.machine.disk_free;
   for (const auto& [id, job] : jobs.all())
     if (!job->is_over() && job->slots_on(view.id) != 0) ++view.jobs;
-  view.heartbeat_ms_ago =
-      std::chrono::duration_cast<std::chrono::milliseconds>(now.steady - agent.last_heard).count();
+  view.heartbeat_ms_ago = std::chrono::duration_cast<std::chrono::milliseconds>(now.steady - agent.last_heard).count();
   view.version = agent.hello.version;
   view.pid = agent.hello.pid;
   return view;

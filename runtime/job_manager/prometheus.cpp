@@ -39,11 +39,12 @@ void write_tasks(PrometheusText& out, const std::vector<TaskRow>& rows) {
     const char* help;
     std::function<double(const wire::TaskStatus&)> value;
   };
-  const auto whole = [](std::uint64_t wire::TaskStatus::* field) {
+  const auto whole = [](std::uint64_t wire::TaskStatus::*field) {
     return [field](const wire::TaskStatus& status) { return static_cast<double>(status.*field); };
   };
-  const auto seconds = [](std::uint64_t wire::TaskStatus::* field) {
-    return [field](const wire::TaskStatus& status) { return static_cast<double>(status.*field) / kNanosecondsPerSecond; };
+  const auto seconds = [](std::uint64_t wire::TaskStatus::*field) {
+    return
+        [field](const wire::TaskStatus& status) { return static_cast<double>(status.*field) / kNanosecondsPerSecond; };
   };
   using Status = wire::TaskStatus;
   const Family families[] = {
@@ -69,7 +70,7 @@ void write_operators(PrometheusText& out, const std::vector<TaskRow>& rows) {
     const char* name;
     const char* type;
     const char* help;
-    std::uint64_t wire::OperatorStatus::* field;
+    std::uint64_t wire::OperatorStatus::*field;
   };
   using Status = wire::OperatorStatus;
   const Family families[] = {
@@ -114,12 +115,13 @@ void write_latency(PrometheusText& out, const std::vector<TaskRow>& rows) {
     double sum = 0;
     for (std::size_t i = 0; i < counts.size(); ++i) {
       total += counts[i];
-      const auto middle = static_cast<double>(base::LatencyHistogram::lower_bound(i) +
-                                              base::LatencyHistogram::lower_bound(i + 1)) / 2;
+      const auto middle =
+          static_cast<double>(base::LatencyHistogram::lower_bound(i) + base::LatencyHistogram::lower_bound(i + 1)) / 2;
       sum += middle * static_cast<double>(counts[i]);
       if (i % kBucketsPerPower != kBucketsPerPower - 1) continue;
       auto labels = row.labels();
-      labels.emplace_back("le", number(static_cast<double>(base::LatencyHistogram::lower_bound(i + 1)) / kMicrosecondsPerSecond));
+      labels.emplace_back(
+          "le", number(static_cast<double>(base::LatencyHistogram::lower_bound(i + 1)) / kMicrosecondsPerSecond));
       out.sample(labels, static_cast<double>(total), "_bucket");
     }
     auto labels = row.labels();
@@ -187,9 +189,12 @@ void PrometheusText::sample(const Labels& labels, double value, std::string_view
     text_ += separator;
     text_.append(name).append("=\"");
     for (const char c : label) {
-      if (c == '\n') text_ += "\\n";
-      else if (c == '"' || c == '\\') text_.append({'\\', c});
-      else text_ += c;
+      if (c == '\n')
+        text_ += "\\n";
+      else if (c == '"' || c == '\\')
+        text_.append({'\\', c});
+      else
+        text_ += c;
     }
     text_ += '"';
     separator = ',';

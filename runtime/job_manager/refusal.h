@@ -4,7 +4,7 @@
 #include <variant>
 #include <vector>
 
-#include "freshet/graph.h"
+#include <freshet/graph.h>
 
 namespace freshet::manager {
 

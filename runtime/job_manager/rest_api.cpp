@@ -4,8 +4,8 @@
 
 #include <charconv>
 
+#include <freshet/text.h>
 #include "dag/printer.h"
-#include "freshet/text.h"
 #include "runtime/job_manager/job_manager.h"
 #include "runtime/job_manager/prometheus.h"
 #include "runtime/job_manager/rest_submission.h"
@@ -31,8 +31,10 @@ RestResponse answer(const Answer<T>& what, int status = kOk) {
 }
 
 RestResponse invalid(std::string where, std::string message) {
-  return to_response({Refusal::Code::validation, "refused: 1 error, nothing was changed",
-                      {{std::move(where), std::move(message), ""}}, {}});
+  return to_response({Refusal::Code::validation,
+                      "refused: 1 error, nothing was changed",
+                      {{std::move(where), std::move(message), ""}},
+                      {}});
 }
 
 RestResponse nothing_here(const std::string& path) {
@@ -56,12 +58,18 @@ std::vector<std::string> split_path(const std::string& path) {
 
 int status_of(Refusal::Code code) {
   switch (code) {
-    case Refusal::Code::validation: return 422;
-    case Refusal::Code::not_found: return 404;
-    case Refusal::Code::timeout: return 504;
-    case Refusal::Code::bad_state: return 409;
-    case Refusal::Code::forbidden: return 403;
-    case Refusal::Code::failed: return 500;
+    case Refusal::Code::validation:
+      return 422;
+    case Refusal::Code::not_found:
+      return 404;
+    case Refusal::Code::timeout:
+      return 504;
+    case Refusal::Code::bad_state:
+      return 409;
+    case Refusal::Code::forbidden:
+      return 403;
+    case Refusal::Code::failed:
+      return 500;
   }
   return 500;
 }

@@ -30,7 +30,8 @@ class Reader {
   void number(const char* name, T& value, std::int64_t least, std::int64_t most) {
     const json* member = find(name);
     if (member == nullptr) return;
-    const bool fits = member->is_number_integer() && !(member->is_number_unsigned() && member->get<std::uint64_t>() > INT64_MAX);
+    const bool fits =
+        member->is_number_integer() && !(member->is_number_unsigned() && member->get<std::uint64_t>() > INT64_MAX);
     if (!fits || member->get<std::int64_t>() < least || member->get<std::int64_t>() > most)
       return complain(name, "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most));
     value = static_cast<T>(member->get<std::int64_t>());
@@ -43,16 +44,20 @@ class Reader {
   void flag(const char* name, bool& value) {
     const json* member = find(name);
     if (member == nullptr) return;
-    if (member->is_boolean()) value = member->get<bool>();
-    else complain(name, "must be true or false");
+    if (member->is_boolean())
+      value = member->get<bool>();
+    else
+      complain(name, "must be true or false");
   }
   void texts(const char* name, std::vector<wire::NamedValue>& values) {
     const json* member = find(name);
     if (member == nullptr) return;
     if (!member->is_object()) return complain(name, "must be an object of texts");
     for (const auto& [key, value] : member->items()) {
-      if (value.is_string()) values.push_back({key, value.get<std::string>()});
-      else complain(name, "must be an object of texts");
+      if (value.is_string())
+        values.push_back({key, value.get<std::string>()});
+      else
+        complain(name, "must be an object of texts");
     }
   }
   /// Nullptr, and a problem, when it is no object.
@@ -113,8 +118,10 @@ bool json_depth_within(std::string_view text, int limit) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (in_string) {
-      if (c == '\\') ++i;
-      else if (c == '"') in_string = false;
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {
@@ -128,9 +135,7 @@ bool json_depth_within(std::string_view text, int limit) {
 
 Answer<Submission> parse_submission(std::string_view body) {
   std::vector<Problem> problems;
-  const auto only = [&](std::string what) {
-    return refused({{"body", std::move(what), ""}});
-  };
+  const auto only = [&](std::string what) { return refused({{"body", std::move(what), ""}}); };
   if (body.size() > kMaxSubmissionBytes) return only("is longer than 32 MiB");
   if (!json_depth_within(body, kMaxJsonDepth)) return only("is nested deeper than 16 levels");
   const json parsed = json::parse(body, nullptr, false);
@@ -158,8 +163,11 @@ Answer<Submission> parse_submission(std::string_view body) {
       problems.push_back({"member graph_base64", "is not base64", ""});
     } else {
       dag::Decoded<LogicalGraph> graph = dag::decode_graph(*bytes);
-      if (graph) submission.graph = std::move(graph.value);
-      else problems.push_back({"member graph_base64", graph.error, "submit with the freshet of this job manager's version"});
+      if (graph)
+        submission.graph = std::move(graph.value);
+      else
+        problems.push_back(
+            {"member graph_base64", graph.error, "submit with the freshet of this job manager's version"});
     }
   }
   if (!problems.empty()) return refused(std::move(problems));

@@ -6,6 +6,8 @@
 namespace freshet::manager {
 namespace {
 
+constexpr std::size_t kMaxPhaseBytes = 32;
+
 double seconds_between(base::SteadyTime from, base::SteadyTime to) {
   return std::chrono::duration<double>(to - from).count();
 }
@@ -27,8 +29,10 @@ bool StatusBook::fits_plan(const wire::TaskStatus& status, std::uint32_t worker)
   });
   if (!is_placed || status.latency_us.size() > base::LatencyHistogram::kBuckets) return false;
   const auto& members = plan_.chains[status.task.chain].operators;
+  if (status.operators.size() > members.size() || status.phase.size() > kMaxPhaseBytes) return false;
   return std::all_of(status.operators.begin(), status.operators.end(), [&](const wire::OperatorStatus& each) {
-    return std::find(members.begin(), members.end(), each.operator_index) != members.end();
+    return std::find(members.begin(), members.end(), each.operator_index) != members.end() &&
+           each.counters.size() <= graph_.operators[each.operator_index].counters.size();
   });
 }
 
@@ -52,8 +56,7 @@ void StatusBook::take(const wire::WorkerStatus& status, base::SteadyTime now) {
     task.worker = worker;
     task.status = reported;
     task.samples.push_back(sample);
-    while (task.samples.size() > kMaxSamples ||
-           (task.samples.size() > 2 && task.samples[1].at + kWindow <= now))
+    while (task.samples.size() > kMaxSamples || (task.samples.size() > 2 && task.samples[1].at + kWindow <= now))
       task.samples.pop_front();
   }
   for (const wire::DeadLetterSample& letter : status.dead_letters) {
@@ -62,6 +65,9 @@ void StatusBook::take(const wire::WorkerStatus& status, base::SteadyTime now) {
     });
     if (is_known) continue;
     dead_letters_.push_back(letter);
+    wire::DeadLetterSample& kept = dead_letters_.back();
+    for (std::string* text : {&kept.operator_id, &kept.reason, &kept.message, &kept.origin, &kept.record})
+      if (text->size() > kMaxSampleTextBytes) text->resize(kMaxSampleTextBytes);
     if (dead_letters_.size() > kMaxDeadLetterSamples) dead_letters_.pop_front();
   }
 }
@@ -137,8 +143,10 @@ void StatusBook::add_operator(const wire::OperatorStatus& status, OperatorView& 
       return each.operator_id == node.id && each.name == node.counters[i];
     };
     const auto found = std::find_if(view.counters.begin(), view.counters.end(), same);
-    if (found != view.counters.end()) found->value += status.counters[i];
-    else view.counters.push_back({node.id, node.counters[i], status.counters[i]});
+    if (found != view.counters.end())
+      found->value += status.counters[i];
+    else
+      view.counters.push_back({node.id, node.counters[i], status.counters[i]});
   }
 }
 

@@ -21,6 +21,8 @@ class StatusBook {
   /// Samples of a task kept for that, however often its worker reports.
   static constexpr std::size_t kMaxSamples = 16;
   static constexpr std::size_t kMaxDeadLetterSamples = 20;
+  /// Of each text of a dead letter's sample; longer ones are cut.
+  static constexpr std::size_t kMaxSampleTextBytes = 4u << 10;
 
   /// `graph` and `plan` (placed) must outlive the book.
   StatusBook(const LogicalGraph& graph, const dag::ExecutionPlan& plan) : graph_(graph), plan_(plan) {}

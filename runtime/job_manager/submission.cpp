@@ -16,9 +16,7 @@ std::vector<dag::GivenValue> given(const std::vector<wire::NamedValue>& values) 
   return result;
 }
 
-bool is_letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
+bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
 void check_limits(const Submission& submission, std::vector<Problem>& problems) {
   if (!is_legal_job_name(submission.name))
@@ -65,8 +63,8 @@ Admission admit(const Submission& submission) {
   admission.problems = dag::validate(submission.graph, validation);
   if (!admission.problems.empty()) return admission;
 
-  admission.plan = dag::make_plan(submission.graph,
-                                  {submission.default_parallelism, submission.key_groups, submission.chaining});
+  admission.plan =
+      dag::make_plan(submission.graph, {submission.default_parallelism, submission.key_groups, submission.chaining});
   admission.plan.fingerprint = dag::fingerprint(
       submission.graph,
       {submission.default_parallelism, submission.key_groups, given(worker_parameters(submission)), {}});

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <freshet/graph.h>
 #include "dag/plan.h"
-#include "freshet/graph.h"
 #include "runtime/wire/control.h"
 
 namespace freshet::manager {
@@ -24,8 +24,8 @@ struct Submission {
   bool chaining = true;
   wire::DataOptions data{};
   LogicalGraph graph{};
-  FRESHET_RECORD(name, job, library_name, library_sha256, parameters, files, default_parallelism,
-                 key_groups, workers, chaining, data, graph)
+  FRESHET_RECORD(name, job, library_name, library_sha256, parameters, files, default_parallelism, key_groups, workers,
+                 chaining, data, graph)
 };
 
 /// A submission that can run, or what is wrong with it, all at once.

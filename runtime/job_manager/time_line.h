@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "freshet/record.h"
+#include <freshet/record.h>
 
 namespace freshet::manager {
 

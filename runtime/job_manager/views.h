@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "freshet/record.h"
+#include <freshet/record.h>
 #include "runtime/job_manager/time_line.h"
 #include "runtime/wire/control.h"
 

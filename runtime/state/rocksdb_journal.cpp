@@ -71,13 +71,11 @@ Result<std::unique_ptr<RocksDbJournal>> RocksDbJournal::open(const std::string& 
   if (!iterator->status().ok()) {
     return Error{"the journal in " + directory + " cannot be read: " + iterator->status().ToString()};
   }
-  std::unique_ptr<RocksDbJournal> journal(new RocksDbJournal(std::move(db), directory));
-  journal->next_ = next;
-  return journal;
+  return std::make_unique<RocksDbJournal>(std::move(db), directory, next);
 }
 
-RocksDbJournal::RocksDbJournal(std::unique_ptr<rocksdb::DB> db, std::string directory)
-    : db_(std::move(db)), directory_(std::move(directory)) {}
+RocksDbJournal::RocksDbJournal(std::unique_ptr<rocksdb::DB> db, std::string directory, std::uint64_t next)
+    : db_(std::move(db)), directory_(std::move(directory)), next_(next) {}
 
 RocksDbJournal::~RocksDbJournal() = default;
 

@@ -34,7 +34,9 @@ void EventLoop::run_once(Duration at_most) {
     if (ready && std::any_of(sources_.begin(), sources_.end(), is_same)) (*polled[i].readable)();
   }
   call_due_timers();
-  if (!stopped_ && next_deadline_ && next_deadline_() <= clock_.steady()) on_tick_();
+  if (stopped_ || !next_deadline_) return;
+  const auto deadline = next_deadline_();  // first: one that is "now" must not lie behind the reading below
+  if (deadline <= clock_.steady()) on_tick_();
 }
 
 void EventLoop::stop() {

@@ -62,7 +62,7 @@ class WorkerProcess {
       loop_.stop();
     });
     next_tick_ = clock_.steady();
-    loop_.set_tick([this] { return worker_->is_over() ? clock_.steady() : next_tick_; },
+    loop_.set_tick([this] { return worker_->is_over() ? base::SteadyTime() : next_tick_; },
                    [this] {
                      next_tick_ = std::min(worker_->on_tick(), clock_.steady() + kMostWait);
                      if (worker_->is_over()) loop_.stop();

@@ -51,18 +51,6 @@ struct FieldsKey {
   }
 };
 
-/// The function of sum. A total begins with zero, whatever the field's default is.
-template <class T, class M>
-struct SumOf {
-  M T::* field;
-  void start(T& total) const { total.*field = M{}; }
-  void operator()(T& total, const T& record) const {
-    const M before = total.*field;
-    total = record;
-    total.*field = static_cast<M>(before + record.*field);
-  }
-};
-
 template <class T>
 EdgeImplementation plain_edge() {
   return {make_edge<void, T>(NoKey{}, RoundRobin{}), make_edge<void, T>(NoKey{}, SameIndex{})};
@@ -458,7 +446,14 @@ class KeyedSteps : public StreamSteps<Self, K, T> {
   template <class M>
   auto sum(std::string_view id, M T::* field) const {
     static_assert(detail::IsNumber<M>, "sum adds up a number");
-    return folded<T>(id, "sum(" + field_name(field) + ")", detail::SumOf<T, M>{field}, {});
+    const auto add = [field](T& total, const T& record) {
+      const M before = total.*field;
+      total = record;
+      total.*field = static_cast<M>(before + record.*field);
+    };
+    T initial{};
+    initial.*field = M{};  // the field's own default may be another: `count = 1`
+    return folded<T>(id, "sum(" + field_name(field) + ")", add, {}, initial);
   }
   /// One state per key and free emission: [](State& state, const Record& record, Out<Result>& out).
   template <class F>
@@ -517,13 +512,15 @@ class KeyedSteps : public StreamSteps<Self, K, T> {
  private:
   static constexpr std::int64_t kMaxRecent = 100'000;
   template <class S, class F>
-  FoldedStream<K, S> folded(std::string_view id, std::string description, F function, TtlOptions ttl) const {
+  FoldedStream<K, S> folded(std::string_view id, std::string description, F function, TtlOptions ttl,
+                            std::optional<S> initial = {}) const {
     OperatorNode step = this->node(id, OperatorKind::transform, std::move(description));
     step.outputs.insert(step.outputs.begin(), {"out", schema_of<S>()});
     step.states = {{"state", "value", schema_of<K>(), {}, schema_of<S>(), ttl.ttl}};
     step.emission = "each change";
-    const auto added = this->add(std::move(step), [function, ttl](const auto& code) -> std::unique_ptr<Stage> {
-      return std::make_unique<detail::FoldStage<K, T, S, F>>(function, code.emission, StateOptions{.ttl = ttl.ttl});
+    const auto added = this->add(std::move(step), [function, ttl, initial](const auto& code) -> std::unique_ptr<Stage> {
+      return std::make_unique<detail::FoldStage<K, T, S, F>>(function, code.emission, StateOptions{.ttl = ttl.ttl},
+                                                             initial);
     });
     return FoldedStream<K, S>::carried(this->job(), added, key_fields_);
   }

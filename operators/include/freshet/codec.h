@@ -29,6 +29,7 @@ class ByteBuffer {
 
   void write(const char* bytes, std::size_t count) {
     if (size_ + count > capacity_) [[unlikely]] reserve(size_ + count);
+    if (count == 0) return;  // memcpy takes no null, not even for nothing
     std::memcpy(data_.get() + size_, bytes, count);
     size_ += count;
   }

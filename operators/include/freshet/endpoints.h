@@ -54,9 +54,11 @@ class TypedSourceStage final : public SourceStage {
       auto& open = splits_[next_];
       if (open.done) continue;
       const Progress progress = read_split(open);
-      if (progress == Progress::progress) return progress;
       open.done = progress == Progress::done;
-      if (outputs_[0].size() + outputs_[1].size() != 0) return Progress::progress;
+      if (progress == Progress::progress || outputs_[0].size() + outputs_[1].size() != 0) {
+        next_ = (next_ + 1) % splits_.size();
+        return Progress::progress;
+      }
       idle = idle || !open.done;
     }
     return idle ? Progress::idle : Progress::done;

@@ -84,7 +84,7 @@ bool read_key_part(std::string_view& in, K& key) {
       key = std::is_signed_v<std::underlying_type_t<K>> ? static_cast<K>(as_signed) : static_cast<K>(bits);
     else if constexpr (std::is_signed_v<K>) key = static_cast<K>(as_signed);
     else key = static_cast<K>(bits);
-    return true;
+    return key_bits(key) == bits;  // else the bytes are those of a wider type
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 
 #include <freshet/transforms.h>
 
@@ -49,6 +50,12 @@ void sweep(Cells& cells, std::uint32_t& cursor, std::size_t steps, Expired expir
   }
 }
 
+/// What was written at or before this has outlived its TTL.
+inline std::int64_t deadline_ms(const StateOptions& options, Time now) {
+  if (options.ttl == Duration::max()) return std::numeric_limits<std::int64_t>::min();
+  return now.time_since_epoch().count() - options.ttl.count();
+}
+
 /// Walks the changed keys, or all keys, and emits each one's value; stops when the output is full and goes on later.
 /// Owned by a stage whose table has Stamped cells.
 class Emitter {
@@ -84,12 +91,13 @@ class Emitter {
     return true;
   }
 
-  /// emit(entry) for each key. True: all are out.
+  /// emit(entry) for each key written after `deadline`. True: all are out.
   template <class Cells, class Full, class Emit>
-  bool emit_all(Cells& cells, Full full, Emit emit) {
+  bool emit_all(Cells& cells, std::int64_t deadline_ms, Full full, Emit emit) {
     for (; cursor_ < cells.slots(); ++cursor_) {
       if (full()) return false;
-      if (cells.at(cursor_).used) emit(cells.at(cursor_));
+      auto& entry = cells.at(cursor_);
+      if (entry.used && entry.value.written_ms > deadline_ms) emit(entry);
     }
     return true;
   }
@@ -105,12 +113,10 @@ class Emitter {
 /// One state object per key, changed by each record; the state is also what goes out.
 template <class K, class In, class S, class F>
 class FoldStage final : public UserCodeStage {
-  /// A function with start(state) sets up the state of a new key itself.
-  static constexpr bool kStartsStates = requires(const F& function, S& state) { function.start(state); };
-
  public:
-  FoldStage(F function, Emission emission, StateOptions options)
+  FoldStage(F function, Emission emission, StateOptions options, std::optional<S> initial = {})
       : function_(std::move(function)), emitter_(emission), cells_("state", options, &scope_) {
+    if (initial) cells_.set_initial(*std::move(initial));
     outputs_.emplace_back("out", std::make_unique<KeyedBatch<K, S>>());
     add_dead_letter_output();
   }
@@ -134,12 +140,7 @@ class FoldStage final : public UserCodeStage {
           scope_.key = &in.keys[index];
           scope_.hash = in.metas[index].key_hash;
           ++scope_.call;
-          [[maybe_unused]] bool is_new = false;
-          if constexpr (kStartsStates) is_new = cells_.find() == nullptr;
           auto& cell = cells_.get_cell();
-          if constexpr (kStartsStates) {
-            if (is_new) function_.start(cell.value);
-          }
           function_(cell.value, in.records[index]);
           emitter_.note_change(cell, cells_.current_slot());
           if (emitter_.emission().kind == EmissionKind::each_change) put(*scope_.key, cell.value, in.metas[index]);
@@ -154,7 +155,8 @@ class FoldStage final : public UserCodeStage {
   bool finish() override {
     if (emitter_.emission().kind == EmissionKind::every) return emit_due();
     if (emitter_.emission().kind == EmissionKind::each_change) return true;
-    return emitter_.emit_all(cells_.cells(), [&] { return outputs_full(); }, emit());
+    return emitter_.emit_all(cells_.cells(), deadline_ms(cells_.options(), host_->now()),
+                             [&] { return outputs_full(); }, emit());
   }
 
  private:
@@ -256,7 +258,8 @@ class SeenTable final : public StateTable {
   void undo_call() override {}
 
   static std::uint64_t hash_of(std::uint64_t key_hash_value, const M& id) {
-    return (key_hash_value ^ key_hash(id)) * 0x9e3779b97f4a7c15ULL;
+    // Turned: a stream keyed by the id itself has the same hash twice.
+    return (key_hash_value ^ std::rotl(key_hash(id), 23)) * 0x9e3779b97f4a7c15ULL;
   }
   const StateOptions& options() const { return options_; }
   Cells cells;
@@ -359,7 +362,8 @@ class RecentStage final : public UserCodeStage {
   bool finish() override {
     if (emitter_.emission().kind == EmissionKind::every) return emit_due();
     if (emitter_.emission().kind == EmissionKind::each_change) return true;
-    return emitter_.emit_all(cells_.cells(), [&] { return outputs_full(); }, emit());
+    return emitter_.emit_all(cells_.cells(), deadline_ms(cells_.options(), host_->now()),
+                             [&] { return outputs_full(); }, emit());
   }
 
  private:

@@ -87,7 +87,10 @@ concept IsOptional = kIsA<T, std::optional>;
 template <class T>
 concept IsTuple = kIsA<T, std::tuple> || kIsA<T, std::pair>;
 template <class T>
-concept IsNumber = std::is_arithmetic_v<T> && !std::same_as<T, long double> && !std::same_as<T, wchar_t>;
+concept IsCharacter = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
+                      std::same_as<T, char16_t> || std::same_as<T, char32_t>;
+template <class T>
+concept IsNumber = std::is_arithmetic_v<T> && !std::same_as<T, long double> && !IsCharacter<T>;
 template <class T>
 concept IsScalar = IsNumber<T> || NamedEnum<T> || std::same_as<T, std::string> || std::same_as<T, Time> ||
                    std::same_as<T, Duration>;
@@ -95,7 +98,9 @@ concept IsScalar = IsNumber<T> || NamedEnum<T> || std::same_as<T, std::string> |
 template <class T>
 constexpr bool is_value() {
   if constexpr (IsScalar<T> || Record<T>) return true;
-  else if constexpr (IsVector<T> || IsOptional<T>) return is_value<typename T::value_type>();
+  else if constexpr (IsVector<T>) return is_value<typename T::value_type>();
+  else if constexpr (IsOptional<T>)  // one inside another would come back as one: both write "absent" alike
+    return !IsOptional<typename T::value_type> && is_value<typename T::value_type>();
   else if constexpr (IsTuple<T>)
     return []<std::size_t... I>(std::index_sequence<I...>) {
       return (is_value<std::tuple_element_t<I, T>>() && ...);
@@ -116,8 +121,8 @@ constexpr bool is_key() {
 
 }  // namespace detail
 
-/// What a field or a state may hold: numbers, bool, named enums, std::string, Time, Duration, records, and
-/// std::vector, std::optional, std::tuple and std::pair of these.
+/// What a field or a state may hold: numbers (no character types), bool, named enums, std::string, Time, Duration,
+/// records, and std::vector, std::optional (not of one another), std::tuple and std::pair of these.
 template <class T>
 concept Value = detail::is_value<T>();
 

@@ -112,6 +112,8 @@ class KeyedCells : public StateTable {
   std::size_t bytes() const override { return cells_.table_bytes(); }
   Cells& cells() { return cells_; }
   const StateOptions& options() const { return options_; }
+  /// What a key's value begins as, where that is not V{}.
+  void set_initial(V initial) { initial_ = std::move(initial); }
 
  protected:
   /// Slot of the current key, or kNone; what has outlived its TTL is gone.
@@ -119,13 +121,17 @@ class KeyedCells : public StateTable {
     if (cached_call_ == scope_->call) return cached_slot_;
     cached_slot_ = cells_.find(*scope_->key, scope_->hash);
     cached_call_ = scope_->call;
-    if (cached_slot_ != Cells::kNone && expired(cells_.at(cached_slot_).value)) drop_slot();
+    if (cached_slot_ != Cells::kNone && expired(cells_.at(cached_slot_).value)) {
+      forget_value(cells_.at(cached_slot_).value.value);
+      drop_slot();
+    }
     return cached_slot_;
   }
   std::uint32_t make_slot() {
     if (find_slot() == Cells::kNone) {
       bool made = false;
       cached_slot_ = cells_.find_or_add(*scope_->key, scope_->hash, made);
+      if (initial_) cells_.at(cached_slot_).value.value = *initial_;
     }
     return cached_slot_;
   }
@@ -133,7 +139,8 @@ class KeyedCells : public StateTable {
     cells_.erase(cached_slot_);
     cached_slot_ = Cells::kNone;
   }
-  void forget_cached() { cached_call_ = ~0ULL; }
+  /// Called before a value is dropped because its time is over.
+  virtual void forget_value(const V&) {}
   bool expired(const Stamped<V>& cell) const {
     return options_.ttl != Duration::max() && cell.written_ms + options_.ttl.count() <= scope_->now_ms;
   }
@@ -156,6 +163,7 @@ class KeyedCells : public StateTable {
   std::string kind_;
   StateOptions options_;
   KeyScope<K>* scope_;
+  std::optional<V> initial_;
   Cells cells_;
   std::uint64_t cached_call_ = ~0ULL;
   std::uint32_t cached_slot_ = Cells::kNone;
@@ -258,24 +266,18 @@ class ListCells final : public KeyedCells<K, std::vector<V>>, public ListAccess<
     return slot == Base::Cells::kNone ? empty : this->cells_.at(slot).value.value;
   }
   void push_back(V value) override {
+    if (this->scope_->undo) save();
     auto& cell = this->cells_.at(this->make_slot()).value;
-    if (this->scope_->undo && !saved_size_) {
-      this->touch();
-      saved_size_ = cell.value.size();
-    }
     cell.value.push_back(std::move(value));
     cell.written_ms = this->scope_->now_ms;
   }
   void clear() override {
     const auto slot = this->find_slot();
     if (slot == Base::Cells::kNone) return;
-    if (this->scope_->undo && !cleared_) {
-      this->touch();
-      auto& list = this->cells_.at(slot).value.value;
-      if (saved_size_) list.resize(*saved_size_);
-      cleared_ = std::move(list);
+    if (this->scope_->undo) {
+      save();
+      if (existed_ && !cleared_) cleared_ = std::move(this->cells_.at(slot).value.value);
     }
-    saved_size_ = this->scope_->undo ? std::optional<std::size_t>(0) : std::nullopt;
     this->drop_slot();
   }
 
@@ -297,23 +299,38 @@ class ListCells final : public KeyedCells<K, std::vector<V>>, public ListAccess<
     return this->restore_key(entry, slot) && decode_all(entry.value, this->cells_.at(slot).value.value);
   }
   void commit_call() override {
-    saved_size_.reset();
+    saved_ = false;
     cleared_.reset();
   }
   void undo_call() override {
-    if (cleared_) {
-      this->cells_.at(this->make_slot()).value.value = std::move(*cleared_);
-    } else if (saved_size_ && this->find_slot() != Base::Cells::kNone) {
-      auto& list = this->cells_.at(this->cached_slot_).value.value;
-      list.resize(*saved_size_);
-      if (list.empty()) this->drop_slot();
+    if (!saved_) return;
+    if (existed_) {
+      auto& cell = this->cells_.at(this->make_slot()).value;
+      if (cleared_) cell.value = std::move(*cleared_);
+      cell.value.resize(size_before_);
+      cell.written_ms = written_before_;
+    } else if (this->find_slot() != Base::Cells::kNone) {
+      this->drop_slot();
     }
     commit_call();
   }
 
  private:
-  std::optional<std::size_t> saved_size_;        // of the list before this call's first push_back
-  std::optional<std::vector<V>> cleared_;  // the list before this call cleared it
+  void save() {
+    if (saved_) return;
+    this->touch();
+    saved_ = true;
+    const auto slot = this->find_slot();
+    existed_ = slot != Base::Cells::kNone;
+    if (!existed_) return;
+    size_before_ = this->cells_.at(slot).value.value.size();
+    written_before_ = this->cells_.at(slot).value.written_ms;
+  }
+  bool saved_ = false;  // then the three below say what was before this call's first change
+  bool existed_ = false;
+  std::size_t size_before_ = 0;
+  std::int64_t written_before_ = 0;
+  std::optional<std::vector<V>> cleared_;  // the list as this call cleared it, what it had pushed included
 };
 
 template <class MapKey, class V>
@@ -341,13 +358,11 @@ class MapCells final : public KeyedCells<K, Table<MapKey, V>>, public MapAccess<
     return slot == Base::Cells::kNone ? nullptr : &this->cells_.at(slot).value.value;
   }
   V& at_or_make(const MapKey& key) override {
+    if (this->scope_->undo) save();
     auto& cell = this->cells_.at(this->make_slot()).value;
     bool made = false;
     V& value = cell.value.at(cell.value.find_or_add(key, key_hash(key), made)).value;
-    if (this->scope_->undo) {
-      this->touch();
-      undo_.push_back({key, made ? std::nullopt : std::optional<V>(value)});
-    }
+    if (this->scope_->undo) undo_.push_back({key, made ? std::nullopt : std::optional<V>(value)});
     count_ += made;
     cell.written_ms = this->scope_->now_ms;
     return value;
@@ -358,7 +373,7 @@ class MapCells final : public KeyedCells<K, Table<MapKey, V>>, public MapAccess<
     const auto slot = entries->find(key, key_hash(key));
     if (slot == Entries::kNone) return false;
     if (this->scope_->undo) {
-      this->touch();
+      save();
       undo_.push_back({key, std::move(entries->at(slot).value)});
     }
     entries->erase(slot);
@@ -370,7 +385,7 @@ class MapCells final : public KeyedCells<K, Table<MapKey, V>>, public MapAccess<
     auto* entries = entries_of_key();
     if (entries == nullptr) return;
     if (this->scope_->undo) {
-      this->touch();
+      save();
       for (std::uint32_t slot = 0; slot < entries->slots(); ++slot) {
         auto& entry = entries->at(slot);
         if (entry.used) undo_.push_back({entry.key, std::move(entry.value)});
@@ -411,8 +426,12 @@ class MapCells final : public KeyedCells<K, Table<MapKey, V>>, public MapAccess<
     count_ += made;
     return decode_all(entry.value, entries.at(inner).value);
   }
-  void commit_call() override { undo_.clear(); }
+  void commit_call() override {
+    undo_.clear();
+    saved_ = false;
+  }
   void undo_call() override {
+    if (!std::exchange(saved_, false)) return;
     auto undo = std::exchange(undo_, {});
     const bool on = std::exchange(this->scope_->undo, false);
     for (auto step = undo.rbegin(); step != undo.rend(); ++step) {
@@ -420,13 +439,27 @@ class MapCells final : public KeyedCells<K, Table<MapKey, V>>, public MapAccess<
       else erase(step->key);
     }
     this->scope_->undo = on;
+    if (const auto slot = this->find_slot(); slot != Base::Cells::kNone)
+      this->cells_.at(slot).value.written_ms = written_before_;
   }
 
+ protected:
+  void forget_value(const Entries& entries) override { count_ -= entries.size(); }
+
  private:
+  void save() {
+    if (saved_) return;
+    this->touch();
+    saved_ = true;
+    if (const auto slot = this->find_slot(); slot != Base::Cells::kNone)
+      written_before_ = this->cells_.at(slot).value.written_ms;
+  }
   struct UndoStep {
     MapKey key;
     std::optional<V> before;
   };
+  bool saved_ = false;
+  std::int64_t written_before_ = 0;  // when the map was last written before this call
   std::vector<UndoStep> undo_;
   std::size_t count_ = 0;
 };

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <bit>
 
 #include <freshet/batch.h>
 
@@ -23,8 +25,8 @@ class Table {
   std::size_t size() const { return size_; }
   /// One past the greatest slot ever used: walk 0 … slots() and skip those not `used`.
   std::uint32_t slots() const { return slots_; }
-  Entry& at(std::uint32_t slot) { return chunks_[slot / kChunk][slot % kChunk]; }
-  const Entry& at(std::uint32_t slot) const { return chunks_[slot / kChunk][slot % kChunk]; }
+  Entry& at(std::uint32_t slot) { return chunks_[chunk_of(slot)][slot - first_of(slot)]; }
+  const Entry& at(std::uint32_t slot) const { return chunks_[chunk_of(slot)][slot - first_of(slot)]; }
 
   std::uint32_t find(const K& key, std::uint64_t hash) const {
     if (index_.empty()) return kNone;
@@ -89,11 +91,23 @@ class Table {
 
   /// Bytes of the table itself; what its values hold on the heap is not counted.
   std::size_t table_bytes() const {
-    return index_.capacity() * sizeof(Cell) + chunks_.size() * kChunk * sizeof(Entry);
+    return index_.capacity() * sizeof(Cell) + capacity_ * sizeof(Entry);
   }
 
  private:
+  /// Chunks begin small and double, since some tables hold three entries (a map per key), up to this many entries each.
   static constexpr std::uint32_t kChunk = 1024;
+  static constexpr std::uint32_t kFirstChunk = 8;
+  static constexpr std::uint32_t kGrowingChunks = std::bit_width(kChunk / kFirstChunk);  // together kChunk entries
+  static std::uint32_t chunk_of(std::uint32_t slot) {
+    if (slot >= kChunk) return slot / kChunk + kGrowingChunks - 1;
+    return static_cast<std::uint32_t>(std::bit_width(slot / kFirstChunk));
+  }
+  /// The first slot of the chunk in which `slot` lies.
+  static std::uint32_t first_of(std::uint32_t slot) {
+    if (slot >= kChunk) return slot & ~(kChunk - 1);
+    return slot < kFirstChunk ? 0 : std::bit_floor(slot);
+  }
   struct Cell {
     std::uint32_t tag = 0;
     std::uint32_t slot = kNone;
@@ -106,7 +120,11 @@ class Table {
       free_.pop_back();
       return slot;
     }
-    if (slots_ % kChunk == 0 && slots_ / kChunk == chunks_.size()) chunks_.push_back(std::make_unique<Entry[]>(kChunk));
+    if (slots_ == capacity_) {
+      const std::uint32_t entries = std::clamp(slots_, kFirstChunk, kChunk);
+      chunks_.push_back(std::make_unique<Entry[]>(entries));
+      capacity_ += entries;
+    }
     return slots_++;
   }
 
@@ -127,6 +145,7 @@ class Table {
   std::vector<std::unique_ptr<Entry[]>> chunks_;
   std::vector<std::uint32_t> free_;
   std::uint32_t slots_ = 0;
+  std::uint32_t capacity_ = 0;  // entries of all chunks
   std::size_t size_ = 0;
 };
 

@@ -50,7 +50,8 @@ TEST_F(ProcessLauncherTest, CommandLineSaysWhoTheWorkerIs) {
   const std::string path = directory_ + "/jobs/job-7/attempt-2/worker-1";
   EXPECT_EQ(launcher.leftovers(key).last_words,
             "worker --manager 127.0.0.1:7071 --job 7 --attempt 2 --worker 1 --library /libs/shop.so --job-name shop "
-            "--data " + path + " --crash-file " + path + ".crash");
+            "--data " +
+                path + " --crash-file " + path + ".crash");
 }
 
 TEST_F(ProcessLauncherTest, LastLinesOfBothOutputsAreKept) {
@@ -83,8 +84,8 @@ TEST_F(ProcessLauncherTest, CrashReportIsReadBack) {
   encode(bytes, trace);
   const std::string report = directory_ + "/report";
   std::ofstream(report, std::ios::binary) << bytes.view() << std::string(100, '\0');
-  ProcessLauncher launcher(options_with("while [ \"$1\" != --crash-file ]; do shift; done; cp " + report +
-                                        " \"$2\"; kill -SEGV $$"));
+  ProcessLauncher launcher(
+      options_with("while [ \"$1\" != --crash-file ]; do shift; done; cp " + report + " \"$2\"; kill -SEGV $$"));
   ASSERT_TRUE(launcher.start(spec_).ok());
   const auto [key, status] = wait_for_end(launcher);
   EXPECT_EQ(status.signal, SIGSEGV);

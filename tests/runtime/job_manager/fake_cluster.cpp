@@ -34,7 +34,8 @@ void FakeCluster::end_worker(const WorkerKey& key, int code, int signal, std::op
   const std::string agent = process->second;
   processes.erase(process);
   running.erase(key);
-  if (!silent.contains(agent)) say("agent " + agent, wire::WorkerEnded{key, code, signal, "last words", std::move(crash)});
+  if (!silent.contains(agent))
+    say("agent " + agent, wire::WorkerEnded{key, code, signal, "last words", std::move(crash)});
 }
 
 void FakeCluster::finish_all(JobId id) {
@@ -80,8 +81,8 @@ void FakeCluster::act(const std::string& agent, const wire::StartWorker& start) 
   if (!processes.emplace(start.worker, agent).second) return;
   say("agent " + agent, wire::WorkerStarted{start.worker, 100 + start.worker.worker.value});
   if (!never_say_hello.contains(start.worker))
-    from_worker(start.worker, wire::WorkerHello{start.worker, 100 + start.worker.worker.value,
-                                                "tcp://" + to_string(start.worker)});
+    from_worker(start.worker,
+                wire::WorkerHello{start.worker, 100 + start.worker.worker.value, "tcp://" + to_string(start.worker)});
 }
 
 void FakeCluster::act(const std::string&, const wire::StopWorker& stop) { end_worker(stop.worker, 0, SIGTERM); }
@@ -92,6 +93,7 @@ void FakeCluster::act(const std::string&, const wire::PrepareWorker& prepare) {
   if (const auto problem = find_problem.find(prepare.worker); problem != find_problem.end())
     answer.problems.push_back(problem->second);
   answer.splits.push_back({0, {{"in/a.csv", 0, 10}, {"in/b.csv", 0, 20}, {"in/b.csv", 20, 40}}});
+  answer.splits[0].splits.resize(answer.splits[0].splits.size() + extra_splits);
   from_worker(prepare.worker, answer);
 }
 
@@ -138,7 +140,10 @@ Submission FakeCluster::submission(const std::string& name, std::uint32_t parall
 JobId FakeCluster::submit(const std::string& name, std::uint32_t parallelism, std::uint32_t workers) {
   const Answer<SubmitAnswer> answer = manager->submit(submission(name, parallelism, workers));
   if (const Refusal* refusal = std::get_if<Refusal>(&answer)) {
-    ADD_FAILURE() << refusal->message << (refusal->problems.empty() ? "" : ": " + refusal->problems[0].where + " " + refusal->problems[0].message);
+    ADD_FAILURE() << refusal->message
+                  << (refusal->problems.empty()
+                          ? ""
+                          : ": " + refusal->problems[0].where + " " + refusal->problems[0].message);
     return {};
   }
   return manager->table().all().rbegin()->first;

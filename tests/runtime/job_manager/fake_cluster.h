@@ -75,10 +75,11 @@ class FakeCluster final : public transport::ControlOutbox {
   std::map<WorkerKey, std::string> processes;  // that run, with their agents
   std::map<WorkerKey, wire::PrepareWorker> prepared;
   std::set<WorkerKey> running;
-  std::set<WorkerKey> deaf;                  // do nothing of what they are told
-  std::set<WorkerKey> never_say_hello;       // keyed by what they will be
+  std::set<WorkerKey> deaf;             // do nothing of what they are told
+  std::set<WorkerKey> never_say_hello;  // keyed by what they will be
   std::map<WorkerKey, Problem> find_problem;
   bool wrong_fingerprint = false;
+  std::size_t extra_splits = 0;
   std::string library = "a job's library";
 
  private:

@@ -87,6 +87,18 @@ TEST_F(HttpServerTest, RequestsReachTheHandlerDecoded) {
   EXPECT_EQ(head->body, "");
 }
 
+TEST_F(HttpServerTest, LongPathsAndBodiesThatAnnounceTooMuchAreRefused) {
+  start(60'000ms);
+  httplib::Client client("127.0.0.1", server->port());
+  EXPECT_EQ(client.Get("/" + std::string(8'000, 'x'))->status, 200);
+  EXPECT_EQ(client.Get("/" + std::string(9'000, 'x'))->status, 414);
+  // Only says that it is long: the server answers before there is a body to wait for.
+  const httplib::Headers headers = {{"Content-Length", std::to_string(HttpServer::kMaxBodyBytes + 1)}};
+  httplib::Client greedy("127.0.0.1", server->port());
+  const auto response = greedy.Post("/v1/jobs", headers, "x", "application/json");
+  EXPECT_TRUE(!response || response->status == 413);
+}
+
 TEST_F(HttpServerTest, BusyOwnerIsAnsweredFor) {
   start(40ms);
   owner.hold(true);

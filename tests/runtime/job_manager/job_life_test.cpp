@@ -46,9 +46,8 @@ TEST_F(JobLifeTest, BoundedJobRunsAndFinishesByItself) {
   ASSERT_EQ(starts.size(), 2u);
   EXPECT_EQ(starts[0].second.peers.size(), 2u);
   // Three ranges of two files, dealt out over two tasks; ranges of a file share its partition number.
-  const std::vector<wire::AssignedSplit> wanted = {{0, 0, 0, {"in/a.csv", 0, 10}},
-                                                   {0, 1, 1, {"in/b.csv", 0, 20}},
-                                                   {0, 0, 1, {"in/b.csv", 20, 40}}};
+  const std::vector<wire::AssignedSplit> wanted = {
+      {0, 0, 0, {"in/a.csv", 0, 10}}, {0, 1, 1, {"in/b.csv", 0, 20}}, {0, 0, 1, {"in/b.csv", 20, 40}}};
   EXPECT_EQ(starts[0].second.splits, wanted);
   EXPECT_EQ(cluster.used("a") + cluster.used("b"), 4u);
 
@@ -131,8 +130,10 @@ TEST_F(JobLifeTest, CrashIsTheCauseEvenWhenItsNeighbourSpeaksFirst) {
 TEST_F(JobLifeTest, FailedTaskFailsTheJobAndStopsTheRest) {
   start_agents();
   const JobId job = running_job();
-  cluster.from_worker(worker(job, 0), wire::TaskFailed{worker(job, 0), {1, 0}, "exception std::out_of_range", "map::at",
-                                                       {"totals", "in/a.csv, line 3", "{}"}});
+  cluster.from_worker(
+      worker(job, 0),
+      wire::TaskFailed{
+          worker(job, 0), {1, 0}, "exception std::out_of_range", "map::at", {"totals", "in/a.csv, line 3", "{}"}});
   cluster.deliver();
   EXPECT_EQ(cluster.state(job), JobState::failed);
   EXPECT_EQ(cluster.job(job).reason(), "operator totals: exception std::out_of_range: map::at at in/a.csv, line 3");
@@ -237,6 +238,30 @@ TEST_F(JobLifeTest, AnotherFingerprintIsRefused) {
   cluster.deliver();
   EXPECT_EQ(cluster.state(job), JobState::failed);
   EXPECT_NE(cluster.job(job).reason().find("another graph"), std::string::npos);
+}
+
+TEST_F(JobLifeTest, TooManySplitsFailTheJob) {
+  start_agents();
+  cluster.extra_splits = Deployment::kMaxSplits;
+  const JobId job = cluster.submit("shop");
+  cluster.deliver();
+  EXPECT_EQ(cluster.state(job), JobState::failed);
+  EXPECT_NE(cluster.job(job).reason().find("at most 100000 can be dealt out"), std::string::npos);
+}
+
+TEST_F(JobLifeTest, LongTextsOfWorkersAreCut) {
+  start_agents();
+  const JobId job = running_job();
+  const std::string endless(1u << 20, 'x');
+  const WorkerKey key = worker(job, 0);
+  cluster.from_worker(key, wire::WorkerStatus{key, {}, 0, 0, {{1, "totals", endless, endless, endless, endless}}});
+  cluster.from_worker(key, wire::TaskFailed{key, {1, 0}, "exception", endless, {"totals", endless, endless}});
+  cluster.deliver();
+  EXPECT_EQ(cluster.state(job), JobState::failed);
+  EXPECT_EQ(cluster.job(job).reason().size(), kMaxCauseBytes);
+  EXPECT_EQ(problem(job, ProblemKind::POISON)->cause.size(), kMaxCauseBytes);
+  const auto shown = cluster.manager->job("shop");
+  EXPECT_EQ(std::get<JobView>(shown).dead_letter_samples[0].record.size(), StatusBook::kMaxSampleTextBytes);
 }
 
 TEST_F(JobLifeTest, DeploymentHasATimeLimit) {

@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <regex>
 #include <set>
 #include <sstream>
 
@@ -10,26 +9,50 @@
 namespace freshet::manager {
 namespace {
 
+/// Takes `name{label="value",…}` apart; answers how long it is, 0 when it has another form. `name` is its first part.
+std::size_t series_length(const std::string& line, std::string& name) {
+  const auto is_word = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
+  std::size_t at = 0;
+  while (at < line.size() && is_word(line[at])) ++at;
+  name = line.substr(0, at);
+  if (at == 0 || at == line.size() || line[at] != '{') return at;
+  do {
+    const std::size_t label = ++at;
+    while (at < line.size() && is_word(line[at])) ++at;
+    if (at == label || line.compare(at, 2, "=\"") != 0) return 0;
+    for (at += 2; at < line.size() && line[at] != '"'; ++at) {
+      if (line[at] != '\\') continue;
+      ++at;
+      if (at == line.size() || std::string("\\\"n").find(line[at]) == std::string::npos) return 0;
+    }
+    if (++at >= line.size()) return 0;
+  } while (line[at] == ',');
+  return line[at] == '}' ? at + 1 : 0;
+}
+
 /// Every line is a comment or a sample of the family begun last; answers the samples by their name and labels.
 std::map<std::string, double> parse(const std::string& text) {
-  static const std::regex kComment("# (HELP|TYPE) ([a-z_]+) .+");
-  static const std::regex kSample(R"re(([a-z_]+)(\{[a-z_]+="([^"\\\n]|\\["\\n])*"(,[a-z_]+="([^"\\\n]|\\["\\n])*")*\})? ([0-9.e+-]+|\+Inf|NaN))re");
   std::map<std::string, double> samples;
   std::set<std::string> begun;
   std::istringstream lines(text);
   std::string line, family;
   while (std::getline(lines, line)) {
-    std::smatch parts;
-    if (std::regex_match(line, parts, kComment)) {
-      const bool is_new = parts[1] != "HELP" || begun.insert(parts[2]).second;
+    if (line.starts_with("# HELP ") || line.starts_with("# TYPE ")) {
+      std::string name = line.substr(7, line.find(' ', 7) - 7);
+      const bool is_new = line[2] != 'H' || begun.insert(name).second;
       EXPECT_TRUE(is_new) << "a family comes once: " << line;
-      family = parts[2];
+      family = std::move(name);
       continue;
     }
-    EXPECT_TRUE(std::regex_match(line, parts, kSample)) << line;
-    if (parts.empty()) continue;
-    EXPECT_TRUE(parts[1].str().starts_with(family)) << line;
-    EXPECT_TRUE(samples.emplace(parts[1].str() + parts[2].str(), std::stod(parts[6])).second) << "twice: " << line;
+    std::string name;
+    const std::size_t length = series_length(line, name);
+    EXPECT_TRUE(length != 0 && length < line.size() && line[length] == ' ') << line;
+    if (length == 0 || length >= line.size()) continue;
+    EXPECT_TRUE(name.starts_with(family)) << line;
+    std::size_t used = 0;
+    const double value = std::stod(line.substr(length + 1), &used);
+    EXPECT_EQ(used, line.size() - length - 1) << line;
+    EXPECT_TRUE(samples.emplace(line.substr(0, length), value).second) << "twice: " << line;
   }
   return samples;
 }

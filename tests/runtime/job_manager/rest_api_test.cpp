@@ -21,8 +21,7 @@ std::string base64(std::string_view bytes) {
     std::uint32_t bits = 0;
     for (std::size_t k = 0; k < 3; ++k)
       bits = (bits << 8) | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
-    for (std::size_t k = 0; k < 4; ++k)
-      text += i + k > bytes.size() ? '=' : kDigits[(bits >> (18 - 6 * k)) & 63];
+    for (std::size_t k = 0; k < 4; ++k) text += i + k > bytes.size() ? '=' : kDigits[(bits >> (18 - 6 * k)) & 63];
   }
   return text;
 }
@@ -200,8 +199,7 @@ TEST_F(RestApiTest, UnknownJobNamesWhatIsNear) {
   cluster.submit("shop");
   const RestResponse missing = call("GET", "/v1/jobs/shpo");
   EXPECT_EQ(missing.status, 404);
-  EXPECT_EQ(missing.body,
-            R"({"error":{"code":"not_found","message":"there is no job shpo","near":["shop"]}})");
+  EXPECT_EQ(missing.body, R"({"error":{"code":"not_found","message":"there is no job shpo","near":["shop"]}})");
   for (const char* path : {"/v1/jobs/x/plan", "/v1/jobs/x/events", "/v1/jobs/x/logs"})
     EXPECT_EQ(code_of(call("GET", path)), "not_found");
 }
@@ -209,7 +207,8 @@ TEST_F(RestApiTest, UnknownJobNamesWhatIsNear) {
 TEST_F(RestApiTest, PlanComesInThreeForms) {
   cluster.submit("shop");
   EXPECT_NE(get("/v1/jobs/shop/plan")["text"].get<std::string>().find("totals"), std::string::npos);
-  EXPECT_NE(get("/v1/jobs/shop/plan", {{"format", "dot"}})["text"].get<std::string>().find("digraph"), std::string::npos);
+  EXPECT_NE(get("/v1/jobs/shop/plan", {{"format", "dot"}})["text"].get<std::string>().find("digraph"),
+            std::string::npos);
   EXPECT_EQ(get("/v1/jobs/shop/plan", {{"format", "json"}})["plan"]["tasks"], 4);
   EXPECT_EQ(call("GET", "/v1/jobs/shop/plan", "", {{"format", "svg"}}).status, 422);
 }

@@ -90,18 +90,34 @@ class Storm {
  private:
   void one_step() {
     switch (random_.below(12)) {
-      case 0: cluster_.add_agent(agent(), static_cast<std::uint32_t>(random_.below(7)), random_.below(3)); break;
-      case 1: cluster_.silence(agent()); break;
-      case 2: submit(); break;
+      case 0:
+        cluster_.add_agent(agent(), static_cast<std::uint32_t>(random_.below(7)), random_.below(3));
+        break;
+      case 1:
+        cluster_.silence(agent());
+        break;
+      case 2:
+        submit();
+        break;
       case 3: {
         [[maybe_unused]] const auto done = cluster_.manager->cancel("job-" + std::to_string(random_.below(20)));
         break;
       }
-      case 4: crash_someone(); break;
-      case 5: finish_someone(); break;
-      case 6: cluster_.run_for(std::chrono::milliseconds(100 * (1 + random_.below(40)))); break;
-      case 7: say_something_odd(); break;
-      default: deliver_oddly(); break;
+      case 4:
+        crash_someone();
+        break;
+      case 5:
+        finish_someone();
+        break;
+      case 6:
+        cluster_.run_for(std::chrono::milliseconds(100 * (1 + random_.below(40))));
+        break;
+      case 7:
+        say_something_odd();
+        break;
+      default:
+        deliver_oddly();
+        break;
     }
   }
 
@@ -109,8 +125,8 @@ class Storm {
 
   void submit() {
     const auto parallelism = static_cast<std::uint32_t>(1 + random_.below(3));
-    [[maybe_unused]] const auto answer = cluster_.manager->submit(
-        cluster_.submission("job" + std::to_string(random_.below(4)), parallelism, static_cast<std::uint32_t>(random_.below(3))));
+    [[maybe_unused]] const auto answer = cluster_.manager->submit(cluster_.submission(
+        "job" + std::to_string(random_.below(4)), parallelism, static_cast<std::uint32_t>(random_.below(3))));
   }
 
   const WorkerKey* someone(const std::set<WorkerKey>& among) {
@@ -133,12 +149,24 @@ class Storm {
     const WorkerKey key{JobId{random_.below(20)}, Attempt{static_cast<std::uint32_t>(random_.below(3))},
                         WorkerId{static_cast<std::uint32_t>(random_.below(4))}};
     switch (random_.below(6)) {
-      case 0: cluster_.from_worker(key, wire::WorkerHello{key, random_.below(200), "tcp://x"}); break;
-      case 1: cluster_.from_worker(key, wire::WorkerPrepared{key, random_.next(), {}, {}}); break;
-      case 2: cluster_.from_worker(key, wire::BrakePulled{key, "events", 0.5, "e", "o"}); break;
-      case 3: cluster_.from_worker(key, wire::TaskFailed{key, {0, 0}, "channel closed", "", {}}); break;
-      case 4: cluster_.from_worker(key, wire::TasksFinished{key}); break;
-      default: cluster_.say("agent " + agent(), wire::WorkerEnded{key, 1, 0, "", {}}); break;
+      case 0:
+        cluster_.from_worker(key, wire::WorkerHello{key, random_.below(200), "tcp://x"});
+        break;
+      case 1:
+        cluster_.from_worker(key, wire::WorkerPrepared{key, random_.next(), {}, {}});
+        break;
+      case 2:
+        cluster_.from_worker(key, wire::BrakePulled{key, "events", 0.5, "e", "o"});
+        break;
+      case 3:
+        cluster_.from_worker(key, wire::TaskFailed{key, {0, 0}, "channel closed", "", {}});
+        break;
+      case 4:
+        cluster_.from_worker(key, wire::TasksFinished{key});
+        break;
+      default:
+        cluster_.say("agent " + agent(), wire::WorkerEnded{key, 1, 0, "", {}});
+        break;
     }
   }
 

@@ -22,8 +22,10 @@ class ManagerAndAgent final : public transport::ControlOutbox, public transport:
     deliver();
   }
   void send(const std::string& peer, const wire::ControlMessage& message) override {
-    if (peer == "agent") to_agent.push_back(through_the_wire(message));
-    else to_workers.push_back(message);
+    if (peer == "agent")
+      to_agent.push_back(through_the_wire(message));
+    else
+      to_workers.push_back(message);
   }
   void send(const wire::ControlMessage& message) override { to_manager.push_back(through_the_wire(message)); }
 
