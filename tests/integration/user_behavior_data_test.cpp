@@ -110,15 +110,17 @@ class UserBehaviorData : public ::testing::Test {
     parameters.push_back("input=" + input);
     parameters.push_back("output=" + output(""));
     const auto number = std::to_string(workers);
-    const auto ended = run_freshet(with_parameters({"run", FRESHET_USER_BEHAVIOR, "--workers", number, "--parallelism",
-                                                    number, "--data", directory_.path("engine" + number)},
-                                                   parameters));
+    const auto ended =
+        run_freshet(with_parameters({"run", FRESHET_USER_BEHAVIOR, "--workers", number, "--parallelism", number,
+                                     "--data", directory_.path("engine-" + std::to_string(++runs_))},
+                                    parameters));
     ASSERT_EQ(ended.exit_code, 0) << ended.output;
   }
   std::string output(const std::string& result) const { return directory_.path("out") + "/" + result; }
   ResultTable result(const std::string& name) const { return ResultTable(output(name)); }
 
   TestDirectory directory_{};
+  int runs_ = 0;
 };
 
 TEST_F(UserBehaviorData, ShopClicks) {
