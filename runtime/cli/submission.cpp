@@ -70,11 +70,13 @@ Result<json> make_request(const Invocation& invocation, const json& inspection, 
     }
     path = std::filesystem::absolute(given).lexically_normal().string();
   }
+  std::error_code ignored;  // without a directory, relative paths count from where the workers stand
   return json{{"name", FLAGS_name.empty() ? *job : FLAGS_name},
               {"library", {{"name", library.name}, {"sha256", library.sha256}}},
               {"job", *job},
               {"parameters", *parameters},
               {"files", *files},
+              {"directory", std::filesystem::current_path(ignored).string()},
               {"options", std::move(options)},
               {"graph_base64", text_or(inspection, "graph_base64", "")}};
 }

@@ -31,6 +31,7 @@ struct DeploymentSpec {
   std::vector<wire::NamedValue> parameters{};
   std::int64_t default_parallelism = 1;
   wire::DataOptions data{};
+  std::string directory{};
   Duration status_interval{500};
   std::vector<std::uint32_t> sources{};  ///< operator indices, ascending
   dag::ExecutionPlan plan{};             ///< placed

@@ -95,6 +95,7 @@ void Job::deploy(Attempt attempt, dag::ExecutionPlan plan, std::uint64_t library
   spec.parameters = worker_parameters(submission_);
   spec.default_parallelism = submission_.default_parallelism;
   spec.data = submission_.data;
+  spec.directory = submission_.directory;
   spec.status_interval = options_.status_interval;
   for (std::uint32_t i = 0; i < submission_.graph.operators.size(); ++i)
     if (submission_.graph.operators[i].kind == OperatorKind::source) spec.sources.push_back(i);

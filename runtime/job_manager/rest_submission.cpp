@@ -148,6 +148,7 @@ Answer<Submission> parse_submission(std::string_view body) {
   reader.text("job", submission.job);
   reader.texts("parameters", submission.parameters);
   reader.texts("files", submission.files);
+  reader.text("directory", submission.directory, false);
   reader.text("graph_base64", graph_base64);
   if (const json* library = reader.object("library", true)) {
     Reader members(*library, "library", problems);

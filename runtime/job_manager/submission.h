@@ -21,11 +21,12 @@ struct Submission {
   std::int64_t default_parallelism = 1;
   std::uint32_t key_groups = 128;
   std::uint32_t workers = 0;  ///< wanted; 0: one per agent
+  std::string directory{};    ///< what relative paths in parameters count from
   bool chaining = true;
   wire::DataOptions data{};
   LogicalGraph graph{};
   FRESHET_RECORD(name, job, library_name, library_sha256, parameters, files, default_parallelism, key_groups, workers,
-                 chaining, data, graph)
+                 directory, chaining, data, graph)
 };
 
 /// A submission that can run, or what is wrong with it, all at once.

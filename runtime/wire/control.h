@@ -272,7 +272,8 @@ struct PrepareWorker {
   dag::ExecutionPlan plan{};
   DataOptions options{};
   Duration status_interval = 500ms;
-  FRESHET_RECORD(worker, job, parameters, default_parallelism, plan, options, status_interval)
+  std::string directory{};  ///< what relative paths in parameters count from: the submitter's; empty: the worker's own
+  FRESHET_RECORD(worker, job, parameters, default_parallelism, plan, options, status_interval, directory)
 };
 
 struct Peer {

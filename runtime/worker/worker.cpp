@@ -63,6 +63,10 @@ void Worker::prepare(const wire::PrepareWorker& order) {
 /// Builds the job and its tasks and lets sources look for their splits; answers what is wrong.
 std::vector<Problem> Worker::make_job(const wire::PrepareWorker& order) {
   const std::string where = to_string(setup_.key);
+  if (setup_.enter_directory && !order.directory.empty()) {
+    if (const auto entered = setup_.enter_directory(order.directory); !entered)
+      return {{where, entered.error().message, "make it there, or submit from a directory that every machine has"}};
+  }
   std::map<std::string, std::string> parameters;
   for (const auto& parameter : order.parameters) parameters[parameter.name] = parameter.value;
   auto built = setup_.build(order.job, std::move(parameters));

@@ -21,6 +21,8 @@ struct WorkerSetup {
   const base::Clock* clock = nullptr;
   transport::ManagerOutbox* manager = nullptr;
   transport::DataTransport* transport = nullptr;
+  /// Makes relative paths count from there; may be empty.
+  std::function<Status(const std::string& directory)> enter_directory{};
   /// Makes the job: loads the library and runs its build function.
   std::function<Result<std::unique_ptr<Job>>(const std::string& job, std::map<std::string, std::string> parameters)>
       build;

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 #include "runtime/base/log.h"
 #include "runtime/base/process.h"
@@ -48,6 +50,10 @@ class WorkerProcess {
     setup.manager = client_.get();
     setup.transport = data_.get();
     setup.log = log_;
+    setup.enter_directory = [](const std::string& directory) -> Status {
+      if (::chdir(directory.c_str()) == 0) return {};
+      return Error{"the submitter's directory " + directory + " cannot be entered: " + std::strerror(errno)};
+    };
     setup.build = [this](const std::string& job, std::map<std::string, std::string> parameters) {
       const auto found = library_.find(job);
       return found ? build_job(**found, std::move(parameters)) : Result<std::unique_ptr<Job>>(found.error());
