@@ -85,14 +85,40 @@ else
   exit 1
 fi
 
+output=out/user_behavior  # the job's default
+for argument in "$@"; do
+  [[ $argument == output=* ]] && output=${argument#output=}
+done
 arguments=(run build/release/lib/libuser_behavior.so --workers 2 "${input[@]}" "$@")
 # Quoted where the shell needs it, so that the line can be copied.
 printf -v shown ' %q' "${arguments[@]}"
 printf '[3/3] freshet%s\n\n' "$shown"
 code=0
 build/release/bin/freshet "${arguments[@]}" || code=$?
+
+# top FOLDER LABEL: the three rows of a result with the most events (its second column), as `id: events`.
+top() {
+  local rows
+  rows=$(cat "$output/$1"/part-*.csv 2>/dev/null | awk -F, '$2 ~ /^[0-9]+$/ && $1 != "" { print $2 "," $1 }' |
+    sort -t, -k1,1nr -k2,2 | awk -F, 'NR <= 3 { printf "   %s: %d", $2, $1 }')
+  [[ -z $rows ]] || printf '  %-16s%s\n' "$2" "$rows"
+}
+show_results() {
+  [[ -d $output/totals ]] || return 0
+  top users "busiest users"
+  top items "hottest items"
+  cat "$output/totals"/part-*.csv | awk -F, '$2 ~ /^[0-9]+$/ { print }' | sort -t, -k2,2nr |
+    awk -F, '{ printf "%s   %s %d (%d users)", NR == 1 ? "  per action      " : "", $1, $2, $3 } END { print "" }'
+  echo "  files              $output/{users,recent,items,totals,dead_letters}"
+  cat <<TEXT
+Next:  scripts/quickstart.sh YOUR.csv                                        your own events; jobs/user_behavior/README.md
+       build/release/bin/freshet describe build/release/lib/libuser_behavior.so      all its parameters
+       build/release/bin/freshet cluster start                               keep it running: then submit the library
+TEXT
+}
+
 case $code in
-  0) ;;
+  0) show_results ;;
   130) exit 130 ;; # stopped by the user, who knows
   2 | 3 | 4) fail "step 3, freshet run, refused the command" "the lines above" \
     "build/release/bin/freshet describe build/release/lib/libuser_behavior.so shows what it takes" ;;
