@@ -1,5 +1,7 @@
 #include <freshet/schema.h>
 
+#include <stdexcept>
+
 namespace freshet {
 
 namespace {
@@ -28,6 +30,11 @@ const FieldSchema* find_field(const Schema& schema, const std::string& name) {
 }
 
 }  // namespace
+
+void detail::refuse_schema_depth() {
+  throw std::logic_error("a record nests more than " + std::to_string(kMaxSchemaDepth) +
+                         " levels deep, or contains itself: such a record has no schema");
+}
 
 std::string to_text(const Schema& schema) {
   if (schema.kind == "record") return "{" + list_fields(schema) + "}";

@@ -204,7 +204,7 @@ bool Deployment::has_source_task(const WorkerKey& worker) const {
 }
 
 wire::PrepareWorker Deployment::prepare_order(const WorkerKey& key) const {
-  return {key,        spec_.library_job, spec_.parameters,     spec_.default_parallelism,
+  return {key,        spec_.library_job, spec_.parameters,      spec_.default_parallelism,
           spec_.plan, spec_.data,        spec_.status_interval, spec_.directory};
 }
 

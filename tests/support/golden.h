@@ -6,6 +6,10 @@
 #include <string>
 #include <string_view>
 
+#ifndef FRESHET_GOLDEN_DIR
+#define FRESHET_GOLDEN_DIR "tests/golden"  // from the top of the tree; the build names it in full
+#endif
+
 namespace freshet::test {
 
 /// Contents of tests/golden/NAME. With FRESHET_UPDATE_GOLDEN set, `actual` is written there first.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freshet/operator_harness.h>
+#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <functional>

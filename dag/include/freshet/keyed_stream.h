@@ -15,11 +15,10 @@ class KeyedSteps : public StreamSteps<Self, K, T> {
   const std::vector<std::string>& key_fields() const { return key_fields_; }
 
   static Self carried(Job& job, std::uint32_t step, std::vector<std::string> key_fields) {
-    const detail::Link link{
-        .grouping = Grouping::forward,
-        .carries_key = true,
-        .key_fields = key_fields,
-        .code = {detail::make_edge<K, T>(detail::CarriedKey{}, detail::SameIndex{}), nullptr}};
+    const detail::Link link{.grouping = Grouping::forward,
+                            .carries_key = true,
+                            .key_fields = key_fields,
+                            .code = {detail::make_edge<K, T>(detail::CarriedKey{}, detail::SameIndex{}), nullptr}};
     return Self(job, {{step, 0, link}}, std::move(key_fields));
   }
 
@@ -33,7 +32,7 @@ class KeyedSteps : public StreamSteps<Self, K, T> {
   }
   /// Per key, the last record with `field` replaced by the sum over all.
   template <class M>
-  auto sum(std::string_view id, M T::* field) const {
+  auto sum(std::string_view id, M T::*field) const {
     static_assert(detail::IsNumber<M>, "sum adds up a number");
     const auto add = [field](T& total, const T& record) {
       const M before = total.*field;
@@ -66,12 +65,12 @@ class KeyedSteps : public StreamSteps<Self, K, T> {
     if constexpr (requires { typename Op::Key; })
       static_assert(std::is_same_v<typename Op::Key, K>, "the operator's key is not the stream's key");
     const auto [step, prototype] = this->template add_operator_class<Op>(id, args...);
-    return ProcessStream<Op, KeyedStream<K, typename Op::Output>>(
-        this->template stream_of<typename Op::Output>(step), prototype);
+    return ProcessStream<Op, KeyedStream<K, typename Op::Output>>(this->template stream_of<typename Op::Output>(step),
+                                                                  prototype);
   }
   /// Lets the first record of each id pass, per key.
   template <class M>
-  KeyedStream<K, T> dedupe(std::string_view id, M T::* field, TtlOptions ttl = {}) const {
+  KeyedStream<K, T> dedupe(std::string_view id, M T::*field, TtlOptions ttl = {}) const {
     static_assert(KeyValue<M>, "an id is made of integers, strings, enums and times");
     OperatorNode step = this->node(id, OperatorKind::transform, "dedupe(" + field_name(field) + ")");
     step.outputs.insert(step.outputs.begin(), {"out", schema_of<T>()});

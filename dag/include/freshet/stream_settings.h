@@ -9,7 +9,10 @@ namespace freshet {
 namespace detail {
 
 template <class F>
-concept Plain = requires { &F::operator(); } || std::is_pointer_v<F>;
+concept Plain = requires {
+  &F::operator();
+}
+|| std::is_pointer_v<F>;
 template <class F>
 struct Signature : Signature<decltype(&F::operator())> {};
 template <class R, class C, class... A>
@@ -40,7 +43,7 @@ using OutRecord = typename OutOf<std::remove_cvref_t<O>>::type;
 /// Key functions of key_by: one field, several, or the author's own.
 template <class T, class M>
 struct FieldKey {
-  M T::* field;
+  M T::*field;
   const M& operator()(const T& record) const { return record.*field; }
 };
 template <class T, class... M>
@@ -67,7 +70,8 @@ constexpr void check_callable() {
 
 }  // namespace detail
 
-// --- settings ---------------------------------------------------------------------------------------------------------
+// --- settings
+// ---------------------------------------------------------------------------------------------------------
 
 struct FailPolicy {};
 struct DeadLetterPolicy {
@@ -96,7 +100,8 @@ inline ErrorPolicy retry(RetryPolicy policy = {}) {
 /// Where a stream comes from. Copies refer to the same job.
 class StreamBase {
  public:
-  StreamBase(Job& job, std::vector<detail::Upstream> from) : job_(&job), from_(std::move(from)), named_(from_[0].node) {}
+  StreamBase(Job& job, std::vector<detail::Upstream> from)
+      : job_(&job), from_(std::move(from)), named_(from_[0].node) {}
   Job& job() const { return *job_; }
   const std::vector<detail::Upstream>& from() const { return from_; }
   /// The operator that settings apply to.

@@ -14,9 +14,10 @@ class FoldedStream;
 template <class Op, class Base>
 class ProcessStream : public Base {
  public:
-  ProcessStream(Base base, std::shared_ptr<const Op> prototype) : Base(std::move(base)), prototype_(std::move(prototype)) {}
+  ProcessStream(Base base, std::shared_ptr<const Op> prototype)
+      : Base(std::move(base)), prototype_(std::move(prototype)) {}
   template <class S>
-  Stream<S> side(SideOutput<S> Op::* output) const {
+  Stream<S> side(SideOutput<S> Op::*output) const {
     const auto& wanted = (*prototype_).*output;
     for (std::uint32_t i = 0; i < prototype_->side_outputs.size(); ++i) {
       if (prototype_->side_outputs[i] == &wanted)
@@ -73,7 +74,7 @@ class StreamSteps : public Settings<Self> {
 
   /// Gives the stream a key: fields of the record, or a function of it under a name.
   template <class M, class... Ms>
-  auto key_by(M T::* first, Ms T::*... rest) const {
+  auto key_by(M T::*first, Ms T::*... rest) const {
     static_assert(KeyValue<M> && (KeyValue<Ms> && ...),
                   "a key is made of integers, strings, enums and times (no floating point)");
     std::vector<std::string> names{field_name(first), field_name(rest)...};
@@ -83,7 +84,7 @@ class StreamSteps : public Settings<Self> {
       return keyed_by<std::tuple<M, Ms...>>(std::move(names), detail::FieldsKey<T, M, Ms...>{{first, rest...}});
   }
   template <class F>
-    requires std::is_invocable_v<F, const T&>
+  requires std::is_invocable_v<F, const T&>
   auto key_by(std::string_view name, F function) const {
     using Key = std::remove_cvref_t<std::invoke_result_t<F, const T&>>;
     static_assert(KeyValue<Key>, "a key is made of integers, strings, enums and times (no floating point)");
@@ -92,7 +93,7 @@ class StreamSteps : public Settings<Self> {
 
   /// Ends the stream in what the spec describes: files::csv(…), files::jsonl(…), console(). Key fields come first.
   template <class Spec>
-    requires requires(const Spec& spec) { spec.description(); }
+  requires requires(const Spec& spec) { spec.description(); }
   SinkRef sink(std::string_view id, const Spec& spec) const {
     OperatorNode node = this->node(id, OperatorKind::sink, spec.description());
     node.guarantee = spec.guarantee();
@@ -133,13 +134,16 @@ class StreamSteps : public Settings<Self> {
     this->job().implementation(added).collect = [] {
       const auto records = std::make_shared<std::vector<T>>();
       return std::pair<std::shared_ptr<void>, std::function<std::unique_ptr<Stage>()>>(
-          records, [records]() -> std::unique_ptr<Stage> { return std::make_unique<detail::CollectStage<T>>(records); });
+          records,
+          [records]() -> std::unique_ptr<Stage> { return std::make_unique<detail::CollectStage<T>>(records); });
     };
     return SinkRef(this->job(), {{added, 0, {}}});
   }
   std::vector<std::string> key_names() const {
-    if constexpr (std::is_void_v<K>) return {};
-    else return self_key_names();
+    if constexpr (std::is_void_v<K>)
+      return {};
+    else
+      return self_key_names();
   }
   std::vector<std::string> self_key_names() const { return static_cast<const Self&>(*this).key_fields(); }
 
@@ -152,16 +156,17 @@ class StreamSteps : public Settings<Self> {
   }
   template <class R>
   auto stream_of(std::uint32_t step) const {
-    if constexpr (std::is_void_v<K>) return Stream<R>(this->job(), {{step, 0, {.code = detail::plain_edge<R>()}}});
-    else return KeyedStream<K, R>::carried(this->job(), step, self_key_names());
+    if constexpr (std::is_void_v<K>)
+      return Stream<R>(this->job(), {{step, 0, {.code = detail::plain_edge<R>()}}});
+    else
+      return KeyedStream<K, R>::carried(this->job(), step, self_key_names());
   }
 
   template <class Key, class KeyOf>
   KeyedStream<Key, T> keyed_by(std::vector<std::string> names, KeyOf key_of) const {
-    const detail::Link link{
-        .grouping = Grouping::fields,
-        .key_fields = names,
-        .code = {detail::make_edge<Key, T>(key_of, detail::ByKey<KeyOf>{key_of}), nullptr}};
+    const detail::Link link{.grouping = Grouping::fields,
+                            .key_fields = names,
+                            .code = {detail::make_edge<Key, T>(key_of, detail::ByKey<KeyOf>{key_of}), nullptr}};
     return KeyedStream<Key, T>(this->job(), this->linked(link), std::move(names));
   }
 

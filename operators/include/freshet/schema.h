@@ -51,23 +51,29 @@ std::string scalar_kind() {
     return (std::is_signed_v<T> ? "i" : "u") + std::to_string(sizeof(T) * 8);
 }
 
+/// What decoders let a value nest, too.
+inline constexpr int kMaxSchemaDepth = 32;
+[[noreturn]] void refuse_schema_depth();
+
 }  // namespace detail
 
+/// Throws std::logic_error for a record that contains itself.
 template <Value T>
-Schema schema_of() {
+Schema schema_of(int depth = 0) {
+  if (depth > detail::kMaxSchemaDepth) detail::refuse_schema_depth();
   Schema schema;
   if constexpr (Record<T>) {
     schema.kind = "record";
     for_each_field<T>([&]<class F>(const F& field) {
-      schema.fields.push_back({std::string(field.name), schema_of<typename F::member_type>()});
+      schema.fields.push_back({std::string(field.name), schema_of<typename F::member_type>(depth + 1)});
     });
   } else if constexpr (detail::IsVector<T> || detail::IsOptional<T>) {
     schema.kind = detail::IsVector<T> ? "list" : "optional";
-    schema.fields.push_back({"", schema_of<typename T::value_type>()});
+    schema.fields.push_back({"", schema_of<typename T::value_type>(depth + 1)});
   } else if constexpr (detail::IsTuple<T>) {
     schema.kind = "tuple";
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (schema.fields.push_back({"", schema_of<std::tuple_element_t<I, T>>()}), ...);
+      (schema.fields.push_back({"", schema_of<std::tuple_element_t<I, T>>(depth + 1)}), ...);
     }
     (std::make_index_sequence<std::tuple_size_v<T>>{});
   } else {

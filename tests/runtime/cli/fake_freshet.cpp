@@ -23,7 +23,11 @@ using nlohmann::json;
 
 fs::path cluster_folder() { return fs::path(FLAGS_data).parent_path(); }
 
+// The command line catches SIGTERM for its verbs; daemons end by it.
+void end_by_signal() { signal(SIGTERM, SIG_DFL); }
+
 ExitCode serve(Invocation&) {
+  end_by_signal();
   // An empty file of this name beside the data folder makes the start fail: the test's lever.
   if (fs::exists(cluster_folder() / "manager-must-fail")) {
     std::cerr << "cannot listen: the port is on fire" << std::endl;
@@ -47,6 +51,7 @@ ExitCode serve(Invocation&) {
 }
 
 ExitCode attend(Invocation&) {
+  end_by_signal();
   if (FLAGS_slots == 13) signal(SIGTERM, SIG_IGN);  // the lever for an agent that must be killed
   std::ofstream(FLAGS_data + ".registered") << FLAGS_manager;
   for (;;) pause();

@@ -107,7 +107,8 @@ TEST_F(Libraries, SubmitSendsLibraryAndJobAndWaitsUntilItRuns) {
       json::parse(R"({"name":"shop2","job":"shop","graph_base64":"Z3JhcGg=",
     "library":{"name":"good.so","sha256":")" +
                   sha256 + R"("},"parameters":{"input":"a=b c"},"files":{"catalog":")" + catalog +
-                  R"("},"options":{"parallelism":4,"worker_memory_bytes":2147483648,"checkpoint_interval_ms":5000}})"));
+                  R"("},"directory":")" + std::filesystem::current_path().string() +
+                  R"(","options":{"parallelism":4,"worker_memory_bytes":2147483648,"checkpoint_interval_ms":5000}})"));
 }
 
 TEST_F(Libraries, SubmitDoesNotSendALibraryThatIsThere) {
