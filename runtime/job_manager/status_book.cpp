@@ -171,6 +171,9 @@ OperatorView StatusBook::describe_chain(const dag::Chain& chain) const {
       row.blocked = rate.blocked;
       row.queue_bytes = task.status.queue_bytes;
       view.queue_bytes += task.status.queue_bytes;
+      view.in_flight_bytes += task.status.in_flight_bytes;
+      view.bytes_in += task.status.bytes_in;
+      view.bytes_out += task.status.bytes_out;
       view.records_in += task.samples.back().in;
       view.records_out += task.samples.back().out;
       for (const wire::OperatorStatus& each : task.status.operators) add_operator(each, view);

@@ -59,6 +59,8 @@ struct OperatorView {
   std::uint32_t tasks = 0;
   std::uint64_t records_in = 0;
   std::uint64_t records_out = 0;
+  std::uint64_t bytes_in = 0;  ///< of the frames that its tasks received; bytes_out: sent
+  std::uint64_t bytes_out = 0;
   std::optional<double> in_per_s{};   ///< null of a source
   std::optional<double> out_per_s{};  ///< null of a sink
   double busy = 0;
@@ -72,13 +74,14 @@ struct OperatorView {
   std::uint64_t errors = 0;
   std::uint64_t dead_letters = 0;
   std::uint64_t late = 0;
-  std::uint64_t queue_bytes = 0;
+  std::uint64_t queue_bytes = 0;      ///< received and not yet processed
+  std::uint64_t in_flight_bytes = 0;  ///< sent and not yet processed at the other end
   std::vector<CounterView> counters{};
   std::vector<std::string> where{};
   std::vector<TaskView> tasks_detail{};
-  FRESHET_RECORD(id, chain, tasks, records_in, records_out, in_per_s, out_per_s, busy, blocked, idle, p50_ms, p99_ms,
-                 p999_ms, state_bytes, state_entries, errors, dead_letters, late, queue_bytes, counters, where,
-                 tasks_detail)
+  FRESHET_RECORD(id, chain, tasks, records_in, records_out, bytes_in, bytes_out, in_per_s, out_per_s, busy, blocked,
+                 idle, p50_ms, p99_ms, p999_ms, state_bytes, state_entries, errors, dead_letters, late, queue_bytes,
+                 in_flight_bytes, counters, where, tasks_detail)
 };
 
 struct WorkerView {

@@ -1,6 +1,10 @@
 #include "runtime/wire/control.h"
 
+#ifndef MSGPACK_NO_BOOST
+#define MSGPACK_NO_BOOST
+#endif
 #include <array>
+#include <msgpack/pack.hpp>
 
 namespace freshet::wire {
 

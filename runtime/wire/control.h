@@ -247,8 +247,8 @@ struct TasksFinished {
 
 /// Limits and times of the data path; defaults hold for every job unless its submitter says otherwise.
 struct DataOptions {
-  std::uint64_t channel_window = 1u << 20;  ///< credit of one channel, bytes
-  std::uint64_t frame_bytes = 128u << 10;   ///< a frame leaves when it is this long
+  std::uint64_t channel_window = 4u << 20;  ///< credit of one channel, bytes
+  std::uint64_t frame_bytes = 256u << 10;   ///< a frame leaves when it is this long
   Duration max_linger = 1ms;                ///< … or its oldest record this old
   std::uint64_t max_record_bytes = 16u << 20;
   std::uint64_t max_overflow_bytes = 1u << 30;  ///< what one call may emit beyond its room, per task

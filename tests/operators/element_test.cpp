@@ -16,6 +16,12 @@ std::string bytes_of(const ControlElement& element) {
   return std::string(out.view());
 }
 
+void write_meta(ByteBuffer& out, detail::FrameDelta& delta, const RecordMeta& meta, bool with_hash) {
+  detail::Cursor cursor{out.room_for(detail::kMaxMetaSize + detail::kCursorSlack)};
+  detail::write_meta(cursor, delta, meta, with_hash);
+  out.end_at(cursor.next);
+}
+
 std::vector<ControlElement> samples() {
   return {{.kind = ElementKind::watermark, .time_ms = 0},
           {.kind = ElementKind::watermark, .time_ms = 1'772'334'431'020},
@@ -41,7 +47,7 @@ std::vector<RecordMeta> metas() {
 std::string meta_bytes(bool with_hash) {
   ByteBuffer out;
   detail::FrameDelta delta;
-  for (const auto& meta : metas()) detail::write_meta(out, delta, meta, with_hash);
+  for (const auto& meta : metas()) write_meta(out, delta, meta, with_hash);
   return std::string(out.view());
 }
 
@@ -108,7 +114,7 @@ TEST(Element, MetaComesBackThroughItsDifferences) {
     }
     ByteBuffer out;
     detail::FrameDelta delta;
-    for (const auto& meta : sent) detail::write_meta(out, delta, meta, with_hash);
+    for (const auto& meta : sent) write_meta(out, delta, meta, with_hash);
     ByteReader in(out.view());
     detail::FrameDelta read_delta;
     for (const auto& meta : sent) {
@@ -126,9 +132,9 @@ TEST(Element, MetaComesBackThroughItsDifferences) {
 TEST(Element, MetaOfNeighboursTakesThreeBytes) {
   ByteBuffer out;
   detail::FrameDelta delta;
-  detail::write_meta(out, delta, {.event_time_ms = 1'700'000'000'000, .position = {2, 100'000}}, false);
+  write_meta(out, delta, {.event_time_ms = 1'700'000'000'000, .position = {2, 100'000}}, false);
   const auto before = out.size();
-  detail::write_meta(out, delta, {.event_time_ms = 1'700'000'000'020, .position = {2, 100'001}}, false);
+  write_meta(out, delta, {.event_time_ms = 1'700'000'000'020, .position = {2, 100'001}}, false);
   EXPECT_EQ(out.size() - before, 3u);
 }
 

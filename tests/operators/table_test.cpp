@@ -49,7 +49,7 @@ void compare_with_model(std::uint64_t seed, int bits) {
   }
   std::size_t walked = 0;
   for (std::uint32_t slot = 0; slot < table.slots(); ++slot) {
-    if (!table.at(slot).used) continue;
+    if (!table.is_used(slot)) continue;
     ++walked;
     ASSERT_EQ(model.at(table.at(slot).key), table.at(slot).value);
   }

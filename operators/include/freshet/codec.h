@@ -1,19 +1,17 @@
 #pragma once
 
-#ifndef MSGPACK_NO_BOOST
-#define MSGPACK_NO_BOOST
-#endif
 #include <bit>
 #include <cstring>
 #include <limits>
 #include <memory>
-#include <msgpack/pack.hpp>
 #include <span>
 
 #include <freshet/record.h>
 
 /// msgpack for every Value: integers and enums as integers, times as milliseconds, records as arrays in schema order.
 /// Encoding goes straight into the buffer that is sent; decoding straight from the one received, with no tree between.
+/// These are the engine's innermost loops, so the few forms that values need are written here (tests compare them with
+/// msgpack-c's, byte for byte); what is no value is packed by msgpack-c.
 namespace freshet {
 
 /// A growing run of bytes that keeps its memory when cleared. Not thread-safe.
@@ -35,6 +33,13 @@ class ByteBuffer {
     size_ += count;
   }
   void append(std::string_view bytes) { write(bytes.data(), bytes.size()); }
+  /// Where the next bytes go, with room for at least `count` of them; what was put there counts after end_at().
+  char* room_for(std::size_t count) {
+    if (size_ + count > capacity_) [[unlikely]]
+      reserve(size_ + count);
+    return data_.get() + size_;
+  }
+  void end_at(const char* end) { size_ = static_cast<std::size_t>(end - data_.get()); }
   /// Forgets what stands behind `size`; how a half-written record is taken back.
   void truncate(std::size_t size) { size_ = size; }
   void clear() { size_ = 0; }
@@ -103,6 +108,8 @@ class ByteReader {
   }
   [[nodiscard]] bool array_header(std::uint32_t& count);
   [[nodiscard]] bool string_header(std::uint32_t& length);
+  /// Passes over bytes that are known to be there.
+  void skip(std::size_t count) { next_ += count; }
   /// True, and consumed, when the next value is nil.
   bool take_nil() {
     if (next_ == end_ || static_cast<std::uint8_t>(*next_) != 0xc0) return false;
@@ -166,37 +173,51 @@ constexpr std::size_t min_encoded_size() {
 }
 
 template <class T>
-bool read_integer(ByteReader& in, T& value) {
-  std::uint8_t tag = 0;
-  if (!in.byte(tag)) return false;
+[[gnu::always_inline]] inline bool read_integer(ByteReader& in, T& value);
+
+/// Eight bytes as a big-endian number: what is shorter stands in its upper bytes.
+inline std::uint64_t load_left_aligned(const char* bytes) {
+  std::uint64_t bits;
+  std::memcpy(&bits, bytes, sizeof bits);
+  return __builtin_bswap64(bits);
+}
+
+/// An integer that may stand close to the end of the bytes.
+template <class T>
+[[gnu::noinline]] bool read_last_integer(ByteReader& in, T& value) {
+  char padded[1 + sizeof(std::uint64_t)] = {};
+  const std::size_t have = std::min(in.remaining(), sizeof padded);
+  std::memcpy(padded, in.position(), have);
+  ByteReader copy({padded, sizeof padded});
+  T read{};
+  if (have == 0 || !read_integer(copy, read)) return false;
+  const auto length = static_cast<std::size_t>(copy.position() - padded);
+  if (length > have) return false;
+  in.skip(length);
+  value = read;
+  return true;
+}
+
+/// One look at the room, one read of eight bytes: integers are most of what is decoded.
+template <class T>
+[[gnu::always_inline]] inline bool read_integer(ByteReader& in, T& value) {
+  if (in.remaining() < 1 + sizeof(std::uint64_t)) [[unlikely]]
+    return read_last_integer(in, value);
+  const char* const at = in.position();
   const auto fits = [&](auto wide) {
     if (!std::in_range<T>(wide)) return false;
     value = static_cast<T>(wide);
     return true;
   };
-  const auto read = [&]<class Wire>(Wire wire) { return in.big_endian(wire) && fits(wire); };
-  if (tag < 0x80) return fits(static_cast<int>(tag));
-  if (tag >= 0xe0) return fits(static_cast<int>(static_cast<std::int8_t>(tag)));
-  switch (tag) {
-    case 0xcc:
-      return read(std::uint8_t{});
-    case 0xcd:
-      return read(std::uint16_t{});
-    case 0xce:
-      return read(std::uint32_t{});
-    case 0xcf:
-      return read(std::uint64_t{});
-    case 0xd0:
-      return read(std::int8_t{});
-    case 0xd1:
-      return read(std::int16_t{});
-    case 0xd2:
-      return read(std::int32_t{});
-    case 0xd3:
-      return read(std::int64_t{});
-    default:
-      return false;
-  }
+  const auto tag = static_cast<std::uint8_t>(*at);
+  if (tag < 0x80) return in.skip(1), fits(static_cast<int>(tag));
+  if (tag >= 0xe0) return in.skip(1), fits(static_cast<int>(static_cast<std::int8_t>(tag)));
+  if (tag < 0xcc || tag > 0xd3) return false;
+  const unsigned width = 1u << (tag & 3);
+  const unsigned unused = 64 - 8 * width;
+  const std::uint64_t bits = load_left_aligned(at + 1);
+  in.skip(1 + width);
+  return tag < 0xd0 ? fits(bits >> unused) : fits(static_cast<std::int64_t>(bits) >> unused);
 }
 
 template <class T>
@@ -229,9 +250,60 @@ bool read_float(ByteReader& in, T& value) {
   return true;
 }
 
-/// Always as a float. The library's packer writes whole numbers as integers, which loses the sign of -0.0.
+/// Writes to memory known to be large enough: no write looks at the room. Numbers are written eight bytes at a time, so
+/// kCursorSlack bytes behind the end are touched.
+struct Cursor {
+  char* next;
+  void write(const char* bytes, std::size_t count) {
+    std::memcpy(next, bytes, count);
+    next += count;
+  }
+  void byte(std::uint8_t value) { *next++ = static_cast<char>(value); }
+  /// The shortest msgpack form, like those of the library: one byte below 128, else a tag and 1, 2, 4 or 8 bytes.
+  [[gnu::always_inline]] void unsigned_integer(std::uint64_t value) {
+    if (value < 0x80) return byte(static_cast<std::uint8_t>(value));
+    tagged(0xcc, width_class(value), value);
+  }
+  [[gnu::always_inline]] void signed_integer(std::int64_t value) {
+    if (value >= 0) return unsigned_integer(static_cast<std::uint64_t>(value));
+    if (value >= -32) return byte(static_cast<std::uint8_t>(value));
+    // As many bytes as the number that has the other bits and room for a sign.
+    tagged(0xd0, width_class(static_cast<std::uint64_t>(~value) << 1), static_cast<std::uint64_t>(value));
+  }
+  void array_header(std::uint32_t count) { header(0x90, 16, 0xdc, count); }
+  void string_header(std::uint32_t length) {
+    if (length >= 32 && length < 256) return byte(0xd9), byte(static_cast<std::uint8_t>(length));
+    header(0xa0, 32, 0xda, length);
+  }
+
+ private:
+  /// 0, 1, 2, 3: the value takes 1, 2, 4, 8 bytes.
+  static unsigned width_class(std::uint64_t value) {
+    const auto bytes = static_cast<unsigned>(std::bit_width(value | 1) + 7) / 8;
+    return static_cast<unsigned>(std::bit_width(bytes - 1));
+  }
+  void tagged(unsigned first_tag, unsigned width, std::uint64_t value) {
+    const unsigned bytes = 1u << width;
+    const std::uint64_t big_endian = __builtin_bswap64(value << (64 - 8 * bytes));
+    *next = static_cast<char>(first_tag + width);
+    std::memcpy(next + 1, &big_endian, sizeof big_endian);
+    next += 1 + bytes;
+  }
+  void header(std::uint8_t short_tag, std::uint32_t short_below, std::uint8_t tag16, std::uint32_t count) {
+    if (count < short_below) return byte(static_cast<std::uint8_t>(short_tag | count));
+    const bool is_short = count <= 0xffff;
+    const std::uint64_t big_endian = __builtin_bswap64(std::uint64_t{count} << (is_short ? 48 : 32));
+    byte(static_cast<std::uint8_t>(tag16 + (is_short ? 0 : 1)));
+    std::memcpy(next, &big_endian, sizeof big_endian);
+    next += is_short ? 2 : 4;
+  }
+};
+
+inline constexpr std::size_t kCursorSlack = 8;
+
+/// Always as a float. msgpack-c's packer writes whole numbers as integers, which loses the sign of -0.0.
 template <class T>
-void write_float(ByteBuffer& out, T value) {
+void write_float(Cursor& out, T value) {
   char bytes[1 + sizeof(T)];
   if constexpr (sizeof(T) == 4) {
     bytes[0] = '\xca';
@@ -245,44 +317,75 @@ void write_float(ByteBuffer& out, T value) {
   out.write(bytes, sizeof bytes);
 }
 
+/// No encoding of `value` is longer. A constant where the type has no strings and vectors.
+template <Value T>
+constexpr std::size_t max_encoded_size(const T& value) {
+  constexpr std::size_t kHeader = 5;  // of an array or string, at most
+  if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T>) {
+    return 1 + sizeof(T);
+  } else if constexpr (std::same_as<T, Time> || std::same_as<T, Duration>) {
+    return 1 + sizeof(std::int64_t);
+  } else if constexpr (std::same_as<T, std::string>) {
+    return kHeader + value.size();
+  } else if constexpr (IsOptional<T>) {
+    return value ? max_encoded_size(*value) : 1;
+  } else {
+    std::size_t size = kHeader;
+    if constexpr (IsVector<T>)
+      for (const auto& element : value) size += max_encoded_size(element);
+    else if constexpr (IsTuple<T>)
+      std::apply([&](const auto&... part) { ((size += max_encoded_size(part)), ...); }, value);
+    else
+      for_each_field<T>([&](const auto& field) { size += max_encoded_size(value.*(field.pointer)); });
+    return size;
+  }
+}
+
+/// Writes where max_encoded_size() bytes fit, and the slack.
+template <Value T>
+void encode(Cursor& out, const T& value) {
+  if constexpr (std::same_as<T, bool>)
+    out.byte(value ? 0xc3 : 0xc2);
+  else if constexpr (std::floating_point<T>)
+    write_float(out, value);
+  else if constexpr (std::is_enum_v<T>)
+    encode(out, static_cast<std::underlying_type_t<T>>(value));
+  else if constexpr (std::signed_integral<T>)
+    out.signed_integer(value);
+  else if constexpr (std::unsigned_integral<T>)
+    out.unsigned_integer(value);
+  else if constexpr (std::same_as<T, Time>)
+    out.signed_integer(value.time_since_epoch().count());
+  else if constexpr (std::same_as<T, Duration>)
+    out.signed_integer(value.count());
+  else if constexpr (std::same_as<T, std::string>) {
+    out.string_header(static_cast<std::uint32_t>(value.size()));
+    out.write(value.data(), value.size());
+  } else if constexpr (IsVector<T>) {
+    out.array_header(static_cast<std::uint32_t>(value.size()));
+    for (const auto& element : value) encode(out, element);
+  } else if constexpr (IsOptional<T>) {
+    if (value)
+      encode(out, *value);
+    else
+      out.byte(0xc0);
+  } else if constexpr (IsTuple<T>) {
+    out.array_header(static_cast<std::uint32_t>(std::tuple_size_v<T>));
+    std::apply([&](const auto&... part) { (encode(out, part), ...); }, value);
+  } else {
+    out.array_header(static_cast<std::uint32_t>(kFieldCount<T>));
+    for_each_field<T>([&](const auto& field) { encode(out, value.*(field.pointer)); });
+  }
+}
+
 }  // namespace detail
 
 /// Appends `value` to `out`.
 template <Value T>
 void encode(ByteBuffer& out, const T& value) {
-  msgpack::packer<ByteBuffer> packer(out);
-  if constexpr (std::same_as<T, bool>)
-    value ? packer.pack_true() : packer.pack_false();
-  else if constexpr (std::floating_point<T>)
-    detail::write_float(out, value);
-  else if constexpr (std::is_enum_v<T>)
-    encode(out, static_cast<std::underlying_type_t<T>>(value));
-  else if constexpr (std::signed_integral<T>)
-    packer.pack_int64(value);
-  else if constexpr (std::unsigned_integral<T>)
-    packer.pack_uint64(value);
-  else if constexpr (std::same_as<T, Time>)
-    packer.pack_int64(value.time_since_epoch().count());
-  else if constexpr (std::same_as<T, Duration>)
-    packer.pack_int64(value.count());
-  else if constexpr (std::same_as<T, std::string>) {
-    packer.pack_str(static_cast<std::uint32_t>(value.size()));
-    packer.pack_str_body(value.data(), static_cast<std::uint32_t>(value.size()));
-  } else if constexpr (detail::IsVector<T>) {
-    packer.pack_array(static_cast<std::uint32_t>(value.size()));
-    for (const auto& element : value) encode(out, element);
-  } else if constexpr (detail::IsOptional<T>) {
-    if (value)
-      encode(out, *value);
-    else
-      packer.pack_nil();
-  } else if constexpr (detail::IsTuple<T>) {
-    packer.pack_array(static_cast<std::uint32_t>(std::tuple_size_v<T>));
-    std::apply([&](const auto&... part) { (encode(out, part), ...); }, value);
-  } else {
-    packer.pack_array(static_cast<std::uint32_t>(kFieldCount<T>));
-    for_each_field<T>([&](const auto& field) { encode(out, value.*(field.pointer)); });
-  }
+  detail::Cursor cursor{out.room_for(detail::max_encoded_size(value) + detail::kCursorSlack)};
+  detail::encode(cursor, value);
+  out.end_at(cursor.next);
 }
 
 /// Reads one value into `value`, whose strings and vectors keep their capacity. False: the bytes are not a T; `value`

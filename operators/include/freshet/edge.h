@@ -78,10 +78,14 @@ void put_record(OpenFrame& frame, const T& record, const RecordMeta& meta, const
   } else {
     const std::size_t before = frame.bytes.size();
     const FrameDelta delta_before = frame.delta;
-    write_meta(frame.bytes, frame.delta, meta, keyed);
-    encode(frame.bytes, record);
+    std::size_t most = kMaxMetaSize + max_encoded_size(record) + kCursorSlack;
     if constexpr (std::same_as<KeyOf, CarriedKey>)
-      encode(frame.bytes, static_cast<const KeyedBatch<K, T>&>(in).keys[index]);
+      most += max_encoded_size(static_cast<const KeyedBatch<K, T>&>(in).keys[index]);
+    Cursor cursor{frame.bytes.room_for(most)};
+    write_meta(cursor, frame.delta, meta, keyed);
+    encode(cursor, record);
+    if constexpr (std::same_as<KeyOf, CarriedKey>) encode(cursor, static_cast<const KeyedBatch<K, T>&>(in).keys[index]);
+    frame.bytes.end_at(cursor.next);
     const std::size_t length = frame.bytes.size() - before;
     if (length > max_record_bytes) [[unlikely]] {
       frame.bytes.truncate(before);
@@ -234,7 +238,9 @@ class TypedEdge final : public EdgeType {
   std::unique_ptr<Router> make_router() const override { return make_router_(); }
   std::unique_ptr<BatchBase> make_batch() const override { return std::make_unique<BatchOf<K, T>>(); }
 
-  bool read_records(ByteReader& in, FrameDelta& delta, BatchBase& into, std::size_t max) const override {
+  // Flat: everything it calls per record is small, and one function of it all is twice as fast.
+  [[gnu::flatten]] bool read_records(ByteReader& in, FrameDelta& delta, BatchBase& into,
+                                     std::size_t max) const override {
     auto& batch = static_cast<BatchOf<K, T>&>(into);
     while (in.remaining() != 0 && batch.size() < max) {
       const auto tag = static_cast<std::uint8_t>(*in.position());

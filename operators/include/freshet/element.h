@@ -54,7 +54,11 @@ struct FrameDelta {
   std::uint32_t partition = 0;
 };
 
-inline void write_meta(ByteBuffer& out, FrameDelta& delta, const RecordMeta& meta, bool with_hash) {
+/// What stands before a record is no longer than this.
+inline constexpr std::size_t kMaxMetaSize = 1 + 9 + 5 + 9 + 8;
+
+/// Writes where kMaxMetaSize bytes fit, and a cursor's slack.
+inline void write_meta(Cursor& out, FrameDelta& delta, const RecordMeta& meta, bool with_hash) {
   std::uint8_t tag = static_cast<std::uint8_t>(ElementKind::record);
   if (meta.event_time_ms != RecordMeta::kNoTime) tag |= kHasTime;
   if (meta.position.offset != 0 || meta.position.partition != 0) tag |= kHasPosition;
@@ -63,11 +67,11 @@ inline void write_meta(ByteBuffer& out, FrameDelta& delta, const RecordMeta& met
   const char first = static_cast<char>(tag);
   out.write(&first, 1);
   const auto difference = [&](std::uint64_t value, std::uint64_t& previous) {
-    encode(out, static_cast<std::int64_t>(value - previous));
+    out.signed_integer(static_cast<std::int64_t>(value - previous));
     previous = value;
   };
   if (tag & kHasTime) difference(static_cast<std::uint64_t>(meta.event_time_ms), delta.time);
-  if (tag & kNewPartition) encode(out, delta.partition = meta.position.partition);
+  if (tag & kNewPartition) out.unsigned_integer(delta.partition = meta.position.partition);
   if (tag & kHasPosition) difference(meta.position.offset, delta.offset);
   if (with_hash) out.write(reinterpret_cast<const char*>(&meta.key_hash), sizeof meta.key_hash);
 }

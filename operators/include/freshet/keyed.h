@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 #include <freshet/transforms.h>
@@ -29,23 +30,51 @@ struct TtlOptions {
 
 namespace detail {
 
-/// How many records ahead the index line and the entry are asked for; measured on 1 M keys.
-inline constexpr std::size_t kIndexAhead = 16;
-inline constexpr std::size_t kEntryAhead = 8;
-
+/// Asks memory for what coming records of a batch will touch, a group of them at a time: the entries of the next group,
+/// and the index lines of the one behind. So many requests are under way at once, and each has a group's time to come.
 template <class Cells>
-void prefetch_ahead(const Cells& cells, const BatchView& view, std::size_t i) {
-  if (i + kIndexAhead < view.size) cells.prefetch_index(view.meta(i + kIndexAhead).key_hash);
-  if (i + kEntryAhead < view.size) cells.prefetch_entry(view.meta(i + kEntryAhead).key_hash);
-}
+class LookAhead {
+ public:
+  LookAhead(const Cells& cells, const BatchView& view, std::size_t from)
+      : cells_(cells), view_(view), next_(from), entries_(from), index_(from) {}
+
+  /// The slot that record `i` will probably need; `i` counts up.
+  std::uint32_t slot(std::size_t i) {
+    if (i >= next_) [[unlikely]]
+      advance(i);
+    return slots_[i % kSlots];
+  }
+
+ private:
+  /// Measured on 1 M keys; 16 to 128 make no great difference.
+  static constexpr std::size_t kGroup = 32;
+  static constexpr std::size_t kSlots = 2 * kGroup;
+
+  void advance(std::size_t i) {
+    next_ = i + kGroup;
+    const std::size_t index_end = std::min<std::size_t>(i + 3 * kGroup, view_.size);
+    const std::size_t entries_end = std::min<std::size_t>(i + 2 * kGroup, view_.size);
+    for (std::size_t j = index_; j < index_end; ++j) cells_.prefetch_index(view_.meta(j).key_hash);
+    for (std::size_t j = entries_; j < entries_end; ++j)
+      slots_[j % kSlots] = cells_.prefetch_entry(view_.meta(j).key_hash);
+    index_ = std::max(index_, index_end);
+    entries_ = std::max(entries_, entries_end);
+  }
+
+  const Cells& cells_;
+  const BatchView& view_;
+  std::size_t next_;     // record at which the next group begins
+  std::size_t entries_;  // asked for before this
+  std::size_t index_;
+  std::array<std::uint32_t, kSlots> slots_;
+};
 
 /// Erases what has outlived its TTL, a few slots per batch, so that keys that never come back cost no memory.
 template <class Cells, class Expired>
 void sweep(Cells& cells, std::uint32_t& cursor, std::size_t steps, Expired expired) {
   for (; steps != 0 && cells.slots() != 0; --steps) {
     if (cursor >= cells.slots()) cursor = 0;
-    auto& entry = cells.at(cursor);
-    if (entry.used && expired(entry.value)) cells.erase(cursor);
+    if (cells.is_used(cursor) && expired(cells.at(cursor).value)) cells.erase(cursor);
     ++cursor;
   }
 }
@@ -68,10 +97,11 @@ class Emitter {
     return draining_ != 0 ? Time::min() : changed_.empty() ? Time::max() : next_;
   }
 
-  template <class V>
-  void note_change(Stamped<V>& cell, std::uint32_t slot) {
-    if (emission_.kind != EmissionKind::every || cell.changed) return;
-    cell.changed = true;
+  void note_change(std::uint32_t slot) {
+    if (emission_.kind != EmissionKind::every) return;
+    if (slot >= is_changed_.size()) is_changed_.resize(std::max<std::size_t>(slot + 1, is_changed_.size() * 2));
+    if (is_changed_[slot]) return;
+    is_changed_[slot] = true;
     changed_.push_back(slot);
   }
 
@@ -80,10 +110,9 @@ class Emitter {
   bool emit_changed(Cells& cells, Time now, Full full, Emit emit) {
     for (; draining_ < changed_.size(); ++draining_) {
       if (full()) return false;
-      auto& entry = cells.at(changed_[draining_]);
-      if (!entry.used || !entry.value.changed) continue;
-      entry.value.changed = false;
-      emit(entry);
+      const std::uint32_t slot = changed_[draining_];
+      is_changed_[slot] = false;
+      if (cells.is_used(slot)) emit(cells.at(slot));  // else it has expired since
     }
     changed_.clear();
     draining_ = 0;
@@ -96,15 +125,17 @@ class Emitter {
   bool emit_all(Cells& cells, std::int64_t deadline_ms, Full full, Emit emit) {
     for (; cursor_ < cells.slots(); ++cursor_) {
       if (full()) return false;
+      if (!cells.is_used(cursor_)) continue;
       auto& entry = cells.at(cursor_);
-      if (entry.used && entry.value.written_ms > deadline_ms) emit(entry);
+      if (entry.value.written_ms > deadline_ms) emit(entry);
     }
     return true;
   }
 
  private:
   Emission emission_;
-  std::vector<std::uint32_t> changed_;
+  std::vector<std::uint32_t> changed_;  // slots, each once
+  std::vector<bool> is_changed_;        // by slot
   std::size_t draining_ = 0;
   std::uint32_t cursor_ = 0;
   Time next_{};
@@ -131,10 +162,11 @@ class FoldStage final : public UserCodeStage {
     const auto& in = static_cast<const KeyedBatch<K, In>&>(*view.batch);
     scope_.now_ms = host_->now().time_since_epoch().count();
     if (cells_.options().ttl != Duration::max()) sweep_expired(view.size);
+    LookAhead look_ahead(cells_.cells(), view, from);
     return for_each_record<In>(
         view, from,
         [&](std::size_t i) {
-          prefetch_ahead(cells_.cells(), view, i);
+          cells_.expect(look_ahead.slot(i));
           const auto index = view.index(i);
           if (scope_.undo) scope_.commit();
           scope_.key = &in.keys[index];
@@ -142,7 +174,7 @@ class FoldStage final : public UserCodeStage {
           ++scope_.call;
           auto& cell = cells_.get_cell();
           function_(cell.value, in.records[index]);
-          emitter_.note_change(cell, cells_.current_slot());
+          emitter_.note_change(cells_.current_slot());
           if (emitter_.emission().kind == EmissionKind::each_change) put(*scope_.key, cell.value, in.metas[index]);
         },
         [&] { scope_.roll_back(); });
@@ -200,10 +232,11 @@ class ProcessStage final : public UserCodeStage {
     Out<R> collector;
     collector.bind(out.records);
     scope_.now_ms = host_->now().time_since_epoch().count();
+    LookAhead look_ahead(cells_.cells(), view, from);
     return for_each_record<In>(
         view, from,
         [&](std::size_t i) {
-          prefetch_ahead(cells_.cells(), view, i);
+          cells_.expect(look_ahead.slot(i));
           const auto index = view.index(i);
           if (scope_.undo) scope_.commit();
           scope_.key = &in.keys[index];
@@ -238,8 +271,8 @@ class SeenTable final : public StateTable {
   void write(StateWriter& out) const override {
     ByteBuffer key, id, value;
     for (std::uint32_t slot = 0; slot < cells.slots(); ++slot) {
+      if (!cells.is_used(slot)) continue;
       const auto& entry = cells.at(slot);
-      if (!entry.used) continue;
       key.clear();
       id.clear();
       value.clear();
@@ -342,17 +375,18 @@ class RecentStage final : public UserCodeStage {
       sweep(cells_.cells(), sweep_cursor_, view.size * 2,
             [&](const auto& cell) { return cell.written_ms <= deadline; });
     }
+    LookAhead look_ahead(cells_.cells(), view, from);
     return for_each_record<T>(
         view, from,
         [&](std::size_t i) {
-          prefetch_ahead(cells_.cells(), view, i);
+          cells_.expect(look_ahead.slot(i));
           const auto index = view.index(i);
           scope_.key = &in.keys[index];
           scope_.hash = in.metas[index].key_hash;
           ++scope_.call;
           auto& cell = cells_.get_cell();
           insert(cell.value, in.records[index], in.metas[index]);
-          emitter_.note_change(cell, cells_.current_slot());
+          emitter_.note_change(cells_.current_slot());
           if (emitter_.emission().kind == EmissionKind::each_change) put(in.keys[index], cell.value, scope_.hash);
         },
         [] {});

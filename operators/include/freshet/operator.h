@@ -202,7 +202,7 @@ class MapState {
 
    private:
     void skip() {
-      while (entries_ != nullptr && slot_ < entries_->slots() && !entries_->at(slot_).used) ++slot_;
+      while (entries_ != nullptr && slot_ < entries_->slots() && !entries_->is_used(slot_)) ++slot_;
     }
     const detail::Table<MapKey, V>* entries_;
     std::uint32_t slot_;

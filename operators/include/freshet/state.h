@@ -96,7 +96,6 @@ template <class V>
 struct Stamped {
   V value{};
   std::int64_t written_ms = 0;
-  bool changed = false;  ///< since the last emission
 };
 
 /// What all keyed tables share: the map from key to a V, TTL, and one cached look-up per call.
@@ -108,16 +107,19 @@ class KeyedCells : public StateTable {
       : name_(std::move(name)), kind_(std::move(kind)), options_(options), scope_(scope) {}
 
   std::size_t entries() const override { return cells_.size(); }
-  /// The table itself plus a running estimate of what the values hold: see `weigh`.
+  /// Of the table itself; what its values hold on the heap is not counted.
   std::size_t bytes() const override { return cells_.table_bytes(); }
   Cells& cells() { return cells_; }
+  /// Where the key of the next call probably is.
+  void expect(std::uint32_t slot) { expected_slot_ = slot; }
   const StateOptions& options() const { return options_; }
 
  protected:
   /// Slot of the current key, or kNone; what has outlived its TTL is gone.
   std::uint32_t find_slot() {
     if (cached_call_ == scope_->call) return cached_slot_;
-    cached_slot_ = cells_.find(*scope_->key, scope_->hash);
+    const bool as_expected = cells_.holds(expected_slot_, *scope_->key, scope_->hash);
+    cached_slot_ = as_expected ? expected_slot_ : cells_.find(*scope_->key, scope_->hash);
     cached_call_ = scope_->call;
     if (cached_slot_ != Cells::kNone && expired(cells_.at(cached_slot_).value)) {
       forget_value(cells_.at(cached_slot_).value.value);
@@ -163,6 +165,7 @@ class KeyedCells : public StateTable {
   Cells cells_;
   std::uint64_t cached_call_ = ~0ULL;
   std::uint32_t cached_slot_ = Cells::kNone;
+  std::uint32_t expected_slot_ = Cells::kNone;
 };
 
 /// A value per key, as its handle sees it: without the key's type.
@@ -209,8 +212,8 @@ class ValueCells final : public KeyedCells<K, V>, public ValueAccess<V> {
   void write(StateWriter& out) const override {
     ByteBuffer key, value;
     for (std::uint32_t slot = 0; slot < this->cells_.slots(); ++slot) {
+      if (!this->cells_.is_used(slot)) continue;
       const auto& entry = this->cells_.at(slot);
-      if (!entry.used) continue;
       key.clear();
       value.clear();
       encode_key(key, entry.key);
@@ -288,8 +291,8 @@ class ListCells final : public KeyedCells<K, std::vector<V>>, public ListAccess<
   void write(StateWriter& out) const override {
     ByteBuffer key, value;
     for (std::uint32_t slot = 0; slot < this->cells_.slots(); ++slot) {
+      if (!this->cells_.is_used(slot)) continue;
       const auto& entry = this->cells_.at(slot);
-      if (!entry.used) continue;
       key.clear();
       value.clear();
       encode_key(key, entry.key);
@@ -389,8 +392,9 @@ class MapCells final : public KeyedCells<K, Table<MapKey, V>>, public MapAccess<
     if (this->scope_->undo) {
       save();
       for (std::uint32_t slot = 0; slot < entries->slots(); ++slot) {
+        if (!entries->is_used(slot)) continue;
         auto& entry = entries->at(slot);
-        if (entry.used) undo_.push_back({entry.key, std::move(entry.value)});
+        undo_.push_back({entry.key, std::move(entry.value)});
       }
     }
     count_ -= entries->size();
@@ -402,14 +406,14 @@ class MapCells final : public KeyedCells<K, Table<MapKey, V>>, public MapAccess<
   void write(StateWriter& out) const override {
     ByteBuffer key, map_key, value;
     for (std::uint32_t slot = 0; slot < this->cells_.slots(); ++slot) {
+      if (!this->cells_.is_used(slot)) continue;
       const auto& cell = this->cells_.at(slot);
-      if (!cell.used) continue;
       key.clear();
       encode_key(key, cell.key);
       const auto& entries = cell.value.value;
       for (std::uint32_t inner = 0; inner < entries.slots(); ++inner) {
+        if (!entries.is_used(inner)) continue;
         const auto& entry = entries.at(inner);
-        if (!entry.used) continue;
         map_key.clear();
         value.clear();
         encode_key(map_key, entry.key);

@@ -7,24 +7,48 @@
 
 namespace freshet::detail {
 
+/// Memory for tables: from a few megabytes on in large pages where the system has them, since a look-up in a large
+/// table costs as much for finding the page as for reading the line. Aligned to 64 bytes at least. Throws
+/// std::bad_alloc.
+void* allocate_table(std::size_t bytes);
+void free_table(void* memory, std::size_t bytes);
+
+template <class T>
+struct TableAllocator {
+  using value_type = T;
+  TableAllocator() = default;
+  template <class U>
+  TableAllocator(const TableAllocator<U>&) {}
+  T* allocate(std::size_t count) { return static_cast<T*>(allocate_table(count * sizeof(T))); }
+  void deallocate(T* memory, std::size_t count) { free_table(memory, count * sizeof(T)); }
+  bool operator==(const TableAllocator&) const = default;
+};
+
 /// Open-addressing hash table whose values stay where they are: the index holds slot numbers, the values lie in chunks.
 /// So a reference into it is good until its entry is erased, growing moves eight bytes an entry, and walking it in slot
 /// order can stop and go on. Linear probing, load at most 7/8, tombstone-free erase (backward shift, Knuth 6.4 R).
+/// Which slots are in use stands beside the entries, so that a small entry fits one line of the processor's cache.
 /// Not thread-safe.
 template <class K, class V>
 class Table {
- public:
-  static constexpr std::uint32_t kNone = 0xffffffff;
-  struct Entry {
+  struct Fields {
     std::uint64_t hash = 0;
     K key{};
     V value{};
-    bool used = false;
   };
+  /// Entries of 32 or 64 bytes do not straddle two lines of the cache.
+  static constexpr std::size_t kAlignment = sizeof(Fields) % 64 == 0   ? 64
+                                            : sizeof(Fields) % 32 == 0 ? 32
+                                                                       : alignof(Fields);
+
+ public:
+  static constexpr std::uint32_t kNone = 0xffffffff;
+  struct alignas(kAlignment) Entry : Fields {};
 
   std::size_t size() const { return size_; }
-  /// One past the greatest slot ever used: walk 0 … slots() and skip those not `used`.
+  /// One past the greatest slot ever used: walk 0 … slots() and skip those that are not used.
   std::uint32_t slots() const { return slots_; }
+  bool is_used(std::uint32_t slot) const { return (used_[slot / 64] >> (slot % 64) & 1) != 0; }
   Entry& at(std::uint32_t slot) { return chunks_[chunk_of(slot)][slot - first_of(slot)]; }
   const Entry& at(std::uint32_t slot) const { return chunks_[chunk_of(slot)][slot - first_of(slot)]; }
 
@@ -47,7 +71,7 @@ class Table {
         Entry& entry = at(cell.slot);
         entry.hash = hash;
         entry.key = key;
-        entry.used = true;
+        used_[cell.slot / 64] |= std::uint64_t{1} << (cell.slot % 64);
         ++size_;
         made = true;
         return cell.slot;
@@ -70,7 +94,8 @@ class Table {
       hole = next;
     }
     index_[hole] = {};
-    entry.used = false;
+    used_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
+    entry.hash = ~entry.hash;  // holds no key, not even the one it begins with
     entry.key = K{};
     entry.value = V{};
     free_.push_back(slot);
@@ -79,23 +104,35 @@ class Table {
 
   void clear() { *this = Table(); }
 
-  /// Asks the processor for the index line, and then for the entry, that `hash` will touch.
-  void prefetch_index(std::uint64_t hash) const {
+  /// Asks memory for the index line that a key of this hash begins at. Inline always: g++ 12 takes a function that only
+  /// prefetches for one without effect, and drops calls to it.
+  [[gnu::always_inline]] void prefetch_index(std::uint64_t hash) const {
     if (!index_.empty()) __builtin_prefetch(&index_[hash & mask_]);
   }
-  void prefetch_entry(std::uint64_t hash) const {
-    if (index_.empty()) return;
-    const Cell cell = index_[hash & mask_];
-    if (cell.slot != kNone) __builtin_prefetch(&at(cell.slot), 1);
+  /// Where a key of this hash probably is, or kNone; asks memory for the entry. `holds` tells later whether it is
+  /// there.
+  [[gnu::always_inline]] std::uint32_t prefetch_entry(std::uint64_t hash) const {
+    if (index_.empty()) return kNone;
+    for (std::size_t at_index = hash & mask_;; at_index = (at_index + 1) & mask_) {
+      const Cell cell = index_[at_index];
+      if (cell.slot == kNone) return kNone;
+      if (cell.tag != tag_of(hash)) continue;
+      __builtin_prefetch(&at(cell.slot), 1);
+      return cell.slot;
+    }
+  }
+  bool holds(std::uint32_t slot, const K& key, std::uint64_t hash) const {
+    return slot != kNone && at(slot).hash == hash && at(slot).key == key;
   }
 
   /// Bytes of the table itself; what its values hold on the heap is not counted.
   std::size_t table_bytes() const { return index_.capacity() * sizeof(Cell) + capacity_ * sizeof(Entry); }
 
  private:
-  /// Chunks begin small and double, since some tables hold three entries (a map per key), up to this many entries each.
-  static constexpr std::uint32_t kChunk = 1024;
+  /// Chunks begin small and double, since some tables hold three entries (a map per key), up to what fits a large page.
   static constexpr std::uint32_t kFirstChunk = 8;
+  static constexpr std::uint32_t kChunk =
+      std::max(kFirstChunk * 2, static_cast<std::uint32_t>(std::bit_floor((std::size_t{2} << 20) / sizeof(Entry))));
   static constexpr std::uint32_t kGrowingChunks = std::bit_width(kChunk / kFirstChunk);  // together kChunk entries
   static std::uint32_t chunk_of(std::uint32_t slot) {
     if (slot >= kChunk) return slot / kChunk + kGrowingChunks - 1;
@@ -120,14 +157,15 @@ class Table {
     }
     if (slots_ == capacity_) {
       const std::uint32_t entries = std::clamp(slots_, kFirstChunk, kChunk);
-      chunks_.push_back(std::make_unique<Entry[]>(entries));
+      chunks_.emplace_back(entries);
       capacity_ += entries;
+      used_.resize((capacity_ + 63) / 64);
     }
     return slots_++;
   }
 
   void grow() {
-    std::vector<Cell> old(std::max<std::size_t>(16, index_.size() * 2));
+    Index old(std::max<std::size_t>(16, index_.size() * 2));
     old.swap(index_);
     mask_ = index_.size() - 1;
     for (const Cell cell : old) {
@@ -138,9 +176,11 @@ class Table {
     }
   }
 
-  std::vector<Cell> index_;
+  using Index = std::vector<Cell, TableAllocator<Cell>>;
+  Index index_;
   std::size_t mask_ = 0;
-  std::vector<std::unique_ptr<Entry[]>> chunks_;
+  std::vector<std::vector<Entry, TableAllocator<Entry>>> chunks_;
+  std::vector<std::uint64_t> used_;  // a bit a slot
   std::vector<std::uint32_t> free_;
   std::uint32_t slots_ = 0;
   std::uint32_t capacity_ = 0;  // entries of all chunks

@@ -4,6 +4,7 @@
 #define MSGPACK_NO_BOOST
 #endif
 #include <msgpack.hpp>
+#include <sstream>
 
 #include <freshet/codec.h>
 
@@ -92,6 +93,64 @@ TEST_F(EncodedSample, NestedValuesAreArraysAndAbsentOnesNil) {
   EXPECT_EQ(fields_[10].as<int>(), 200);
   ASSERT_EQ(fields_[11].via.array.size, 2u);
   EXPECT_EQ(fields_[11].via.array.ptr[1].as<int>(), -70'000);
+}
+
+/// What msgpack's own packer makes of the same value.
+template <class T>
+std::string packed(const T& value) {
+  std::stringstream out;
+  msgpack::pack(out, value);
+  return out.str();
+}
+template <class T>
+std::string encoded(const T& value) {
+  ByteBuffer out;
+  encode(out, value);
+  return std::string(out.view());
+}
+
+template <class T>
+void expect_equal_around_powers_of_two() {
+  for (int bit = 0; bit < std::numeric_limits<T>::digits; ++bit) {
+    for (const int off : {-2, -1, 0, 1}) {
+      const T value = static_cast<T>((T{1} << bit) + static_cast<T>(off));
+      EXPECT_EQ(encoded(value), packed(value)) << static_cast<long long>(value);
+      const T turned = static_cast<T>(~value);
+      EXPECT_EQ(encoded(turned), packed(turned)) << static_cast<long long>(turned);
+    }
+  }
+  EXPECT_EQ(encoded(std::numeric_limits<T>::min()), packed(std::numeric_limits<T>::min()));
+  EXPECT_EQ(encoded(std::numeric_limits<T>::max()), packed(std::numeric_limits<T>::max()));
+}
+
+TEST(EncodedInteger, IsWhatMsgpackPacksAtEveryWidth) {
+  expect_equal_around_powers_of_two<std::int8_t>();
+  expect_equal_around_powers_of_two<std::int16_t>();
+  expect_equal_around_powers_of_two<std::int32_t>();
+  expect_equal_around_powers_of_two<std::int64_t>();
+  expect_equal_around_powers_of_two<std::uint8_t>();
+  expect_equal_around_powers_of_two<std::uint16_t>();
+  expect_equal_around_powers_of_two<std::uint32_t>();
+  expect_equal_around_powers_of_two<std::uint64_t>();
+}
+
+TEST(EncodedLength, IsWhatMsgpackPacksAtEveryWidth) {
+  for (const std::size_t length : {0u, 1u, 15u, 16u, 31u, 32u, 255u, 256u, 65535u, 65536u}) {
+    EXPECT_EQ(encoded(std::string(length, 'x')), packed(std::string(length, 'x'))) << length;
+    EXPECT_EQ(encoded(std::vector<std::uint32_t>(length, 7)), packed(std::vector<std::uint32_t>(length, 7))) << length;
+  }
+}
+
+TEST(EncodedInteger, ThatIsCutOffIsRefusedAtEveryLength) {
+  for (const std::int64_t value : {std::int64_t{5}, std::int64_t{-7}, std::int64_t{200}, std::int64_t{-40'000},
+                                   std::int64_t{1} << 40, std::numeric_limits<std::int64_t>::min()}) {
+    const std::string whole = encoded(value);
+    std::int64_t read = 0;
+    EXPECT_TRUE(decode_all(whole, read));
+    EXPECT_EQ(read, value);
+    for (std::size_t length = 0; length < whole.size(); ++length)
+      EXPECT_FALSE(decode_all(whole.substr(0, length), read)) << value << " after " << length;
+  }
 }
 
 // Whole numbers above the range of a signed integer, and the sign of zero: where a float written as an integer breaks.
