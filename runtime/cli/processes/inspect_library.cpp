@@ -118,9 +118,10 @@ json job_json(const RegisteredJob& registered) {
 
 json inspect(const Invocation& invocation) {
   json answer{{"abi", FRESHET_ABI_TAG}, {"jobs", json::array()}, {"errors", json::array()}};
-  const auto library = worker::JobLibrary::load(std::filesystem::absolute(invocation.arguments[0]).string());
+  Problem unusable;
+  const auto library = worker::JobLibrary::load(std::filesystem::absolute(invocation.arguments[0]).string(), unusable);
   if (!library) {
-    answer["errors"].push_back(error_json("library " + invocation.arguments[0], library.error().message, ""));
+    answer["errors"].push_back(error_json("library " + invocation.arguments[0], unusable.message, unusable.remedy));
     return answer;
   }
   for (const auto& registered : library->jobs()) answer["jobs"].push_back(job_json(registered));
