@@ -1,15 +1,15 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
-#include <fstream>
 #include <freshet/job.h>
+#include <fstream>
 #include <sstream>
 
 #include "tests/integration/command.h"
 #include "tests/integration/freshet_program.h"
 
-/// What is wrong with a job is said before anything of it runs, all of it at once, each with where it is and what to do:
-/// the real command line on real job libraries (refused/*.cpp).
+/// What is wrong with a job is said before anything of it runs, all of it at once, each with where it is and what to
+/// do: the real command line on real job libraries (refused/*.cpp).
 namespace freshet::integration {
 namespace {
 
@@ -21,9 +21,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
 
-std::string library(const std::string& name) {
-  return std::string(FRESHET_LIBRARIES) + "/librefused_" + name + ".so";
-}
+std::string library(const std::string& name) { return std::string(FRESHET_LIBRARIES) + "/librefused_" + name + ".so"; }
 
 struct Case {
   std::string name{};
@@ -44,7 +42,8 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 std::string answer_to(const Case& one) {
   const auto count = one.errors.size();
-  std::string text = "refused: " + std::to_string(count) + (count == 1 ? " error" : " errors") + ", nothing was started\n";
+  std::string text =
+      "refused: " + std::to_string(count) + (count == 1 ? " error" : " errors") + ", nothing was started\n";
   for (const auto& error : one.errors) text += "  " + error + "\n";
   return text;
 }
@@ -66,7 +65,8 @@ std::vector<Case> graph_mistakes() {
       {"Duplicate", {"--job", "duplicate"}, {"operator words: " + kTwice}},
       {"Mismatch",
        {"--job", "mismatch"},
-       {"edge words -> tidy: the records do not match: field text: only here, field count: only here, field value: only "
+       {"edge words -> tidy: the records do not match: field text: only here, field count: only here, field value: "
+        "only "
         "there (here: what words gives, there: what tidy takes) (Make both the same record, or put a map between)"}},
       {"Keyless", {"--job", "keyless"}, {"edge tidy -> totals: totals " + kNoKey}},
       {"NoTasks",
@@ -99,7 +99,8 @@ std::vector<Case> parameter_mistakes() {
         "catalog=" FRESHET_EXECUTABLE},
        {"parameter password: given twice: **** and **** (Give it once)"}},
       {"MissingFile",
-       {"--job", "needy", "--param", "region=here", "--param", "password=x", "--file", "catalog=/nonexistent/items.csv"},
+       {"--job", "needy", "--param", "region=here", "--param", "password=x", "--file",
+        "catalog=/nonexistent/items.csv"},
        {"parameter catalog: there is no file /nonexistent/items.csv (Check the path after --file catalog=)"},
        library("mistakes"),
        4},
@@ -110,7 +111,8 @@ std::vector<Case> parameter_mistakes() {
       {"NoSuchJob",
        {"--job", "sounds"},
        {"library " + library("mistakes") +
-        ": the library has no job sounds; it has sound, needy, cycle, dangling, duplicate, mismatch, keyless, no_tasks, "
+        ": the library has no job sounds; it has sound, needy, cycle, dangling, duplicate, mismatch, keyless, "
+        "no_tasks, "
         "too_wide, everything"}},
   };
 }
@@ -119,12 +121,13 @@ std::vector<Case> library_mistakes() {
   return {
       {"Everything",
        {"--job", "everything", "--param", "limit=many", "--param", "regoin=here"},
-       {"operator words: " + kTwice,
-        "operator result: parallelism 5000: must be 1 to 128 " + kGroups,
+       {"operator words: " + kTwice, "operator result: parallelism 5000: must be 1 to 128 " + kGroups,
         "operator result: nothing comes in (Connect it to a stream, or leave it out)",
         "cycle left -> right -> left: a stream cannot come back to where it was (Take one of these edges away)",
-        "edge words -> words: the records do not match: field text: only here, field count: only here, field value: only "
-        "there (here: what words gives, there: what the edge carries) (Make both the same record, or put a map between)",
+        "edge words -> words: the records do not match: field text: only here, field count: only here, field value: "
+        "only "
+        "there (here: what words gives, there: what the edge carries) (Make both the same record, or put a map "
+        "between)",
         "edge totals -> #17: operator #17 does not exist (there are 7) (Connect what exists)",
         "edge words -> totals: totals " + kNoKey,
         "parameter limit: many is not a whole number from -2147483648 to 2147483647",
@@ -143,7 +146,8 @@ std::vector<Case> library_mistakes() {
        library("foreign")},
       {"NoJobLibrary",
        {},
-       {"library " + library("no_job") + ": it is no job library: it has no FRESHET_JOB (Build it with freshet_add_job())"},
+       {"library " + library("no_job") +
+        ": it is no job library: it has no FRESHET_JOB (Build it with freshet_add_job())"},
        library("no_job")},
   };
 }
@@ -314,9 +318,9 @@ TEST_F(RefusedByACluster, TheJobManagerRefusesWhatTheCommandLineCannotSee) {
   const Answer answer =
       freshet_.run({"submit", library("mistakes"), "--job", "sound", "--name", "no spaces", "--workers", "100000"});
   EXPECT_EQ(answer.exit_code, 3);
-  EXPECT_THAT(lines_of(answer.err), ElementsAre("refused: 2 errors, nothing was started",
-                                                AllOf(StartsWith("  name: "), HasSubstr("--name")),
-                                                AllOf(StartsWith("  workers: "), HasSubstr("--workers"))));
+  EXPECT_THAT(lines_of(answer.err),
+              ElementsAre("refused: 2 errors, nothing was started", AllOf(StartsWith("  name: "), HasSubstr("--name")),
+                          AllOf(StartsWith("  workers: "), HasSubstr("--workers"))));
   EXPECT_THAT(jobs(), IsEmpty());
 }
 

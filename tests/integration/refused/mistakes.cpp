@@ -57,49 +57,56 @@ void lose_key(Job& job) {
 
 }  // namespace
 
-FRESHET_JOB(sound, "Nothing is wrong with it; its parameters are there to be given wrongly") {
+FRESHET_JOB(sound, "Nothing is wrong with it; its parameters are there to be given wrongly")
+{
   static_cast<void>(job.param("limit", 20, "how many"));
   static_cast<void>(job.param("patience", 30s, "how long"));
   build_sound_job(job);
 }
 
-FRESHET_JOB(needy, "Has parameters without which it is refused") {
+FRESHET_JOB(needy, "Has parameters without which it is refused")
+{
   static_cast<void>(job.required<std::string>("region", "where the shop is"));
   static_cast<void>(job.secret("password", "of the shop"));
   static_cast<void>(job.file("catalog", "lines of item,category"));
   build_sound_job(job);
 }
 
-FRESHET_JOB(cycle, "A stream comes back to where it was") {
+FRESHET_JOB(cycle, "A stream comes back to where it was")
+{
   build_sound_job(job);
   add_cycle(job);
 }
 
-FRESHET_JOB(dangling, "An edge leads nowhere") {
+FRESHET_JOB(dangling, "An edge leads nowhere")
+{
   build_sound_job(job);
   leave_dangling(job);
 }
 
-FRESHET_JOB(duplicate, "Two operators have one id") {
+FRESHET_JOB(duplicate, "Two operators have one id")
+{
   build_sound_job(job);
   give_id_twice(job);
 }
 
-FRESHET_JOB(mismatch, "An operator gets another record than it takes") {
+FRESHET_JOB(mismatch, "An operator gets another record than it takes")
+{
   build_sound_job(job);
   send_other_record(job);
 }
 
-FRESHET_JOB(keyless, "A keyed step on a stream without a key") {
+FRESHET_JOB(keyless, "A keyed step on a stream without a key")
+{
   build_sound_job(job);
   lose_key(job);
 }
 
-FRESHET_JOB(no_tasks, "An operator of no task at all") {
-  job.source("lines", files::lines("nowhere.txt")).parallelism(0).sink("result", files::csv("nowhere"));
-}
+FRESHET_JOB(no_tasks, "An operator of no task at all")
+{ job.source("lines", files::lines("nowhere.txt")).parallelism(0).sink("result", files::csv("nowhere")); }
 
-FRESHET_JOB(too_wide, "A keyed operator of more tasks than there are key groups") {
+FRESHET_JOB(too_wide, "A keyed operator of more tasks than there are key groups")
+{
   job.source("lines", files::lines("nowhere.txt"))
       .key_by(&Line::text)
       .dedupe("once", &Line::text)
@@ -107,7 +114,8 @@ FRESHET_JOB(too_wide, "A keyed operator of more tasks than there are key groups"
       .sink("result", files::csv("nowhere"));
 }
 
-FRESHET_JOB(everything, "All of these mistakes at once") {
+FRESHET_JOB(everything, "All of these mistakes at once")
+{
   static_cast<void>(job.param("limit", 20, "how many"));
   static_cast<void>(job.required<std::string>("region", "where the shop is"));
   static_cast<void>(job.file("catalog", "lines of item,category"));

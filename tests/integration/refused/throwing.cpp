@@ -6,7 +6,8 @@
 
 using namespace freshet;
 
-FRESHET_JOB(throws, "Its build function throws") {
+FRESHET_JOB(throws, "Its build function throws")
+{
   static_cast<void>(job.param("depth", 3, "how deep"));
   throw std::invalid_argument("depth must be odd");
 }

@@ -6,7 +6,8 @@
 
 using namespace freshet;
 
-FRESHET_JOB(unsteady, "Its graph depends on the process that builds it") {
+FRESHET_JOB(unsteady, "Its graph depends on the process that builds it")
+{
   job.source("lines", files::lines("nowhere.txt"))
       .filter("keep_" + std::to_string(::getpid()), [](const Line&) { return true; })
       .sink("result", files::csv("nowhere"));
