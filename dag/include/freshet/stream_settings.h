@@ -125,6 +125,7 @@ template <class Self, class Base = StreamBase>
 class Settings : public Base {
  public:
   using Base::Base;
+  explicit Settings(Base base) : Base(std::move(base)) {}
   Self parallelism(std::int64_t tasks) const {
     this->named().parallelism = tasks;
     if (tasks == 0)  // which in the graph means: not said
