@@ -182,6 +182,7 @@ ExitCode run_job(Invocation& invocation) {
   options["workers"] = FLAGS_workers;
   auto request = make_request(invocation, *inspection, *library, options);
   if (!request) return report(around, request.failure());
+  if (FLAGS_in_process) return run_in_process(invocation, text_or(*request, "job", ""));
   auto data = make_run_folder(invocation);
   if (!data) return report(around, data.failure());
 
