@@ -3,14 +3,15 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <set>
 #include <sstream>
 
 #include "tests/integration/command.h"
 #include "tests/integration/jobs/groupings.h"
 
-/// Where records go under each grouping and in which order they arrive, with tasks in two worker processes, against what
-/// the grouping promises and what was counted without the engine.
+/// Where records go under each grouping and in which order they arrive, with tasks in two worker processes, against
+/// what the grouping promises and what was counted without the engine.
 namespace freshet::integration {
 namespace {
 
@@ -35,13 +36,13 @@ class Groupings : public testing::Test {
  protected:
   // The job runs once for all tests.
   static void SetUpTestSuite() {
-    output_ = new ScratchFolder;
-    answer_ = new Answer(Freshet().run({"run", FRESHET_GROUPINGS, "--workers", "2", "--parallelism", "4", "--param",
-                                        "output=" + output_->path().string(), "--quiet"}));
+    output_ = std::make_unique<ScratchFolder>();
+    answer_ = std::make_unique<Answer>(Freshet().run({"run", FRESHET_GROUPINGS, "--workers", "2", "--parallelism", "4",
+                                                      "--param", "output=" + output_->path().string(), "--quiet"}));
   }
   static void TearDownTestSuite() {
-    delete answer_;
-    delete output_;
+    answer_.reset();
+    output_.reset();
   }
   void SetUp() override { ASSERT_EQ(answer_->exit_code, 0) << answer_->err; }
 
@@ -54,8 +55,8 @@ class Groupings : public testing::Test {
       auto& rows = tasks.emplace_back();
       for (std::string line; std::getline(lines, line);) {
         const json row = json::parse(line);
-        rows.push_back({row.at("partition"), row.at("sequence"), row.at("user"), row.at("sent_by"),
-                        row.at("received_by")});
+        rows.push_back(
+            {row.at("partition"), row.at("sequence"), row.at("user"), row.at("sent_by"), row.at("received_by")});
       }
     }
   }
@@ -64,11 +65,11 @@ class Groupings : public testing::Test {
     for (const auto& rows : tasks) sizes.push_back(rows.size());
     return sizes;
   }
-  static ScratchFolder* output_;
-  static Answer* answer_;
+  static std::unique_ptr<ScratchFolder> output_;
+  static std::unique_ptr<Answer> answer_;
 };
-ScratchFolder* Groupings::output_ = nullptr;
-Answer* Groupings::answer_ = nullptr;
+std::unique_ptr<ScratchFolder> Groupings::output_;
+std::unique_ptr<Answer> Groupings::answer_;
 
 /// Each record of the source in some task, and none twice.
 void expect_every_record_once(const Tasks& tasks) {

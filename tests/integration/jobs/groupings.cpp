@@ -45,7 +45,8 @@ Numbered receive(Numbered record) {
 
 }  // namespace
 
-FRESHET_JOB(groupings, "Every grouping once, each to a sink of its own") {
+FRESHET_JOB(groupings, "Every grouping once, each to a sink of its own")
+{
   const auto output = job.param("output", "out", "folder with a folder per grouping");
   const auto keep = [&](const std::string& name, const auto& stream) {
     stream.map(name, receive).sink(name + "_file", files::jsonl(output + "/" + name));
@@ -61,10 +62,7 @@ FRESHET_JOB(groupings, "Every grouping once, each to a sink of its own") {
   keep("direct", numbers.direct([](const Numbered& record, std::size_t tasks) { return record.sequence / 2 % tasks; }));
   keep("local_or_shuffle", numbers.local_or_shuffle());
   // In a thread of its own, else it would be in the source's task and no channel lay between.
-  numbers.forward()
-      .map("forward", receive)
-      .own_thread()
-      .sink("forward_file", files::jsonl(output + "/forward"));
+  numbers.forward().map("forward", receive).own_thread().sink("forward_file", files::jsonl(output + "/forward"));
   // A worker without any task of the receiver's.
   numbers.local_or_shuffle()
       .map("local_to_one", receive)
@@ -72,8 +70,5 @@ FRESHET_JOB(groupings, "Every grouping once, each to a sink of its own") {
       .sink("local_to_one_file", files::jsonl(output + "/local_to_one"))
       .parallelism(1);
   // Nothing is said, and the numbers of tasks differ.
-  numbers.map("unequal", receive)
-      .parallelism(3)
-      .sink("unequal_file", files::jsonl(output + "/unequal"))
-      .parallelism(3);
+  numbers.map("unequal", receive).parallelism(3).sink("unequal_file", files::jsonl(output + "/unequal")).parallelism(3);
 }
