@@ -48,8 +48,10 @@ Input declare_input(Job& job, const std::string& name, const std::string& fallba
 
 void add_input_problems(Job& job, const InputOptions& options, const Schema& record) {
   for (const auto& problem : check_input(options, record)) {
-    const std::string parameter = problem.option.empty() ? options.name : options.name + "." + problem.option;
-    job.add_problem({"parameter " + parameter, problem.message, problem.remedy});
+    if (problem.option.empty())  // the option is the path: it is about the files
+      job.add_file_problem({"parameter " + options.name, problem.message, problem.remedy});
+    else
+      job.add_problem({"parameter " + options.name + "." + problem.option, problem.message, problem.remedy});
   }
 }
 

@@ -66,7 +66,7 @@ std::vector<Flag> library_flags() {
 
 std::vector<Flag> option_flags() {
   return {{.name = "parallelism", .form = ValueForm::kInteger, .value_name = "N"},
-          {.name = "workers", .form = ValueForm::kInteger, .value_name = "N"},
+          {.name = "workers", .form = ValueForm::kInteger, .value_name = "N", .least = 1},
           {.name = "key-groups", .form = ValueForm::kInteger, .value_name = "N"},
           {.name = "checkpoint-interval", .form = ValueForm::kDuration, .value_name = "TIME"},
           {.name = "worker-memory", .form = ValueForm::kSize, .value_name = "SIZE"}};

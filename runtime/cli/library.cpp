@@ -1,10 +1,14 @@
 #include "runtime/cli/library.h"
 
 #include <sha2.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "runtime/cli/flags.h"
 #include "runtime/cli/format.h"
@@ -32,6 +36,28 @@ std::string with_errors(std::string message, const ChildOutput& child) {
   std::string below = indented(child.errors, "  | ");
   below.pop_back();
   return message + "\n" + below;
+}
+
+/// Why a file cannot be read; empty when it can.
+std::string unreadable(const std::string& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) return "no such file";
+  if (std::filesystem::is_directory(status)) return "is a folder";
+  return ::access(path.c_str(), R_OK) == 0 ? "" : std::generic_category().message(errno);
+}
+
+/// Whether nothing is wrong but that attached files are not there.
+bool only_files_are_missing(const Invocation& invocation, const nlohmann::json& errors) {
+  std::set<std::string> missing;
+  for (const std::string& word : invocation.values("file")) {
+    const std::size_t equals = word.find('=');
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(word.substr(equals + 1), error))
+      missing.insert("parameter " + word.substr(0, equals));
+  }
+  return std::all_of(errors.begin(), errors.end(),
+                     [&](const auto& error) { return missing.contains(text_or(error, "where", "")); });
 }
 
 }  // namespace
@@ -90,10 +116,8 @@ Result<nlohmann::json> understand_inspection(const ChildOutput& child, const Chi
 }
 
 Result<nlohmann::json> inspect_library(const Invocation& invocation, const std::string& path) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) {
-    return Failure{ExitCode::kNotFound, path + ": no such file. LIB is a job library such as build/jobs/libshop.so"};
-  }
+  if (const std::string why = unreadable(path); !why.empty())
+    return Failure{ExitCode::kNotFound, path + ": " + why + ". LIB is a job library such as build/jobs/libshop.so"};
   std::vector<std::string> arguments{"freshet", "inspect-library"};
   if (!FLAGS_job.empty()) arguments.push_back("--job=" + FLAGS_job);
   for (const std::string& value : invocation.values("param")) arguments.push_back("--param=" + value);
@@ -108,7 +132,18 @@ Result<nlohmann::json> inspect_library(const Invocation& invocation, const std::
   return understand_inspection(*child, limits, path);
 }
 
-std::optional<Failure> errors_of(const nlohmann::json& inspection, const std::string& path) {
+Result<nlohmann::json> inspect_chosen_job(const Invocation& invocation, const std::string& path) {
+  auto inspection = inspect_library(invocation, path);
+  if (!inspection || !FLAGS_job.empty()) return inspection;
+  const auto& jobs = list(*inspection, "jobs");
+  if (jobs.size() < 2) return inspection;
+  std::string names;
+  for (const auto& job : jobs) names += (names.empty() ? "--job " : " or --job ") + text_or(job, "name", "?");
+  return Failure{ExitCode::kUsage, path + " has several jobs. Say which: " + names};
+}
+
+std::optional<Failure> errors_of(const Invocation& invocation, const nlohmann::json& inspection,
+                                 const std::string& path) {
   const auto& errors = list(inspection, "errors");
   if (errors.empty()) return std::nullopt;
   const std::size_t count = errors.size();
@@ -120,7 +155,7 @@ std::optional<Failure> errors_of(const nlohmann::json& inspection, const std::st
     message +=
         "\n  " + where + ": " + text_or(error, "message", "no message") + (remedy.empty() ? "" : " (" + remedy + ")");
   }
-  return Failure{ExitCode::kRefused, message};
+  return Failure{only_files_are_missing(invocation, errors) ? ExitCode::kNotFound : ExitCode::kRefused, message};
 }
 
 bool looks_like_file(const std::string& argument) {

@@ -32,12 +32,17 @@ Result<LibraryFile> read_library(const std::string& path);
 /// output, garbage and a failing exit code are told apart; what the child wrote to stderr stands indented below.
 Result<nlohmann::json> inspect_library(const Invocation& invocation, const std::string& path);
 
+/// The same for verbs that need one job: kUsage when the library has several and --job does not say which.
+Result<nlohmann::json> inspect_chosen_job(const Invocation& invocation, const std::string& path);
+
 /// What the child's end means. Pure.
 Result<nlohmann::json> understand_inspection(const ChildOutput& child, const ChildLimits& limits,
                                              const std::string& path);
 
-/// The `errors` of an inspection as a refusal, all at once; nothing when there are none.
-std::optional<Failure> errors_of(const nlohmann::json& inspection, const std::string& path);
+/// The `errors` of an inspection as a refusal, all at once; nothing when there are none. kNotFound when all there is to
+/// complain about is that attached files are missing, else kRefused.
+std::optional<Failure> errors_of(const Invocation& invocation, const nlohmann::json& inspection,
+                                 const std::string& path);
 
 /// Whether the argument of a verb that takes LIB|JOB means a file.
 bool looks_like_file(const std::string& argument);

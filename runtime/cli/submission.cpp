@@ -32,10 +32,7 @@ Result<std::string> chosen_job(const json& inspection, const std::string& path) 
   if (jobs.empty()) {
     return Failure{ExitCode::kRefused, path + ": has no job. A job library registers one with FRESHET_JOB"};
   }
-  if (jobs.size() == 1) return text_or(jobs[0], "name", "");
-  std::string names;
-  for (const json& job : jobs) names += (names.empty() ? "--job " : " or --job ") + text_or(job, "name", "?");
-  return Failure{ExitCode::kUsage, path + " has several jobs. Say which: " + names};
+  return text_or(jobs[0], "name", "");
 }
 
 }  // namespace

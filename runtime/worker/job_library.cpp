@@ -4,19 +4,31 @@
 
 namespace freshet::worker {
 
-Result<JobLibrary> JobLibrary::load(const std::string& path) {
+namespace {
+
+constexpr const char* kBuildRightly = "Build it with freshet_add_job()";
+
+}  // namespace
+
+std::optional<JobLibrary> JobLibrary::load(const std::string& path, Problem& problem) {
+  problem = {"library " + path, "", kBuildRightly};
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     const char* reason = dlerror();
-    return Error{"library " + path + " cannot be loaded: " + (reason == nullptr ? "unknown reason" : reason)};
+    problem.message = std::string("it cannot be loaded: ") + (reason == nullptr ? "unknown reason" : reason);
+    return std::nullopt;
   }
   const auto tag = reinterpret_cast<const char* (*)()>(dlsym(handle, "freshet_abi_tag"));
   const auto jobs = reinterpret_cast<const void* (*)()>(dlsym(handle, "freshet_registered_jobs"));
-  if (tag == nullptr || jobs == nullptr)
-    return Error{"library " + path + " is no job library: it has no FRESHET_JOB. Build it with freshet_add_job()"};
-  if (std::string_view(tag()) != FRESHET_ABI_TAG)
-    return Error{"library " + path + " was built for " + tag() + ", this engine is " + FRESHET_ABI_TAG +
-                 ". Build it again with this SDK and its compiler"};
+  if (tag == nullptr || jobs == nullptr) {
+    problem.message = "it is no job library: it has no FRESHET_JOB";
+    return std::nullopt;
+  }
+  if (const std::string_view built_for = tag(); built_for != FRESHET_ABI_TAG) {
+    problem.message = "it was built for " + std::string(built_for) + ", this engine is " + FRESHET_ABI_TAG;
+    problem.remedy = "Build it again with this SDK and its compiler";
+    return std::nullopt;
+  }
   return JobLibrary(static_cast<const std::vector<RegisteredJob>*>(jobs()));
 }
 

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <freshet/job.h>
@@ -13,8 +14,9 @@ namespace freshet::worker {
 /// must not run under it.
 class JobLibrary {
  public:
-  /// Loads the library and checks, before anything of it is called, that it was built for this engine.
-  static Result<JobLibrary> load(const std::string& path);
+  /// Loads the library and checks, before anything of it is called, that it was built for this engine. Nothing, and in
+  /// `problem` why, when it cannot serve.
+  static std::optional<JobLibrary> load(const std::string& path, Problem& problem);
 
   const std::vector<RegisteredJob>& jobs() const { return *jobs_; }
   /// The job of that name; of the only one when the name is empty. Error naming those there are.

@@ -1,5 +1,7 @@
 #include "runtime/worker/local_engine.h"
 
+#include <set>
+
 #include "dag/placement.h"
 #include "dag/planner.h"
 #include "dag/validator.h"
@@ -10,10 +12,15 @@ namespace freshet::worker {
 
 namespace {
 
-std::vector<dag::GivenValue> given_values(const Job& job) {
-  std::vector<dag::GivenValue> given;
-  for (const auto& [name, text] : job.given()) given.push_back({name, text});
-  return given;
+dag::ValidationOptions validation_options(const Job& job, const LocalEngine::Options& options) {
+  dag::ValidationOptions validation{.default_parallelism = options.parallelism, .key_groups = options.key_groups};
+  std::set<std::string> files;
+  for (const auto& parameter : job.graph().parameters) {
+    if (parameter.kind == ParameterKind::file) files.insert(parameter.name);
+  }
+  for (const auto& [name, text] : job.given())
+    (files.contains(name) ? validation.files : validation.parameters).push_back({name, text});
+  return validation;
 }
 
 }  // namespace
@@ -21,9 +28,7 @@ std::vector<dag::GivenValue> given_values(const Job& job) {
 LocalEngine::LocalEngine(const Job& job, const Options& options)
     : job_(job), options_(options), partitions_(std::make_shared<task::PartitionTable>()) {
   problems_ = job.problems();
-  const auto refused = dag::validate(
-      job.graph(),
-      {.default_parallelism = options.parallelism, .key_groups = options.key_groups, .parameters = given_values(job)});
+  const auto refused = dag::validate(job.graph(), validation_options(job, options));
   problems_.insert(problems_.end(), refused.begin(), refused.end());
   if (!problems_.empty()) return;
   plan_ = dag::make_plan(job.graph(), {options.parallelism, options.key_groups, options.chaining});
@@ -33,7 +38,8 @@ LocalEngine::LocalEngine(const Job& job, const Options& options)
   plan_ = placed.plan;
   const WorkerKey self{{1}, {1}, {0}};
   exchange_ = std::make_unique<Exchange>(self, plan_, nullptr, [](const std::string&) {});
-  tasks_ = make_tasks({&job_, &plan_, self, options_.data, &clock_, exchange_.get(), this, partitions_});
+  const base::Clock* clock = options_.clock != nullptr ? options_.clock : &clock_;
+  tasks_ = make_tasks({&job_, &plan_, self, options_.data, clock, exchange_.get(), this, partitions_});
   for (auto& task : tasks_) exchange_->add_task(task->id(), task->mailbox());
 }
 

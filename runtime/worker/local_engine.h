@@ -7,8 +7,9 @@
 
 namespace freshet::worker {
 
-/// A whole job in the calling thread, on a clock that stands still unless moved: what JobHarness and tests run. The
-/// classes of the data path are those of a worker; only threads, network and job manager are missing.
+/// A whole job in the calling thread, on a clock that stands still unless moved: what JobHarness and tests run, and on
+/// the machine's clock `run --in-process`. The classes of the data path are those of a worker; only threads, network
+/// and job manager are missing.
 class LocalEngine final : public task::TaskListener {
  public:
   struct Options {
@@ -16,6 +17,7 @@ class LocalEngine final : public task::TaskListener {
     std::uint32_t key_groups = 128;
     bool chaining = true;
     wire::DataOptions data{};
+    const base::Clock* clock = nullptr;  ///< instead of the one that stands still
   };
 
   /// `job` is built and finished; it must pass validation, else `problems` says why not and nothing can be run.

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "dag/validator.h"
 #include "runtime/base/log.h"
 #include "runtime/base/process.h"
 #include "runtime/base/signals.h"
@@ -118,8 +119,9 @@ int run_worker(const WorkerProcessOptions& options) {
   if (!log) return refuse(log.error().message);
   log->info(to_string(options.key), " starts, pid ", base::own_pid(), ", library ", options.library);
   if (!options.crash_file.empty()) install_crash_report(options.crash_file);
-  auto library = JobLibrary::load(options.library);
-  if (!library) return log->error(library.error().message), refuse(library.error().message);
+  Problem unusable;
+  auto library = JobLibrary::load(options.library, unusable);
+  if (!library) return log->error(dag::to_text(unusable)), refuse(dag::to_text(unusable));
   auto data = transport::ZmqDataTransport::create({.bind = options.bind});
   if (!data) return log->error(data.error().message), refuse(data.error().message);
   WorkerProcess process(options, std::move(*library), std::move(*data), *log);

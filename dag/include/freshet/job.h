@@ -140,6 +140,11 @@ class Job {
   const std::map<std::string, std::string>& given() const { return given_; }
   const std::vector<Problem>& problems() const { return problems_; }
   void add_problem(Problem problem) { problems_.push_back(std::move(problem)); }
+  /// The same for files that a source would read; of no importance when a test feeds the sources.
+  void add_file_problem(Problem problem) {
+    if (!sources_are_fed_) add_problem(std::move(problem));
+  }
+  void feed_sources() { sources_are_fed_ = true; }
   void make_resources() const {
     for (const auto& make : resources_) make();
   }
@@ -174,6 +179,7 @@ class Job {
   std::vector<std::function<void()>> resources_;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> followers_;
   std::vector<Problem> problems_;
+  bool sources_are_fed_ = false;
   std::optional<std::uint32_t> dead_letters_;
 };
 

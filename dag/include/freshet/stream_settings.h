@@ -125,10 +125,12 @@ template <class Self, class Base = StreamBase>
 class Settings : public Base {
  public:
   using Base::Base;
+  explicit Settings(Base base) : Base(std::move(base)) {}
   Self parallelism(std::int64_t tasks) const {
     this->named().parallelism = tasks;
-    // Zero is refused by the validator; unsaid is zero in the graph.
-    if (tasks == 0) this->named().parallelism = -1;
+    if (tasks == 0)  // which in the graph means: not said
+      this->job().add_problem({"operator " + this->named().id, "parallelism 0: must be at least 1",
+                               "Leave .parallelism() away to have that of the job"});
     return self();
   }
   Self on_error(const ErrorPolicy& policy) const {

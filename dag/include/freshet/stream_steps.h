@@ -12,10 +12,10 @@ class FoldedStream;
 
 /// An operator class's outputs: its main stream, and its side outputs by member.
 template <class Op, class Base>
-class ProcessStream : public Base {
+class ProcessStream : public Settings<ProcessStream<Op, Base>, Base> {
  public:
   ProcessStream(Base base, std::shared_ptr<const Op> prototype)
-      : Base(std::move(base)), prototype_(std::move(prototype)) {}
+      : Settings<ProcessStream, Base>(std::move(base)), prototype_(std::move(prototype)) {}
   template <class S>
   Stream<S> side(SideOutput<S> Op::*output) const {
     const auto& wanted = (*prototype_).*output;

@@ -9,6 +9,7 @@
 #include "dag/labels.h"
 #include "dag/validator.h"
 #include "runtime/cli/flags.h"
+#include "runtime/cli/processes/job_values.h"
 #include "runtime/cli/processes/processes.h"
 #include "runtime/worker/job_library.h"
 
@@ -28,16 +29,6 @@ std::string base64(std::string_view bytes) {
     for (std::size_t i = 0; i < 4; ++i) text += i <= count ? kDigits[group >> (18 - 6 * i) & 63] : '=';
   }
   return text;
-}
-
-/// "KEY=VALUE" words of a repeated flag.
-std::vector<dag::GivenValue> given_values(const Invocation& invocation, const char* flag) {
-  std::vector<dag::GivenValue> given;
-  for (const std::string& word : invocation.values(flag)) {
-    const std::size_t equals = word.find('=');
-    given.push_back({word.substr(0, equals), word.substr(equals + 1)});
-  }
-  return given;
 }
 
 json parameter_json(const ParameterDeclaration& parameter) {
@@ -75,10 +66,7 @@ json error_json(const std::string& where, const std::string& message, const std:
 void inspect_job(const Invocation& invocation, const RegisteredJob& registered, json& answer) {
   const auto parameters = given_values(invocation, "param");
   const auto files = given_values(invocation, "file");
-  std::map<std::string, std::string> values;
-  for (const auto& given : parameters) values[given.name] = given.text;
-  for (const auto& given : files)
-    values[given.name] = std::filesystem::absolute(given.text).lexically_normal().string();
+  const auto values = job_values(invocation);
   const auto built = worker::build_job(registered, values);
   if (!built) {
     answer["errors"].push_back(error_json("job " + registered.name, built.error().message, ""));
@@ -118,9 +106,10 @@ json job_json(const RegisteredJob& registered) {
 
 json inspect(const Invocation& invocation) {
   json answer{{"abi", FRESHET_ABI_TAG}, {"jobs", json::array()}, {"errors", json::array()}};
-  const auto library = worker::JobLibrary::load(std::filesystem::absolute(invocation.arguments[0]).string());
+  Problem unusable;
+  const auto library = worker::JobLibrary::load(std::filesystem::absolute(invocation.arguments[0]).string(), unusable);
   if (!library) {
-    answer["errors"].push_back(error_json("library " + invocation.arguments[0], library.error().message, ""));
+    answer["errors"].push_back(error_json("library " + invocation.arguments[0], unusable.message, unusable.remedy));
     return answer;
   }
   for (const auto& registered : library->jobs()) answer["jobs"].push_back(job_json(registered));

@@ -173,15 +173,16 @@ ExitCode run_job(Invocation& invocation) {
   const std::string& path = invocation.arguments[0];
   if (!invocation.was_given("parallelism")) FLAGS_parallelism = FLAGS_workers;
   invocation.given.push_back("parallelism");
-  auto inspection = inspect_library(invocation, path);
+  auto inspection = inspect_chosen_job(invocation, path);
   if (!inspection) return report(around, inspection.failure());
-  if (const auto errors = errors_of(*inspection, path)) return report(around, *errors);
+  if (const auto errors = errors_of(invocation, *inspection, path)) return report(around, *errors);
   auto library = read_library(path);
   if (!library) return report(around, library.failure());
   json options = options_of(invocation);
   options["workers"] = FLAGS_workers;
   auto request = make_request(invocation, *inspection, *library, options);
   if (!request) return report(around, request.failure());
+  if (FLAGS_in_process) return run_in_process(invocation, text_or(*request, "job", ""));
   auto data = make_run_folder(invocation);
   if (!data) return report(around, data.failure());
 

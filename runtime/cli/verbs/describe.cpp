@@ -33,9 +33,9 @@ ExitCode describe_library(Invocation& invocation) {
 
 ExitCode validate_library(Invocation& invocation) {
   const std::string& path = invocation.arguments[0];
-  auto inspection = inspect_library(invocation, path);
+  auto inspection = inspect_chosen_job(invocation, path);
   if (!inspection) return report(invocation.around, inspection.failure());
-  const auto errors = errors_of(*inspection, path);
+  const auto errors = errors_of(invocation, *inspection, path);
   if (FLAGS_json) {
     print_json(invocation, {{"valid", !errors}, {"errors", list(*inspection, "errors")}});
     return errors ? errors->code : ExitCode::kDone;

@@ -15,9 +15,9 @@ namespace {
 using nlohmann::json;
 
 ExitCode plan_of_library(Invocation& invocation, const std::string& path) {
-  auto inspection = inspect_library(invocation, path);
+  auto inspection = inspect_chosen_job(invocation, path);
   if (!inspection) return report(invocation.around, inspection.failure());
-  if (const auto errors = errors_of(*inspection, path)) return report(invocation.around, *errors);
+  if (const auto errors = errors_of(invocation, *inspection, path)) return report(invocation.around, *errors);
   const json& graph = member(*inspection, "graph");
   if (FLAGS_json || FLAGS_format == "json") {
     print_json(invocation, {{"plan", graph}, {"fingerprint", text_or(*inspection, "fingerprint", "")}});

@@ -78,9 +78,9 @@ ExitCode follow(const Invocation& invocation, ManagerClient& client, const json&
 ExitCode submit_library(Invocation& invocation) {
   const auto& around = invocation.around;
   const std::string& path = invocation.arguments[0];
-  auto inspection = inspect_library(invocation, path);
+  auto inspection = inspect_chosen_job(invocation, path);
   if (!inspection) return report(around, inspection.failure());
-  if (const auto errors = errors_of(*inspection, path)) return report(around, *errors);
+  if (const auto errors = errors_of(invocation, *inspection, path)) return report(around, *errors);
   auto library = read_library(path);
   if (!library) return report(around, library.failure());
   auto request = make_request(invocation, *inspection, *library, options_of(invocation));

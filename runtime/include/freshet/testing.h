@@ -40,14 +40,15 @@ class HarnessEngine {
 }  // namespace detail
 
 /// Runs a job that is linked into the test, on a clock that stands still, with sources fed and sinks read by operator
-/// id. A sink that is read with output() is never opened; the others work as they do in production. Any mistake in the
-/// test or the job, and a job that fails, is thrown as std::runtime_error with the reason.
+/// id. Sinks are never opened, nor files that fed sources would read; what is not fed is read as in production. Any
+/// mistake in the test or the job, and a job that fails, is thrown as std::runtime_error with the reason.
 class JobHarness {
  public:
   explicit JobHarness(std::string_view job_name, std::map<std::string, std::string> parameters = {})
       : job_(std::make_unique<Job>(std::move(parameters))) {
     for (const auto& registered : registered_jobs()) {
       if (registered.name != job_name) continue;
+      job_->feed_sources();
       registered.build(*job_);
       job_->graph().job = registered.name;
       job_->finish();

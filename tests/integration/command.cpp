@@ -1,0 +1,90 @@
+#include "tests/integration/command.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+namespace freshet::integration {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<char*> pointers_to(std::vector<std::string>& words) {
+  std::vector<char*> pointers;
+  for (auto& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+void redirect(int descriptor, const std::string& file, int flags) {
+  const int opened = open(file.c_str(), flags, 0644);
+  if (opened < 0 || dup2(opened, descriptor) < 0) _exit(126);
+  close(opened);
+}
+
+}  // namespace
+
+ScratchFolder::ScratchFolder() {
+  std::string made = (fs::temp_directory_path() / "freshet-test-XXXXXX").string();
+  if (mkdtemp(made.data()) == nullptr) throw std::runtime_error("no scratch folder");
+  path_ = made;
+}
+
+ScratchFolder::~ScratchFolder() {
+  std::error_code ignored;  // what is left in the system's folder for such things harms nobody
+  fs::remove_all(path_, ignored);
+}
+
+std::string content_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+pid_t Freshet::start(const std::vector<std::string>& words, const std::string& name) const {
+  std::vector<std::string> arguments{FRESHET_EXECUTABLE};
+  arguments.insert(arguments.end(), words.begin(), words.end());
+  std::vector<std::string> variables{"HOME=" + home_.path().string(), "XDG_STATE_HOME=" + state_folder(),
+                                     "PATH=/usr/bin:/bin"};
+  for (const auto& [key, value] : environment) variables.push_back(key + "=" + value);
+  auto argument_pointers = pointers_to(arguments);
+  auto variable_pointers = pointers_to(variables);
+  const std::string out = home_ / (name + ".out");
+  const std::string err = home_ / (name + ".err");
+  const pid_t child = fork();
+  if (child < 0) throw std::runtime_error("no process");
+  if (child > 0) return child;
+  redirect(STDIN_FILENO, "/dev/null", O_RDONLY);
+  redirect(STDOUT_FILENO, out, O_WRONLY | O_CREAT | O_TRUNC);
+  redirect(STDERR_FILENO, err, O_WRONLY | O_CREAT | O_TRUNC);
+  if (user != 0 && (setgid(user) != 0 || setuid(user) != 0)) _exit(126);
+  execve(argument_pointers[0], argument_pointers.data(), variable_pointers.data());
+  _exit(127);
+}
+
+Answer Freshet::wait(pid_t child, const std::string& name) const {
+  int status = 0;
+  if (waitpid(child, &status, 0) != child) throw std::runtime_error("not a child of this test");
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), content_of(home_ / (name + ".out")),
+          content_of(home_ / (name + ".err"))};
+}
+
+Answer Freshet::run(const std::vector<std::string>& words) const { return wait(start(words, "run"), "run"); }
+
+std::vector<std::string> processes_with(const std::string& word) {
+  std::vector<std::string> found;
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    std::string line = content_of(entry.path() / "cmdline");  // empty for what is no process, and for one just ended
+    std::replace(line.begin(), line.end(), '\0', ' ');
+    if (line.find(word) != std::string::npos) found.push_back(line);
+  }
+  return found;
+}
+
+}  // namespace freshet::integration
