@@ -111,7 +111,7 @@ void Worker::start(const wire::StartTasks& order) {
   if (phase_ == Phase::running) return send(wire::WorkerRunning{setup_.key});  // repeated
   if (phase_ != Phase::prepared || !prepared_.problems.empty()) return;
   for (const auto& peer : order.peers) {
-    if (peer.worker == setup_.key.worker) continue;
+    if (peer.worker == setup_.key.worker && !order_.options.force_remote) continue;
     setup_.transport->connect(peer.worker, peer.endpoint);
     exchange_->send_hello(peer.worker);
   }
