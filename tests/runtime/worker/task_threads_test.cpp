@@ -84,7 +84,8 @@ TEST(TaskThreads, ATaskThatCannotBeOpenedKeepsTheOthersOfItsThreadFromStepping) 
     if (auto* source = task->chain().source())
       source->add_split(1, {.partition = "a", .start = 0, .end = 1'000, .position = 0});
   }
-  TaskThreads threads(1, [](const TaskId&) { return false; }, clock);
+  TaskThreads threads(
+      1, [](const TaskId&) { return false; }, clock);
   threads.start(in_order);
   EXPECT_THAT(listener.wait_for_failure(), testing::ElementsAre(testing::HasSubstr("no such folder")));
   threads.stop();

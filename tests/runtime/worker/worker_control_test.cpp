@@ -120,8 +120,7 @@ class OneWorker final : public transport::ManagerOutbox {
     const auto prepared = all<wire::WorkerPrepared>();
     ASSERT_THAT(prepared, SizeIs(1));
     ASSERT_THAT(prepared[0].problems, SizeIs(0)) << prepared[0].problems[0].message;
-    tell(wire::StartTasks{
-        key_, {{{0}, transport_.endpoint()}}, {{0, 0, 1, prepared[0].splits.at(0).splits.at(0)}}});
+    tell(wire::StartTasks{key_, {{{0}, transport_.endpoint()}}, {{0, 0, 1, prepared[0].splits.at(0).splits.at(0)}}});
   }
   void run_to_end() {
     for (bool any = true; any;) {
@@ -150,8 +149,10 @@ class OneWorker final : public transport::ManagerOutbox {
  private:
   std::unique_ptr<Job> build() {
     auto job = std::make_unique<Job>();
-    job->source<Numbers>("numbers").shuffle().map("same", [](const Number& n) { return n; }).sink(
-        "store", StoreSink{store_});
+    job->source<Numbers>("numbers")
+        .shuffle()
+        .map("same", [](const Number& n) { return n; })
+        .sink("store", StoreSink{store_});
     job->finish();
     return job;
   }
@@ -176,6 +177,7 @@ TEST(WorkerControl, SinksKeepWhatTheyWroteWhenTheJobHasFinished) {
   one.tell(wire::StopTasks{one.key(), true});
   EXPECT_THAT(one.store()->kept, SizeIs(1'000));
   EXPECT_TRUE(one.worker().is_over());
+  EXPECT_EQ(one.worker().end_problem(), "");
 }
 
 TEST(WorkerControl, FramesBetweenTasksOfOneWorkerMayBeForcedThroughTheTransport) {
@@ -184,6 +186,20 @@ TEST(WorkerControl, FramesBetweenTasksOfOneWorkerMayBeForcedThroughTheTransport)
   one.run_to_end();
   one.tell(wire::StopTasks{one.key(), true});
   EXPECT_THAT(one.store()->kept, SizeIs(1'000));
+}
+
+// The job manager would else call the job Finished, and its results would not be there.
+TEST(WorkerControl, ASinkThatCannotKeepWhatItWroteIsToldAndEndsTheWorkerWithAProblem) {
+  OneWorker one;
+  one.start();
+  one.run_to_end();
+  one.store()->is_full = true;
+  one.tell(wire::StopTasks{one.key(), true});
+  const auto failed = one.all<wire::TaskFailed>();
+  ASSERT_THAT(failed, SizeIs(1));
+  EXPECT_THAT(failed[0].message, HasSubstr("no space left in the store"));
+  EXPECT_EQ(failed[0].record.operator_id, "store");
+  EXPECT_THAT(one.worker().end_problem(), HasSubstr("no space left in the store"));
 }
 
 }  // namespace
