@@ -1,6 +1,7 @@
 #include "tests/simulation/data_net.h"
 
 #include "runtime/base/check.h"
+#include "runtime/wire/frame.h"
 
 namespace freshet::sim {
 
@@ -51,6 +52,7 @@ void SimDataTransport::send(WorkerId peer, ByteBuffer message) {
   auto& scheduler = net_.network_.scheduler();
   scheduler.note(parcel->buffer.size());
   net_.observer_.on_data_sent(parcel->buffer.view());
+  if (net_.loses(parcel->buffer.view())) return;
   found->second.pipe->send([&net = net_, parcel, endpoint = found->second.endpoint] {
     const auto to = net.listening_.find(endpoint);
     if (to == net.listening_.end()) return;
@@ -98,10 +100,14 @@ bool DataNet::disconnect(const std::string& one, const std::string& other) {
   return any;
 }
 
-std::vector<std::string> DataNet::endpoints() const {
-  std::vector<std::string> all;
-  for (const auto& [endpoint, transport] : listening_) all.push_back(endpoint);
-  return all;
+bool DataNet::loses(std::string_view message) {
+  wire::FrameHeader header;
+  if (wire::read_header(message, header) != wire::Refusal::none) return false;
+  if (header.kind == wire::MessageKind::grant) return lose_all_grants_;
+  if (header.kind != wire::MessageKind::data || !lose_next_frame_) return false;
+  lose_next_frame_ = false;
+  has_lost_frame_ = true;
+  return true;
 }
 
 }  // namespace freshet::sim

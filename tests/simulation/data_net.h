@@ -26,14 +26,22 @@ class DataNet {
 
   /// Breaks the connections between two workers, both ways. False: they have none.
   bool disconnect(const std::string& one, const std::string& other);
-  /// Endpoints that listen now.
-  std::vector<std::string> endpoints() const;
+  /// The next frame that is sent gets lost without a sound, which no transport may do: the engine has to notice.
+  void lose_next_frame() { lose_next_frame_ = true; }
+  bool has_lost_frame() const { return has_lost_frame_; }
+  /// No grant arrives any more: a job with more to send than its windows hold must stop.
+  void lose_all_grants() { lose_all_grants_ = true; }
 
  private:
   friend class SimDataTransport;
   Network& network_;
   DataObserver& observer_;
+  bool loses(std::string_view message);
+
   std::map<std::string, SimDataTransport*> listening_;
+  bool lose_next_frame_ = false;
+  bool has_lost_frame_ = false;
+  bool lose_all_grants_ = false;
 };
 
 class SimDataTransport final : public transport::DataTransport {

@@ -5,8 +5,7 @@ namespace freshet::sim {
 void Pipe::send(Scheduler::Action deliver) {
   if (!open_) return;
   const auto earliest = queue_.empty() ? network_.scheduler().now() : queue_.back().due;
-  queue_.push_back(
-      {std::max(earliest, network_.scheduler().now() + network_.delay(from_, to_)), std::move(deliver)});
+  queue_.push_back({std::max(earliest, network_.scheduler().now() + network_.delay(from_, to_)), std::move(deliver)});
   expect_next();
 }
 

@@ -26,9 +26,7 @@ class Scheduler {
     queue_.push_back({std::max(when, now()), random_.next(), next_number_++, label, std::move(action)});
     std::push_heap(queue_.begin(), queue_.end());
   }
-  void after(Nanoseconds delay, std::string_view label, Action action) {
-    at(now() + delay, label, std::move(action));
-  }
+  void after(Nanoseconds delay, std::string_view label, Action action) { at(now() + delay, label, std::move(action)); }
   /// Lets the next thing happen. False: nothing is left.
   bool run_one() {
     if (queue_.empty()) return false;

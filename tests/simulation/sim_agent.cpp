@@ -38,13 +38,13 @@ std::vector<SimWorker*> SimAgent::workers() const {
 
 Result<std::uint64_t> SimAgent::start(const agent::WorkerSpec& spec) {
   const std::uint64_t pid = machine_ * 1000 + workers_.size() + 1;
-  auto* worker = workers_
-                     .emplace_back(std::make_unique<SimWorker>(
-                         world_, machine_, spec, pid,
-                         [this, key = spec.worker](const agent::ExitStatus& status) {
-                           run([&] { agent_.on_worker_exit(key, status); });
-                         }))
-                     .get();
+  auto* worker =
+      workers_
+          .emplace_back(std::make_unique<SimWorker>(world_, machine_, spec, pid,
+                                                    [this, key = spec.worker](const agent::ExitStatus& status) {
+                                                      run([&] { agent_.on_worker_exit(key, status); });
+                                                    }))
+          .get();
   world_.scheduler.after(Nanoseconds(world_.random.between(1'000'000, 60'000'000)), "boot",
                          [worker] { worker->boot(); });
   return pid;

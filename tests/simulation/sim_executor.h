@@ -23,8 +23,8 @@ struct ExecutorShared {
 };
 
 /// Steps tasks one at a time, in the scheduler's order; each step takes virtual time. A task that has nothing to do
-/// rests until its waker is notified or its own time has come, and not a step longer: a wake-up that is missing shows as
-/// a stall.
+/// rests until its waker is notified or its own time has come, and not a step longer: a wake-up that is missing shows
+/// as a stall.
 class SimExecutor final : public worker::TaskExecutor {
  public:
   explicit SimExecutor(ExecutorShared& shared) : shared_(shared) {}

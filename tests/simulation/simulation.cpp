@@ -25,6 +25,7 @@ enum class HarmKind : std::uint8_t {
   cut_off_from_manager,
   cut_off_from_each_other,
   slow_machine,
+  lose_frame,
   refuse_to_publish,
 };
 constexpr const char* kHarmNames[] = {"",
@@ -34,6 +35,7 @@ constexpr const char* kHarmNames[] = {"",
                                       "machine cut off from the job manager",
                                       "machines cut off from each other",
                                       "machine slowed down",
+                                      "frame lost",
                                       "sinks refuse to publish"};
 
 std::uint64_t log_uniform(base::Random& random, double low, double high) {
@@ -48,6 +50,7 @@ struct Setting {
   std::uint32_t agents = 1;
   std::uint32_t workers = 1;
   bool chaining = true;
+  bool too_little_overflow = false;
   std::size_t library_bytes = 100;
   HarmKind harm = HarmKind::none;
   std::uint64_t harm_at_step = 0;
@@ -60,7 +63,11 @@ Setting draw(base::Random& random, const RunOptions& options, const Topology& to
   setting.data.frame_bytes = log_uniform(random, 64, 128 << 10);
   setting.data.max_linger = Duration(random.between(0, 5));
   setting.data.force_remote = random.chance(0.5);
-  setting.data.max_overflow_bytes = topology.overflow_bytes() * static_cast<std::uint64_t>(random.between(1, 3));
+  setting.too_little_overflow = topology.overflow_bytes() != 0 && !options.full_size && random.chance(0.06);
+  if (topology.overflow_bytes() != 0)
+    setting.data.max_overflow_bytes =
+        setting.too_little_overflow ? topology.overflow_bytes() / 2
+                                    : topology.overflow_bytes() * static_cast<std::uint64_t>(random.between(1, 3));
   setting.network.most_delay = Nanoseconds(static_cast<std::int64_t>(log_uniform(random, 2'000, 5'000'000)));
   setting.agents = static_cast<std::uint32_t>(random.between(1, 3));
   setting.workers = static_cast<std::uint32_t>(random.between(1, 4));
@@ -73,7 +80,9 @@ Setting draw(base::Random& random, const RunOptions& options, const Topology& to
   const auto barriers = topology.takes_barriers() ? random.below(6) : 0;
   for (std::uint64_t i = 0; i < barriers; ++i) setting.barriers_at_step.push_back(log_uniform(random, 3, 3'000));
   std::sort(setting.barriers_at_step.begin(), setting.barriers_at_step.end());
-  if (options.harm && random.chance(0.4)) setting.harm = static_cast<HarmKind>(random.between(1, 7));
+  if (options.harm && random.chance(0.4)) setting.harm = static_cast<HarmKind>(random.between(1, 8));
+  // That the last frame of a channel is lost is found by the heartbeats, which go with the statuses.
+  if (setting.harm == HarmKind::lose_frame) setting.manager.status_interval = 500ms;
   setting.harm_at_step = log_uniform(random, 1, 3'000);
   if (random.chance(0.1)) setting.harm_at_step = 0;  // while it is being deployed
   return setting;
@@ -92,7 +101,8 @@ class Simulation {
         data_(network_, watch_),
         executors_{scheduler_, random_, watch_, spending_},
         control_(network_, [this](const auto& peer, const auto& message) { on_manager_message(peer, message); }),
-        manager_(setting_.manager, clock_, control_, journal_, libraries_) {}
+        manager_(setting_.manager, clock_, control_, journal_, libraries_),
+        lose_grants_(options.lose_grants) {}
 
   RunResult run();
 
@@ -137,11 +147,11 @@ class Simulation {
                [this](auto parameters) -> Result<std::unique_ptr<Job>> { return build(std::move(parameters)); }};
   std::vector<std::unique_ptr<SimAgent>> agents_;
 
+  const bool lose_grants_;
   std::uint64_t manager_turn_ = 0;
   std::size_t barriers_sent_ = 0;
   bool harm_done_ = false;
   std::string harm_;
-  bool ordered_to_keep_ = false;
 };
 
 std::unique_ptr<Job> Simulation::build(std::map<std::string, std::string> parameters) const {
@@ -182,19 +192,20 @@ RunResult Simulation::run() {
   if (!manager_.recover()) watch_.fail("the job manager does not start");
   for (std::uint32_t i = 1; i <= setting_.agents; ++i) {
     agents_.push_back(std::make_unique<SimAgent>(world_, i, topology_->tasks()));
-    scheduler_.after(Nanoseconds(random_.between(0, 1'000'000'000)), "agent", [agent = agents_.back().get()] {
-      agent->boot();
-    });
+    scheduler_.after(Nanoseconds(random_.between(0, 1'000'000'000)), "agent",
+                     [agent = agents_.back().get()] { agent->boot(); });
   }
   tick_manager();
   while (manager_.agents().all().size() < setting_.agents && scheduler_.run_one()) {
   }
   const auto answer = manager_.submit(submission());
   if (const auto* refusal = std::get_if<manager::Refusal>(&answer)) {
-    watch_.fail("refused: " + refusal->message +
-                (refusal->problems.empty() ? "" : ": " + refusal->problems[0].where + " " + refusal->problems[0].message));
+    watch_.fail(
+        "refused: " + refusal->message +
+        (refusal->problems.empty() ? "" : ": " + refusal->problems[0].where + " " + refusal->problems[0].message));
     return result();
   }
+  if (lose_grants_) data_.lose_all_grants();
   if (setting_.harm == HarmKind::refuse_to_publish) {
     topology_->refuse_to_publish();
     harm_ = kHarmNames[static_cast<int>(setting_.harm)];
@@ -273,6 +284,9 @@ bool Simulation::do_harm() {
     case HarmKind::slow_machine:
       network_.slow_down(victim->machine(), static_cast<std::uint32_t>(random_.between(2, 200)), duration);
       return true;
+    case HarmKind::lose_frame:
+      data_.lose_next_frame();
+      return true;
     default:
       return false;
   }
@@ -297,11 +311,16 @@ void Simulation::check_end() {
   const bool finished = job()->state() == JobState::finished;
   if (!finished && job()->state() != JobState::failed)
     return watch_.fail("the job ended " + manager::state_text(job()->state()));
-  const bool may_fail = harm_done_ && setting_.harm != HarmKind::slow_machine;
+  const bool may_fail = (harm_done_ && setting_.harm != HarmKind::slow_machine) || setting_.too_little_overflow;
   if (!finished && !may_fail) return watch_.fail("the job failed without any harm: " + job()->reason());
   if (!finished && job()->reason().empty()) return watch_.fail("the job failed without a reason");
   if (finished && setting_.harm == HarmKind::refuse_to_publish)
     return watch_.fail("the job finished although its sinks could not keep what they wrote");
+  if (finished && data_.has_lost_frame()) return watch_.fail("the job finished although a frame was lost");
+  if (finished && setting_.too_little_overflow)
+    return watch_.fail("the job finished with too little room for overflow");
+  if (!harm_done_ && setting_.too_little_overflow && job()->reason().find("emitted more than") == std::string::npos)
+    return watch_.fail("too little room for overflow is called " + job()->reason());
   if (const auto wrong = topology_->wrong(finished); !wrong.empty())
     return watch_.fail("the job is " + manager::state_text(job()->state()) + ", but " + wrong);
   for (const auto& agent : agents_)

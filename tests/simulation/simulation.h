@@ -10,7 +10,8 @@ struct RunOptions {
   std::string topology{};
   std::uint64_t seed = 1;
   bool full_size = false;
-  bool harm = true;  ///< some seeds break connections, cut machines off, slow them down or kill workers
+  bool harm = true;  ///< some seeds break connections, cut machines off, slow them down, kill workers or lose frames
+  bool lose_grants = false;  ///< no credit comes back: shows that a job that hangs is found
 };
 
 struct RunResult {

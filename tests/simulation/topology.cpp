@@ -71,7 +71,10 @@ std::int64_t some(base::Random& random, std::int64_t low, std::int64_t high) { r
 class OneShelf : public Topology {
  public:
   explicit OneShelf(const TopologyOptions& options)
-      : seed_(options.seed), spending_(options.spending), random_(options.seed), shelf_(std::make_shared<Shelf<Item>>()) {}
+      : seed_(options.seed),
+        spending_(options.spending),
+        random_(options.seed),
+        shelf_(std::make_shared<Shelf<Item>>()) {}
   bool published_any() const override { return !shelf_->published.empty(); }
   void refuse_to_publish() override { shelf_->refuse_to_publish = true; }
 
@@ -129,7 +132,9 @@ class Burst final : public OneShelf {
     return compare("shelf, published", shelf_->published, expected, finished);
   }
   std::uint32_t tasks() const override { return 40; }
-  std::uint64_t overflow_bytes() const override { return (most_ + kBatchRecords) * (sizeof(Item) + sizeof(RecordMeta)); }
+  std::uint64_t overflow_bytes() const override {
+    return (most_ + kBatchRecords) * (sizeof(Item) + sizeof(RecordMeta));
+  }
 
  private:
   static constexpr std::uint64_t kKeys = 97;

@@ -114,8 +114,8 @@ class Topology {
   /// Barriers are sent through.
   virtual bool takes_barriers() const { return false; }
   virtual std::uint32_t tasks() const = 0;
-  /// What one call emits beyond its batch at most, bytes with all that is kept of each record.
-  virtual std::uint64_t overflow_bytes() const { return 1u << 20; }
+  /// What stands in one output at most, bytes with all that is kept of each record; 0: no call emits very much.
+  virtual std::uint64_t overflow_bytes() const { return 0; }
 };
 
 struct TopologyOptions {

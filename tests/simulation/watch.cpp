@@ -63,8 +63,7 @@ TaskCounts counts_of(task::Task& task) {
 std::uint64_t Watch::most_in_flight() const {
   constexpr std::uint64_t kControlBytes = 64;
   const auto frame = std::max<std::uint64_t>(1, std::min(limits_.data.frame_bytes, limits_.data.channel_window / 4));
-  return std::max(limits_.data.channel_window, frame + wire::kFrameCost) + limits_.largest_record_bytes +
-         kControlBytes;
+  return std::max(limits_.data.channel_window, frame + wire::kFrameCost) + limits_.largest_record_bytes + kControlBytes;
 }
 
 void Watch::on_step(task::Task& task) {
@@ -93,8 +92,7 @@ void Watch::on_task_stopped(task::Task& task) {
 
 void Watch::on_barrier(std::uint64_t checkpoint, const TaskId& task, TaskCounts counts) {
   auto& last = last_barrier_[task];
-  if (checkpoint <= last)
-    fail(name_of(task) + ": " + unequal("barrier", checkpoint, "passed after barrier", last));
+  if (checkpoint <= last) fail(name_of(task) + ": " + unequal("barrier", checkpoint, "passed after barrier", last));
   last = checkpoint;
   barriers_[checkpoint][task] = std::move(counts);
 }
@@ -158,7 +156,8 @@ void Watch::check_task(const dag::ExecutionPlan& plan, const TaskId& task, const
   for (const auto& [edge, out] : counts.edges) {
     std::uint64_t grants_under_way = 0;
     for (const auto& [channel, bytes] : not_yet_granted_)
-      if (channel.edge == edge && channel.from == task.index && !is_within_worker(plan, channel)) grants_under_way += bytes;
+      if (channel.edge == edge && channel.from == task.index && !is_within_worker(plan, channel))
+        grants_under_way += bytes;
     if (out.in_flight_bytes != grants_under_way)
       fail(name_of(task) + ", edge " + std::to_string(edge) + ": " +
            unequal("in flight at the end", out.in_flight_bytes, "grants under way", grants_under_way));
