@@ -52,6 +52,7 @@ class InputGate {
   void send_grants();
 
   bool has_channels() const { return !channels_.empty(); }
+  std::size_t channels() const { return channels_.size(); }
   std::uint64_t queued_bytes() const { return queued_bytes_; }
   std::uint64_t bytes_in = 0;
   std::uint64_t frames_in = 0;

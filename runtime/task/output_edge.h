@@ -53,6 +53,9 @@ class OutputEdge final : public detail::ChannelPort {
   std::uint32_t id() const { return setup_.edge; }
   std::uint32_t to_tasks() const { return setup_.to_tasks; }
   std::uint64_t bytes_in_flight() const;
+  std::uint64_t bytes_in_flight(std::uint32_t to) const {
+    return channels_[to].sent_bytes - channels_[to].granted_bytes;
+  }
   std::uint64_t highest_sequence(std::uint32_t to) const { return channels_[to].sequence; }
   std::uint64_t bytes_sent = 0;
   std::uint64_t frames_sent = 0;

@@ -34,6 +34,8 @@ class Task {
   const TaskId& id() const { return setup_.id; }
   Chain& chain() { return *chain_; }
   wire::TaskStatus status();
+  std::uint64_t queued_bytes() const { return gate_.queued_bytes(); }
+  std::size_t input_channels() const { return gate_.channels(); }
   bool is_over() const { return phase_ != Phase::running; }
 
  private:

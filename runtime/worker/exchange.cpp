@@ -110,10 +110,11 @@ void Exchange::send_heartbeats() {
     for (std::uint32_t from = 0; from < edge.from.worker.size(); ++from) {
       if (edge.from.worker[from] != self_.worker.value) continue;
       for (std::uint32_t to = 0; to < edge.to.worker.size(); ++to) {
-        if (edge.to.worker[to] == self_.worker.value) continue;
         const ChannelId channel{id, from, to, 0};
-        by_peer[edge.to.worker[to]].channels.push_back(
-            {channel, edge.sent[edge.index(channel)].load(std::memory_order_acquire)});
+        const auto sent = edge.sent[edge.index(channel)].load(std::memory_order_acquire);
+        // Inside this worker frames are handed over, unless they are forced through the transport.
+        if (edge.to.worker[to] == self_.worker.value && sent == 0) continue;
+        by_peer[edge.to.worker[to]].channels.push_back({channel, sent});
       }
     }
   }

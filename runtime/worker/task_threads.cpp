@@ -63,8 +63,9 @@ void TaskThreads::TaskThread::notify() {
 
 void TaskThreads::TaskThread::run() {
   base::set_thread_name("task");
+  // The job has failed with the first that cannot be opened; those behind it are not open and must not be stepped.
   for (auto* task : tasks_) {
-    if (!task->open()) break;
+    if (!task->open()) return;
   }
   while (!stopping_.load()) {
     notified_.store(false);

@@ -111,7 +111,7 @@ void Worker::start(const wire::StartTasks& order) {
   if (phase_ == Phase::running) return send(wire::WorkerRunning{setup_.key});  // repeated
   if (phase_ != Phase::prepared || !prepared_.problems.empty()) return;
   for (const auto& peer : order.peers) {
-    if (peer.worker == setup_.key.worker) continue;
+    if (peer.worker == setup_.key.worker && !order_.options.force_remote) continue;
     setup_.transport->connect(peer.worker, peer.endpoint);
     exchange_->send_hello(peer.worker);
   }
@@ -141,9 +141,10 @@ void Worker::pause_sources(bool paused) {
 void Worker::stop_tasks(bool finished) {
   if (phase_ == Phase::over) return;
   const bool ran = phase_ == Phase::running;
-  phase_ = Phase::over;
   setup_.log.info(finished ? "the job has finished" : "stopping");
   if (executor_) executor_->stop();
+  phase_ = Phase::over;  // from here on no task thread runs: what close() says of tasks is heard on this one
+  finished_ = finished;
   if (ran) {
     for (auto& task : tasks_) task->close(finished);
     for (std::size_t i = 0; i < tasks_.size(); ++i) statuses_[i] = tasks_[i]->status();
@@ -214,14 +215,27 @@ void Worker::on_task_ended(const TaskId&) {
 void Worker::on_task_failed(const TaskId& task, const task::TaskFailure& failure) {
   wire::TaskFailed report{
       setup_.key, task, failure.reason, failure.what(), {failure.operator_id, failure.origin, failure.record}};
+  if (phase_ == Phase::over) return fail_at_end(report);
   setup_.post([this, report = std::move(report)] {
-    if (phase_ != Phase::running || failed_) return;
-    failed_ = true;
-    setup_.log.with("operator", report.record.operator_id)
-        .error(report.reason, ": ", report.message, report.record.origin.empty() ? "" : "; at ", report.record.origin,
-               report.record.record.empty() ? "" : "; record ", report.record.record);
-    send(report);
+    if (phase_ == Phase::running) report_failure(report);
   });
+}
+
+void Worker::report_failure(const wire::TaskFailed& report) {
+  if (failed_) return;
+  failed_ = true;
+  setup_.log.with("operator", report.record.operator_id)
+      .error(report.reason, ": ", report.message, report.record.origin.empty() ? "" : "; at ", report.record.origin,
+             report.record.record.empty() ? "" : "; record ", report.record.record);
+  send(report);
+}
+
+/// A sink could not keep what it wrote. Told to the job manager, and by the way the process ends as well: the agent,
+/// who sees that, may be heard first.
+void Worker::fail_at_end(const wire::TaskFailed& report) {
+  if (!finished_) return;  // nothing was to be kept
+  if (end_problem_.empty()) end_problem_ = "operator " + report.record.operator_id + ": " + report.message;
+  report_failure(report);
 }
 
 void Worker::on_barrier_passed(const TaskId& task, std::uint64_t checkpoint) {

@@ -50,6 +50,8 @@ class Worker final : public task::TaskListener {
   /// Ends without being told to: the process got a signal, or there is nobody left to tell. Sinks keep nothing.
   void stop(const std::string& why);
   bool is_over() const { return phase_ == Phase::over; }
+  /// Once it is over: why what its sinks wrote could not be kept although the job had finished; empty when all is well.
+  const std::string& end_problem() const { return end_problem_; }
 
   // task::TaskListener; on task threads.
   void on_task_ended(const TaskId& task) override;
@@ -73,6 +75,8 @@ class Worker final : public task::TaskListener {
   void send_status();
   void send(wire::ControlBody body);
   void fail(const std::string& reason, const std::string& message);
+  void report_failure(const wire::TaskFailed& report);
+  void fail_at_end(const wire::TaskFailed& report);
 
   const WorkerSetup setup_;
   Phase phase_ = Phase::waiting;
@@ -90,6 +94,8 @@ class Worker final : public task::TaskListener {
   // While running.
   std::size_t ended_ = 0;
   bool failed_ = false;
+  bool finished_ = false;  ///< how it was told to end
+  std::string end_problem_;
   base::SteadyTime next_status_{};
   std::vector<wire::TaskStatus> statuses_;  // newest of each task
   std::vector<bool> asked_;                 // for the next one

@@ -43,7 +43,8 @@ class WorkerProcess {
     return {};
   }
 
-  void run(int signals) {
+  /// Answers what worker::Worker::end_problem() says.
+  std::string run(int signals) {
     WorkerSetup setup;
     setup.key = options_.key;
     setup.pid = static_cast<std::uint64_t>(base::own_pid());
@@ -79,6 +80,7 @@ class WorkerProcess {
     loop_.remove_fd(signals);
     log_.info("ended");
     log_.flush();
+    return worker_->end_problem();
   }
 
  private:
@@ -127,9 +129,9 @@ int run_worker(const WorkerProcessOptions& options) {
   WorkerProcess process(options, std::move(*library), std::move(*data), *log);
   if (const auto connected = process.connect(); !connected)
     return log->error(connected.error().message), refuse(connected.error().message);
-  process.run(signals);
+  const auto problem = process.run(signals);
   ::close(signals);
-  return 0;
+  return problem.empty() ? 0 : refuse(problem);
 }
 
 }  // namespace freshet::worker

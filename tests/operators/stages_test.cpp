@@ -117,7 +117,8 @@ TEST(FlatMapStage, MoreThanTheOverflowHoldsFailsTheRecord) {
   detail::HarnessHost host;
   host.sets_aside = true;
   stage.open(host);
-  stage.outputs()[0].batch().limit_bytes(1000 * sizeof(Item));
+  const std::size_t limit = 1000 * (sizeof(Item) + sizeof(RecordMeta));
+  stage.outputs()[0].batch().limit_bytes(limit);
   detail::Batch<Item> batch;
   for (const std::uint64_t count : {1000, 1001, 5}) {
     batch.records.add() = {count, ""};
@@ -127,6 +128,7 @@ TEST(FlatMapStage, MoreThanTheOverflowHoldsFailsTheRecord) {
     from = stage.process(0, {&batch, nullptr, 3}, from);
     if (from != 1) continue;
     EXPECT_EQ(stage.outputs()[0].size(), 1000u);
+    EXPECT_LE(stage.outputs()[0].batch().weight(), limit);
     stage.outputs()[0].clear();
   }
   EXPECT_EQ(stage.outputs()[0].size(), 5u);

@@ -39,8 +39,8 @@ class Column {
       grow();
     return slots_[size_++];
   }
-  /// Beyond this many bytes of slots add() throws std::length_error; heap memory of the values is not counted.
-  void limit_bytes(std::size_t bytes) { max_slots_ = std::max<std::size_t>(1, bytes / sizeof(T)); }
+  /// Beyond this many slots add() throws std::length_error.
+  void limit_slots(std::size_t slots) { max_slots_ = std::max<std::size_t>(1, slots); }
   T& operator[](std::size_t i) { return slots_[i]; }
   const T& operator[](std::size_t i) const { return slots_[i]; }
   T& back() { return slots_[size_ - 1]; }
@@ -94,7 +94,7 @@ class BatchBase {
   virtual void clear() = 0;
   /// About what it weighs in memory, bytes.
   virtual std::size_t weight() const = 0;
-  /// What its records' slots may take, bytes.
+  /// What its records may weigh, bytes; heap memory of their values is not counted.
   virtual void limit_bytes(std::size_t bytes) = 0;
 
   std::size_t size() const { return metas.size(); }
@@ -116,7 +116,7 @@ class Batch : public BatchBase {
     return bytes;
   }
 
-  void limit_bytes(std::size_t bytes) override { records.limit_bytes(bytes); }
+  void limit_bytes(std::size_t bytes) override { records.limit_slots(bytes / (sizeof(T) + sizeof(RecordMeta))); }
 
   Column<T> records;
 

@@ -1,0 +1,87 @@
+#include "tests/simulation/sim_agent.h"
+
+namespace freshet::sim {
+
+SimAgent::SimAgent(World& world, Machine machine, std::uint32_t slots)
+    : world_(world),
+      machine_(machine),
+      name_("agent-" + std::to_string(machine)),
+      client_(world.network, world.control, machine,
+              {[this](const auto& message) { run([&] { agent_.on_message(message); }); },
+               [this] { run([&] { agent_.on_connected(); }); }, [] {}}),
+      agent_({.name = name_, .host = "host-" + name_, .slots = slots, .pid = 1'000'000 + machine, .version = "0.1"},
+             world.clock, client_, *this, *this, *this) {}
+
+void SimAgent::boot() {
+  client_.connect();
+  tick();
+}
+
+template <class F>
+void SimAgent::run(F&& what) {
+  what();
+  tick();
+}
+
+void SimAgent::tick() {
+  const auto next = std::min(agent_.on_tick(), world_.clock.steady() + std::chrono::seconds(1));
+  world_.scheduler.at(next, "agent tick", [this, turn = ++turn_] {
+    if (turn == turn_) tick();
+  });
+}
+
+std::vector<SimWorker*> SimAgent::workers() const {
+  std::vector<SimWorker*> all;
+  for (const auto& worker : workers_) all.push_back(worker.get());
+  return all;
+}
+
+Result<std::uint64_t> SimAgent::start(const agent::WorkerSpec& spec) {
+  const std::uint64_t pid = machine_ * 1000 + workers_.size() + 1;
+  auto* worker =
+      workers_
+          .emplace_back(std::make_unique<SimWorker>(world_, machine_, spec, pid,
+                                                    [this, key = spec.worker](const agent::ExitStatus& status) {
+                                                      run([&] { agent_.on_worker_exit(key, status); });
+                                                    }))
+          .get();
+  world_.scheduler.after(Nanoseconds(world_.random.between(1'000'000, 60'000'000)), "boot",
+                         [worker] { worker->boot(); });
+  return pid;
+}
+
+/// Signals arrive a moment later: never from inside the agent's call.
+void SimAgent::signal(const WorkerKey& key, const std::function<void(SimWorker& worker)>& what) {
+  for (const auto& worker : workers_) {
+    if (worker->key() == key)
+      world_.scheduler.after(Nanoseconds(1'000), "signal", [what, target = worker.get()] { what(*target); });
+  }
+}
+
+void SimAgent::terminate(const WorkerKey& key) {
+  signal(key, [](SimWorker& worker) { worker.terminate(); });
+}
+
+void SimAgent::kill(const WorkerKey& key) {
+  signal(key, [](SimWorker& worker) { worker.kill(9); });
+}
+
+std::optional<std::string> SimAgent::path_of(const std::string& sha256) {
+  if (!whole_.contains(sha256)) return std::nullopt;
+  return "cache/" + sha256;
+}
+
+Status SimAgent::append(const std::string& sha256, std::uint64_t offset, std::string_view bytes) {
+  if (offset == 0) parts_[sha256].clear();
+  if (offset != parts_[sha256].size()) return Error{"a piece is missing"};
+  parts_[sha256] += bytes;
+  return {};
+}
+
+Result<std::string> SimAgent::finish(const std::string& sha256) {
+  if (base::sha256_hex(parts_[sha256]) != sha256) return Error{"the library arrived damaged"};
+  whole_.insert(sha256);
+  return "cache/" + sha256;
+}
+
+}  // namespace freshet::sim

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <set>
+
+#include "runtime/agent/agent.h"
+#include "runtime/base/sha256.h"
+#include "tests/simulation/sim_worker.h"
+
+namespace freshet::sim {
+
+/// An agent's process and the machine under it: the production agent, with processes that are SimWorkers.
+class SimAgent final : public agent::WorkerLauncher, public agent::LibraryCache, public agent::MachineGauge {
+ public:
+  SimAgent(World& world, Machine machine, std::uint32_t slots);
+
+  void boot();
+  /// Of all workers that were ever started here.
+  std::vector<SimWorker*> workers() const;
+  const std::string& name() const { return name_; }
+  Machine machine() const { return machine_; }
+
+  // agent::WorkerLauncher
+  Result<std::uint64_t> start(const agent::WorkerSpec& spec) override;
+  void terminate(const WorkerKey& worker) override;
+  void kill(const WorkerKey& worker) override;
+  agent::Leftovers leftovers(const WorkerKey&) override { return {}; }
+
+  // agent::LibraryCache
+  std::optional<std::string> path_of(const std::string& sha256) override;
+  Status append(const std::string& sha256, std::uint64_t offset, std::string_view bytes) override;
+  Result<std::string> finish(const std::string& sha256) override;
+
+  // agent::MachineGauge
+  agent::MachineReading read() override { return {10, 1u << 20, 1u << 30, 1u << 30}; }
+
+ private:
+  template <class F>
+  void run(F&& what);
+  void tick();
+  void signal(const WorkerKey& key, const std::function<void(SimWorker& worker)>& what);
+
+  World& world_;
+  const Machine machine_;
+  const std::string name_;
+  ControlClient client_;
+  agent::Agent agent_;
+  std::uint64_t turn_ = 0;  // of the tick that is due
+  std::vector<std::unique_ptr<SimWorker>> workers_;
+  std::map<std::string, std::string> parts_;
+  std::set<std::string> whole_;
+};
+
+}  // namespace freshet::sim

@@ -1,0 +1,111 @@
+#include "tests/simulation/sim_worker.h"
+
+namespace freshet::sim {
+
+namespace {
+
+constexpr auto kMostWait = std::chrono::milliseconds(50);
+/// Without the job manager a worker ends by itself after this: the default of WorkerProcessOptions.
+constexpr auto kOrphanAfter = std::chrono::seconds(10);
+
+}  // namespace
+
+SimWorker::SimWorker(World& world, Machine machine, agent::WorkerSpec spec, std::uint64_t pid, OnExit on_exit)
+    : world_(world), machine_(machine), spec_(std::move(spec)), pid_(pid), on_exit_(std::move(on_exit)) {}
+
+void SimWorker::boot() {
+  if (!alive_) return;
+  transport_ = std::make_unique<SimDataTransport>(world_.data, machine_, "sim://" + std::to_string(pid_));
+  client_ = std::make_unique<ControlClient>(
+      world_.network, world_.control, machine_,
+      ControlClient::Callbacks{[this](const auto& message) { run([&] { worker_->on_message(message); }); },
+                               [this] {
+                                 ++disconnections_;
+                                 run([&] { worker_->on_connected(); });
+                               },
+                               [this] { orphan(); }});
+  worker::WorkerSetup setup;
+  setup.key = spec_.worker;
+  setup.pid = pid_;
+  setup.clock = &world_.clock;
+  setup.manager = this;
+  setup.transport = transport_.get();
+  setup.build = [this](const std::string&, std::map<std::string, std::string> parameters) {
+    return world_.build(std::move(parameters));
+  };
+  setup.make_executor = [this](std::uint32_t, const std::function<bool(const TaskId&)>&) {
+    auto executor = std::make_unique<SimExecutor>(world_.executors);
+    executor_ = executor.get();
+    return executor;
+  };
+  setup.post = [this](std::function<void()> work) { post(std::move(work)); };
+  setup.memory = [] { return std::uint64_t{64} << 20; };
+  worker_ = std::make_unique<worker::Worker>(std::move(setup));
+  orphan();
+  client_->connect();
+  tick();
+}
+
+template <class F>
+void SimWorker::run(F&& what) {
+  if (!alive_ || worker_ == nullptr) return;
+  what();
+  if (worker_->is_over()) end({worker_->end_problem().empty() ? 0 : 1, 0}, false);
+}
+
+/// What a task tells about itself, it tells in a step: the counts of that moment go with a barrier.
+void SimWorker::post(std::function<void()> work) {
+  std::optional<TaskCounts> counts;
+  if (world_.executors.stepping != nullptr) counts = counts_of(*world_.executors.stepping);
+  const auto soon = world_.clock.steady() + Nanoseconds(world_.random.between(100, 10'000));
+  last_post_ = std::max(soon, last_post_ + Nanoseconds(1));  // in order
+  world_.scheduler.at(last_post_, "post", [this, work = std::move(work), counts = std::move(counts)] {
+    counts_of_post_ = counts;
+    run(work);
+    counts_of_post_.reset();
+  });
+}
+
+void SimWorker::send(const wire::ControlMessage& message) {
+  if (const auto* passed = std::get_if<wire::BarrierPassed>(&message.body); passed != nullptr && counts_of_post_)
+    world_.watch.on_barrier(passed->checkpoint.value, passed->task, *counts_of_post_);
+  client_->send(message);
+}
+
+void SimWorker::tick() {
+  base::SteadyTime next = world_.clock.steady() + kMostWait;
+  run([&] { next = std::min(next, worker_->on_tick()); });
+  if (alive_) world_.scheduler.at(next, "tick", [this] { tick(); });
+}
+
+void SimWorker::orphan() {
+  world_.scheduler.after(kOrphanAfter, "orphan", [this, seen = ++disconnections_] {
+    if (seen == disconnections_) run([&] { worker_->stop("no job manager"); });
+  });
+}
+
+void SimWorker::terminate() {
+  if (worker_ == nullptr) return kill(15);  // it has no handler yet
+  run([&] { worker_->stop("it was told to end by a signal"); });
+}
+
+void SimWorker::kill(int signal) {
+  if (alive_) end({0, signal}, true);
+}
+
+void SimWorker::end(const agent::ExitStatus& status, bool killed) {
+  alive_ = false;
+  if (killed && transport_) transport_->die();
+  executor_ = nullptr;
+  worker_.reset();
+  if (client_) client_->close(killed ? static_cast<std::size_t>(world_.random.below(3)) : 0);
+  world_.scheduler.after(Nanoseconds(world_.random.between(10'000, 5'000'000)), "exit",
+                         [this, status] { on_exit_(status); });
+}
+
+std::string SimWorker::describe() const {
+  return "\n  " + to_string(spec_.worker) + (alive_ ? "" : ", dead") +
+         (executor_ != nullptr ? executor_->describe() : std::string());
+}
+
+}  // namespace freshet::sim

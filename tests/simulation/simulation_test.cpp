@@ -1,0 +1,82 @@
+#include "tests/simulation/simulation.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "runtime/base/random.h"
+#include "tests/simulation/topology.h"
+#include "tests/support/seed.h"
+
+namespace freshet::sim {
+namespace {
+
+/// Seeds per test; FRESHET_SIMULATION_SEEDS overrides it: fewer under sanitizers, more at night.
+std::uint64_t seeds_wanted() {
+  constexpr std::uint64_t kSeeds = 100;
+  const char* given = std::getenv("FRESHET_SIMULATION_SEEDS");
+  return given == nullptr ? kSeeds : std::strtoull(given, nullptr, 10);
+}
+
+/// What the runs of a test did, all together: a simulation that never harms, or never sends, shows nothing.
+struct Tally {
+  std::uint64_t harmed = 0, finished = 0, failed = 0, remote_frames = 0, barriers = 0;
+};
+
+Tally run_many(const std::string& topology, std::uint64_t first) {
+  Tally tally;
+  for (std::uint64_t seed = first; seed < first + seeds_wanted() && !testing::Test::HasFailure(); ++seed) {
+    const RunOptions options{.topology = topology, .seed = seed};
+    const auto result = simulate(options);
+    EXPECT_EQ(result.problem, "") << "\n  harm    " << result.harm << "\n  repeat  " << how_to_repeat(options);
+    tally.harmed += !result.harm.empty();
+    tally.finished += result.state == "Finished";
+    tally.failed += result.state == "Failed";
+    tally.remote_frames += result.remote_frames;
+    tally.barriers += result.barriers;
+  }
+  return tally;
+}
+
+class Simulated : public testing::TestWithParam<std::string> {};
+
+TEST_P(Simulated, JobsFinishWithRightResultsOrFailLoudly) {
+  FRESHET_SEEDED(seed);
+  const auto tally = run_many(GetParam(), seed % 1'000'000'000);
+  if (HasFailure() || seeds_wanted() < 20) return;
+  EXPECT_GT(tally.finished, 0u);
+  EXPECT_GT(tally.failed, 0u);
+  EXPECT_GE(tally.harmed, tally.failed);
+  EXPECT_GT(tally.remote_frames, 0u);
+  EXPECT_EQ(tally.barriers > 0, make_topology(GetParam(), {})->takes_barriers());
+}
+
+TEST_P(Simulated, TheSameSeedGivesTheSameRun) {
+  FRESHET_SEEDED(seed);
+  std::set<std::uint64_t> traces;
+  constexpr std::uint64_t kSeeds = 8;
+  for (std::uint64_t each = seed % 1'000'000'000; each < seed % 1'000'000'000 + kSeeds; ++each) {
+    const RunOptions options{.topology = GetParam(), .seed = each};
+    const auto one = simulate(options), other = simulate(options);
+    EXPECT_EQ(one.trace, other.trace) << how_to_repeat(options);
+    EXPECT_EQ(one.events, other.events);
+    EXPECT_EQ(one.virtual_ms, other.virtual_ms);
+    traces.insert(one.trace);
+  }
+  EXPECT_EQ(traces.size(), kSeeds) << "another seed gives another run";
+}
+
+INSTANTIATE_TEST_SUITE_P(Topology, Simulated, testing::ValuesIn(topology_names()),
+                         [](const auto& each) { return each.param; });
+
+TEST(SimulatedBurst, AMillionRecordsOutOfOneGoThroughSmallWindows) {
+  FRESHET_SEEDED(seed);
+  const RunOptions options{
+      .topology = "burst", .seed = seed % 1'000'000'000, .full_size = true, .harm = false};
+  const auto result = simulate(options);
+  EXPECT_EQ(result.problem, "") << how_to_repeat(options);
+  EXPECT_EQ(result.state, "Finished") << result.reason;
+}
+
+}  // namespace
+}  // namespace freshet::sim
