@@ -17,6 +17,9 @@ namespace {
 
 /// Below it, copying is cheaper than the bookkeeping of not copying.
 constexpr std::size_t kCopiedBytes = 2048;
+/// ZeroMQ reads from the network into blocks of this size. A message that lies in one keeps the whole block as long as
+/// it lives, so one that waits in a queue would weigh far more than the credit it takes.
+constexpr std::size_t kReceiveBlockBytes = 8192;
 /// Messages taken before the network thread looks at its other sockets again.
 constexpr int kReceiveBatch = 256;
 /// Between attempts to reach a peer that does not listen yet. Also how long the network thread has to close a broken
@@ -252,15 +255,18 @@ void ZmqDataTransport::Sockets::list_sockets() {
 bool ZmqDataTransport::Sockets::receive_one() {
   zmq::message_t sender;
   if (!try_receive(router_, sender)) return false;
-  // Shared, for it is the owner that ReceivedMessage asks for.
-  const auto message = std::make_shared<zmq::message_t>();
-  CHECK(sender.more() && try_receive(router_, *message), "all parts of a message come together");
-  if (message->more()) {
-    skip_rest(router_, *message);
+  zmq::message_t received;
+  CHECK(sender.more() && try_receive(router_, received), "all parts of a message come together");
+  if (received.more()) {
+    skip_rest(router_, received);
     count(counters_.refused_messages);
     return true;
   }
   count(counters_.received);
+  // Shared, for it is the owner that ReceivedMessage asks for.
+  const auto message = received.size() <= kReceiveBlockBytes
+                           ? std::make_shared<zmq::message_t>(received.data(), received.size())
+                           : std::make_shared<zmq::message_t>(std::move(received));
   receiver_->on_message(ReceivedMessage({message->data<char>(), message->size()}, message));
   return true;
 }

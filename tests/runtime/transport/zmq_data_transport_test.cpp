@@ -1,5 +1,7 @@
 #include "runtime/transport/zmq_data_transport.h"
 
+#include <malloc.h>
+
 #include "runtime/base/random.h"
 #include "tests/runtime/transport/transport_support.h"
 
@@ -211,6 +213,30 @@ TEST(ZmqDataTransport, AddressThatIsTakenIsAnError) {
   const auto second = ZmqDataTransport::create({.bind = first->endpoint()});
   ASSERT_FALSE(second);
   EXPECT_NE(second.error().message.find("cannot listen on " + first->endpoint()), std::string::npos);
+}
+
+/// Bytes that the program has taken from the heap; stays 0 where a sanitizer has another heap.
+std::size_t heap_bytes_taken() {
+  const auto heap = mallinfo2();
+  return heap.uordblks + heap.hblkhd;
+}
+
+TEST(ZmqDataTransport, SmallMessagesThatComeOneByOneAndWaitWeighLittle) {
+  constexpr std::size_t kMessages = 2000, kMostEach = 1024;
+  auto sender = make();
+  auto receiver = make();
+  RecordingReceiver waiting, ignored;
+  receiver->start(waiting);
+  sender->start(ignored);
+  sender->connect(kReceiver, receiver->endpoint());
+  send_text(*sender, kReceiver, "first");
+  ASSERT_TRUE(waiting.wait_for_messages(1));
+  const std::size_t before = heap_bytes_taken();
+  for (std::size_t i = 0; i < kMessages; ++i) {
+    send_text(*sender, kReceiver, std::string(112, 'x'));
+    ASSERT_TRUE(waiting.wait_for_messages(2 + i));  // so that each is read from the network alone
+  }
+  EXPECT_LT(heap_bytes_taken(), before + kMessages * kMostEach);
 }
 
 }  // namespace
