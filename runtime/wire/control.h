@@ -247,7 +247,7 @@ struct TasksFinished {
 
 /// Limits and times of the data path; defaults hold for every job unless its submitter says otherwise.
 struct DataOptions {
-  std::uint64_t channel_window = 4u << 20;  ///< credit of one channel, bytes
+  std::uint64_t channel_window = 2u << 20;  ///< credit of one channel, bytes
   std::uint64_t frame_bytes = 256u << 10;   ///< a frame leaves when it is this long
   Duration max_linger = 1ms;                ///< … or its oldest record this old
   std::uint64_t max_record_bytes = 16u << 20;

@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "runtime/base/process.h"
+#include "runtime/wire/control.h"
 #include "runtime/wire/frame.h"
 #include "tests/integration/eventually.h"
 #include "tests/integration/test_cluster.h"
@@ -22,6 +23,7 @@ using files::testing::TestDirectory;
 using nlohmann::json;
 
 constexpr std::uint64_t kMiB = 1u << 20;
+constexpr std::uint64_t kDefaultWindow = wire::DataOptions{}.channel_window;
 
 /// How long a sink stands still: a few seconds, or as long as FRESHET_STOP_SECONDS says.
 std::chrono::seconds stop_time() {
@@ -96,8 +98,9 @@ class BackPressure : public ::testing::Test {
     stop.records_at_end = records_in();
     EXPECT_EQ(cluster_.view().state_of("flow"), "Running");
     std::cout << "stood still for " << stop_time().count() << " s: " << stop.records_at_end << " records read, "
-              << stop.in_flight_most << " bytes in flight, resident " << resident_at_start_ / 1024 << " KiB at the start, "
-              << stop.resident_at_first / 1024 << " at rest, " << stop.resident_most / 1024 << " at most" << std::endl;
+              << stop.in_flight_most << " bytes in flight, resident " << resident_at_start_ / 1024
+              << " KiB at the start, " << stop.resident_at_first / 1024 << " at rest, " << stop.resident_most / 1024
+              << " at most" << std::endl;
     return stop;
   }
   void open_gate() { fs::remove(gate_); }
@@ -123,10 +126,10 @@ TEST_F(BackPressure, ASinkThatStopsHoldsSourcesBackAndMemoryStaysFlat) {
   const Stop stop = watch();
   EXPECT_EQ(stop.records_at_end, stop.records_at_first) << "sources went on without credit";
   EXPECT_LT(stop.records_at_end, kCount / 2) << "the input is too short to show anything";
-  EXPECT_LE(stop.in_flight_most, kChannels * kMiB);
-  EXPECT_GE(stop.in_flight_most, kChannels * kMiB / 2) << "the stop did not use the credit up";
+  EXPECT_LE(stop.in_flight_most, kChannels * kDefaultWindow);
+  EXPECT_GE(stop.in_flight_most, kChannels * kDefaultWindow / 2) << "the stop did not use the credit up";
   // 400 MB of input stand in front of it: two processes with their code, and each channel's credit held on both ends.
-  EXPECT_LE(stop.resident_most, 2 * 30 * kMiB + 2 * kChannels * kMiB);
+  EXPECT_LE(stop.resident_most, 2 * 30 * kMiB + 2 * kChannels * kDefaultWindow);
   EXPECT_LE(stop.resident_most, stop.resident_at_first + kMiB);
   open_gate();
   expect_all(kCount, kCount * kPayload);
@@ -134,8 +137,7 @@ TEST_F(BackPressure, ASinkThatStopsHoldsSourcesBackAndMemoryStaysFlat) {
 
 TEST_F(BackPressure, FramesOfFortyBytesDoNotWeighMoreThanTheyCost) {
   constexpr std::uint64_t kCount = 8'000, kPayload = 8, kWindow = 256u << 10;
-  ASSERT_NO_FATAL_FAILURE(
-      start({"count=8000", "payload=8", "one_by_one=true"}, {{"channel_window_bytes", kWindow}}));
+  ASSERT_NO_FATAL_FAILURE(start({"count=8000", "payload=8", "one_by_one=true"}, {{"channel_window_bytes", kWindow}}));
   const Stop stop = watch();
   EXPECT_EQ(stop.records_at_end, stop.records_at_first) << "sources went on without credit";
   EXPECT_LT(stop.records_at_end, kCount) << "the input is too short to show anything";
@@ -155,7 +157,7 @@ TEST_F(BackPressure, ARecordLargerThanTheCreditPassesAlone) {
   constexpr std::uint64_t kCount = 20'000, kPayload = 100, kBig = 4 * kMiB;
   ASSERT_NO_FATAL_FAILURE(start({"count=20000", "payload=100", "big=" + std::to_string(kBig)}));
   EXPECT_TRUE(eventually(kPatience, [this] { return in_flight() > kBig; })) << "no record overdrew its channel";
-  EXPECT_LE(in_flight(), 2 * kBig + kChannels * kMiB);
+  EXPECT_LE(in_flight(), 2 * kBig + kChannels * kDefaultWindow);
   open_gate();
   expect_all(kCount, (kCount - 2) * kPayload + 2 * kBig);
 }

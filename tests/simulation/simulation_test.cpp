@@ -71,8 +71,7 @@ INSTANTIATE_TEST_SUITE_P(Topology, Simulated, testing::ValuesIn(topology_names()
 
 TEST(SimulatedBurst, AMillionRecordsOutOfOneGoThroughSmallWindows) {
   FRESHET_SEEDED(seed);
-  const RunOptions options{
-      .topology = "burst", .seed = seed % 1'000'000'000, .full_size = true, .harm = false};
+  const RunOptions options{.topology = "burst", .seed = seed % 1'000'000'000, .full_size = true, .harm = false};
   const auto result = simulate(options);
   EXPECT_EQ(result.problem, "") << how_to_repeat(options);
   EXPECT_EQ(result.state, "Finished") << result.reason;

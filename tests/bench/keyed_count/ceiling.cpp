@@ -10,7 +10,6 @@
 
 #include <array>
 #include <bit>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -21,6 +20,7 @@
 #include <zmq.hpp>
 
 #include "tests/bench/keyed_count/record.h"
+#include "tests/bench/steady.h"
 
 namespace freshet::bench {
 namespace {
@@ -28,8 +28,6 @@ namespace {
 constexpr std::size_t kLongestRecord = 128;
 /// Frames that may wait on either side; as much as the engine's credit lets be under way, and then some.
 constexpr int kFramesUnderWay = 16;
-
-std::int64_t steady_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
 
 /// Where the packer writes to: a frame with room enough.
 struct Cursor {
@@ -200,8 +198,8 @@ int run(std::uint64_t records, std::uint64_t keys, std::size_t frame_bytes) {
     char endpoint[64];
     std::int64_t start_ns;
   };
-  auto* const shared = static_cast<Shared*>(
-      mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  auto* const shared =
+      static_cast<Shared*>(mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   int ready[2];
   if (shared == MAP_FAILED || pipe(ready) != 0) return 1;
   const pid_t sender = fork();

@@ -39,9 +39,7 @@ inline std::uint64_t scatter(std::uint64_t i) {
 }
 
 /// Uniform over [0, keys); keys < 2^32.
-inline std::uint64_t key_of(std::uint64_t random, std::uint64_t keys) {
-  return ((random >> 32) * keys) >> 32;
-}
+inline std::uint64_t key_of(std::uint64_t random, std::uint64_t keys) { return ((random >> 32) * keys) >> 32; }
 
 inline void fill(Click& click, std::uint64_t i, std::uint64_t keys) {
   const std::uint64_t random = scatter(i);
