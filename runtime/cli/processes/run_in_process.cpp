@@ -84,7 +84,8 @@ class LocalRun {
     const auto letters = engine_.dead_letters().size();
     if (FLAGS_json) {
       const std::string word = state.substr(0, 1) + lower(state.substr(1));
-      print_json(invocation_, {{"name", name_}, {"state", word}, {"records_in", records_in}, {"dead_letters", letters}});
+      print_json(invocation_,
+                 {{"name", name_}, {"state", word}, {"records_in", records_in}, {"dead_letters", letters}});
       return code;
     }
     std::string text = state + "  " + grouped(static_cast<std::int64_t>(records_in)) + " events in " +
