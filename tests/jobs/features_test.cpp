@@ -7,7 +7,6 @@
 #include <fstream>
 #include <iterator>
 
-
 /// What a job's author can write, each thing in a job that runs: parameters, resources, operator classes, keyed steps,
 /// emission, merging, sources and sinks of one's own.
 namespace freshet {
@@ -83,7 +82,8 @@ struct Catalog {
   std::vector<std::string> words;
 };
 
-FRESHET_JOB(every_parameter, "A parameter of every type, a secret, a file, and a resource of them") {
+FRESHET_JOB(every_parameter, "A parameter of every type, a secret, a file, and a resource of them")
+{
   const auto text = job.param("text", "nothing", "a text");
   const auto flag = job.param("flag", false, "a switch");
   const auto small = job.param("small", std::int8_t{-3}, "a small number");
@@ -100,9 +100,10 @@ FRESHET_JOB(every_parameter, "A parameter of every type, a secret, a file, and a
                     std::to_string(since.time_since_epoch().count()) + "|" + std::string(enumerator_name(size)) + "|" +
                     password;
   job.source("visits", unread())
-      .map("said", [all, catalog](const Visit&) {
-        return Words{all + "|" + catalog->prefix + "|" + std::to_string((*catalog).words.size())};
-      })
+      .map("said",
+           [all, catalog](const Visit&) {
+             return Words{all + "|" + catalog->prefix + "|" + std::to_string((*catalog).words.size())};
+           })
       .sink("out", files::csv("nowhere"));
 }
 
@@ -110,8 +111,7 @@ TEST_F(Features, ParametersHaveTheirDefaults) {
   JobHarness run("every_parameter",
                  {{"region", "north"}, {"password", "xyzzy"}, {"catalog", write("catalog", "one two three")}});
   run.feed<Visit>("visits", {{}}).finish();
-  EXPECT_THAT(run.output<Words>("out"),
-              ElementsAre(Words{"nothing|no|-3|5|0.500000|90000|0|small|xyzzy|north|3"}));
+  EXPECT_THAT(run.output<Words>("out"), ElementsAre(Words{"nothing|no|-3|5|0.500000|90000|0|small|xyzzy|north|3"}));
 }
 
 TEST_F(Features, ParametersTakeWhatIsGiven) {
@@ -189,9 +189,11 @@ class Large : public Operator<Visit, Words> {
   std::uint64_t passed_ = 77;  // until it is opened
 };
 
-FRESHET_JOB(operator_classes, "Classes with state of every kind, side outputs, counters, and without a key") {
+FRESHET_JOB(operator_classes, "Classes with state of every kind, side outputs, counters, and without a key")
+{
   const auto visits = job.source("visits", unread());
-  const auto trails = visits.key_by(&Visit::user).process<Trails>("trails", ">", std::uint64_t{3}).on_error(dead_letter());
+  const auto trails =
+      visits.key_by(&Visit::user).process<Trails>("trails", ">", std::uint64_t{3}).on_error(dead_letter());
   trails.sink("trails_out", files::csv("nowhere"));
   trails.side(&Trails::first).sink("first_out", files::csv("nowhere"));
   visits.process<Large>("large").sink("large_out", files::csv("nowhere"));

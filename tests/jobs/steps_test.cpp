@@ -54,7 +54,8 @@ std::vector<Event> some_events() {
 
 // --- keyed steps
 
-FRESHET_JOB(keyed_steps, "Every step that needs a key") {
+FRESHET_JOB(keyed_steps, "Every step that needs a key")
+{
   const auto by_user = job.source("events", unread()).key_by(&Event::user);
   const auto once = by_user.dedupe("dedupe", &Event::id, {.ttl = 24h});
   once.sink("once", nowhere());
@@ -63,14 +64,17 @@ FRESHET_JOB(keyed_steps, "Every step that needs a key") {
   once.fold("folded", count_in).queryable().emit(every(1h)).sink("folded_out", nowhere());
   once.recent("newest", 2).queryable().sink("newest_out", nowhere());
   // The state of a lambda may be a bare number.
-  once.process("second", [](std::uint64_t& seen, const Event& event, Out<Event>& out) {
-        if (++seen == 2) out.emit(event);
-      }).sink("second_out", nowhere());
+  once.process("second",
+               [](std::uint64_t& seen, const Event& event, Out<Event>& out) {
+                 if (++seen == 2) out.emit(event);
+               })
+      .sink("second_out", nowhere());
   // map and filter keep the key, so a keyed step may follow.
-  once.map("doubled", [](Event event) {
-        event.amount *= 2;
-        return event;
-      })
+  once.map("doubled",
+           [](Event event) {
+             event.amount *= 2;
+             return event;
+           })
       .filter("orders", [](const Event& event) { return event.action == Action::order; })
       .sum("of_orders", &Event::amount)
       .emit(at_end())
@@ -88,8 +92,7 @@ TEST(Steps, KeyedStepsGiveWhatTheySay) {
       event.amount = amount;
       return event;
     };
-    EXPECT_THAT(run.output<Event>("changes_out"),
-                UnorderedElementsAre(a, with(c, 6), with(d, 8), b, with(a2, 14)));
+    EXPECT_THAT(run.output<Event>("changes_out"), UnorderedElementsAre(a, with(c, 6), with(d, 8), b, with(a2, 14)));
     EXPECT_THAT(run.output<Event>("ends_out"), UnorderedElementsAre(with(d, 8), with(a2, 14)));
     EXPECT_THAT(run.output<Count>("folded_out"), UnorderedElementsAre(Count{3, 8}, Count{2, 14}));
     const auto newest = run.output<Event>("newest_out");
@@ -101,7 +104,8 @@ TEST(Steps, KeyedStepsGiveWhatTheySay) {
 
 // --- keys of every shape
 
-FRESHET_JOB(key_shapes, "Keys of one field, of several, of a function, of text and of an enum") {
+FRESHET_JOB(key_shapes, "Keys of one field, of several, of a function, of text and of an enum")
+{
   const auto output = job.param("output", "out", "folder");
   const auto events = job.source("events", files::read<Event>(files::input<Event>(job, "input", "in.csv", "events")));
   const auto count = [&](const std::string& name, const auto& stream) {
@@ -113,8 +117,10 @@ FRESHET_JOB(key_shapes, "Keys of one field, of several, of a function, of text a
   count("by_action", events.key_by(&Event::action));
   count("by_parity", events.key_by("odd", [](const Event& event) { return event.item % 2; }));
   // The record has the key: it is not written twice.
-  events.key_by(&Event::user).sum("total", &Event::amount).emit(at_end()).sink("total_file",
-                                                                              files::jsonl(output + "/total"));
+  events.key_by(&Event::user)
+      .sum("total", &Event::amount)
+      .emit(at_end())
+      .sink("total_file", files::jsonl(output + "/total"));
 }
 
 std::vector<std::string> lines_below(const std::string& folder) {
@@ -163,14 +169,15 @@ class PartialSums : public Operator<Event, Event> {
   std::map<std::uint64_t, std::int64_t> sums_;
 };
 
-FRESHET_JOB(merged, "Two sources and both outputs of a split, merged; then every grouping") {
-  const auto [good, bad] = job.source("first", unread())
-                               .split("parse", [](const Event& event, Out<Event>& yes, Out<Event, "bad">& no) {
-                                 if (event.user == 0)
-                                   no.emit(event);
-                                 else
-                                   yes.emit(event);
-                               });
+FRESHET_JOB(merged, "Two sources and both outputs of a split, merged; then every grouping")
+{
+  const auto [good, bad] =
+      job.source("first", unread()).split("parse", [](const Event& event, Out<Event>& yes, Out<Event, "bad">& no) {
+        if (event.user == 0)
+          no.emit(event);
+        else
+          yes.emit(event);
+      });
   bad.sink("bad_out", nowhere());
   const auto all = good.merge(job.source("second", unread()), bad);
   all.sink("all_out", nowhere());
@@ -215,7 +222,8 @@ TEST(Steps, MergedStreamsBringEverythingToEveryReader) {
   }
 }
 
-FRESHET_JOB(misdirected, "A grouping function that names a task which does not exist") {
+FRESHET_JOB(misdirected, "A grouping function that names a task which does not exist")
+{
   job.source("events", unread())
       .map("same", [](const Event& event) { return event; })
       .on_error(dead_letter({.pause_above = 1}))
@@ -272,7 +280,8 @@ class Appender : public Sink<Event> {
   std::string text_;
 };
 
-FRESHET_JOB(own_ends, "A source and a sink of the author's own, with arguments") {
+FRESHET_JOB(own_ends, "A source and a sink of the author's own, with arguments")
+{
   const auto output = job.param("output", "out", "file");
   job.source<Ticks>("ticks", std::uint64_t{2}, std::uint64_t{8})
       .on_error(dead_letter({.pause_above = 1}))

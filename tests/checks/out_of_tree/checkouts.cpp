@@ -4,7 +4,8 @@
 
 using namespace freshet;
 
-FRESHET_JOB(checkouts, "How many pieces of an item were ordered") {
+FRESHET_JOB(checkouts, "How many pieces of an item were ordered")
+{
   const auto input = files::input<Event>(job, "input", "events.csv", "event files");
   const auto output = job.param("output", "out", "folder of the result files");
   const auto pack = job.param("pack", std::uint64_t{1}, "pieces that are put into a cart at once");

@@ -37,6 +37,5 @@ TEST(CheckoutsJob, KeepsUsersApart) {
                               {.user = 1, .item = 5, .action = Action::order}})
       .finish();
   EXPECT_THAT(run.output<Checkout>("orders"), ElementsAre(Checkout{1, 5, 3}));
-  EXPECT_THAT(run.output<Event>("unseen"),
-              UnorderedElementsAre(Event{.user = 2, .item = 5, .action = Action::order}));
+  EXPECT_THAT(run.output<Event>("unseen"), UnorderedElementsAre(Event{.user = 2, .item = 5, .action = Action::order}));
 }

@@ -9,7 +9,8 @@ struct Event {
   FRESHET_RECORD(user, page)
 };
 
-FRESHET_JOB(clicks, "Events with a user and a page") {
+FRESHET_JOB(clicks, "Events with a user and a page")
+{
   const auto input = job.param("input", "in.txt", "text file");
   const auto output = job.param("output", "out", "folder");
   job.source("lines", files::lines(input))

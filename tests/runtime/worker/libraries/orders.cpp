@@ -10,7 +10,8 @@ struct Event {
   FRESHET_RECORD(order, amount, items)
 };
 
-FRESHET_JOB(orders, "Events with an order and its items") {
+FRESHET_JOB(orders, "Events with an order and its items")
+{
   const auto input = job.param("input", "in.txt", "text file");
   const auto output = job.param("output", "out", "folder");
   job.source("lines", files::lines(input))
