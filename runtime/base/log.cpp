@@ -20,7 +20,8 @@ class Logger::Sink {
     logger_.set_formatter(
         std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc));
     logger_.set_level(spdlog::level::trace);
-    logger_.flush_on(spdlog::level::warn);
+    // Who follows the log reads the file while its process lives, and after it was killed; lines are few.
+    logger_.flush_on(spdlog::level::trace);
   }
   spdlog::logger& logger() { return logger_; }
 

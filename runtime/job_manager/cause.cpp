@@ -102,7 +102,7 @@ Cause agent_lost_cause(const std::string& agent, const std::string& why, const s
   cause.reason = "agent " + agent + " " + why;
   cause.problem = problem(ProblemKind::AGENT_LOST, why + "; its workers of this job are given up", agent);
   cause.problem->effect = kNoRestart;
-  cause.problem->commands = {"freshet agents", "freshet events " + job};
+  cause.problem->commands = {"freshet cluster status", "freshet logs " + job};
   return cause;
 }
 
@@ -160,7 +160,7 @@ ProblemView flood_problem(const wire::BrakePulled& brake, const std::string& job
 ProblemView no_slots_problem(const std::string& text) {
   ProblemView view = problem(ProblemKind::NO_SLOTS, text, "");
   view.effect = "the job waits, and goes on by itself when there are enough";
-  view.commands = {"freshet agents"};
+  view.commands = {"freshet cluster status"};
   return view;
 }
 

@@ -10,6 +10,8 @@
 #include <iterator>
 #include <stdexcept>
 
+#include "tests/integration/freshet_program.h"
+
 namespace freshet::integration {
 
 namespace fs = std::filesystem;
@@ -76,6 +78,23 @@ Answer Freshet::wait(pid_t child, const std::string& name) const {
 }
 
 Answer Freshet::run(const std::vector<std::string>& words) const { return wait(start(words, "run"), "run"); }
+
+RunningCluster::RunningCluster(Freshet& freshet, int agents) : freshet_(freshet), data_(freshet.home() / "cluster") {
+  // It takes two ports side by side; others are tried when one of them is not free.
+  for (int attempt = 0; attempt < 20 && started_.exit_code != 0; ++attempt) {
+    port_ = std::to_string(free_port());
+    started_ = freshet.run({"cluster", "start", "--agents", std::to_string(agents), "--port", port_, "--data", data_});
+  }
+  freshet.environment["FRESHET_MANAGER"] = "127.0.0.1:" + port_;
+}
+
+RunningCluster::~RunningCluster() { static_cast<void>(freshet_.run({"cluster", "stop", "--data", data_})); }
+
+std::vector<std::string> RunningCluster::workers() const {
+  auto processes = processes_with(data_);
+  std::erase_if(processes, [](const std::string& line) { return line.find(" worker ") == std::string::npos; });
+  return processes;
+}
 
 std::vector<std::string> processes_with(const std::string& word) {
   std::vector<std::string> found;

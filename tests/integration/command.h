@@ -54,6 +54,28 @@ class Freshet {
   ScratchFolder home_;
 };
 
+/// `freshet cluster start` on free ports, under a data folder of its own; stopped when it goes out of scope. Sets
+/// FRESHET_MANAGER of the command line it is started with.
+class RunningCluster {
+ public:
+  RunningCluster(Freshet& freshet, int agents);
+  ~RunningCluster();
+  RunningCluster(const RunningCluster&) = delete;
+  RunningCluster& operator=(const RunningCluster&) = delete;
+
+  const Answer& started() const { return started_; }
+  const std::string& data() const { return data_; }
+  const std::string& port() const { return port_; }
+  /// Command lines of its workers.
+  std::vector<std::string> workers() const;
+
+ private:
+  const Freshet& freshet_;
+  const std::string data_;
+  std::string port_;
+  Answer started_;
+};
+
 /// Command lines of processes that have `word` among their arguments.
 std::vector<std::string> processes_with(const std::string& word);
 

@@ -6,7 +6,6 @@
 #include <sstream>
 
 #include "tests/integration/command.h"
-#include "tests/integration/freshet_program.h"
 
 /// What is wrong with a job is said before anything of it runs, all of it at once, each with where it is and what to
 /// do: the real command line on real job libraries (refused/*.cpp).
@@ -275,33 +274,12 @@ TEST_F(RefusedLibrary, TasksBeyondTheKeyGroups) {
 /// With a cluster that could start what was refused.
 class RefusedByACluster : public RefusedLibrary {
  protected:
-  RefusedByACluster() {
-    // Both ports are asked for, so two of them must be free side by side; another one is tried when they are not.
-    for (int attempt = 0; attempt < 20 && started_.exit_code != 0; ++attempt) {
-      port_ = std::to_string(free_port());
-      started_ = freshet_.run({"cluster", "start", "--agents", "1", "--port", port_, "--data", data_});
-    }
-    freshet_.environment["FRESHET_MANAGER"] = "127.0.0.1:" + port_;
-  }
-  ~RefusedByACluster() override {
-    EXPECT_EQ(freshet_.run({"cluster", "stop", "--data", data_}).exit_code, 0);
-    EXPECT_THAT(processes_with(data_), IsEmpty()) << "an orphan";
-  }
+  void SetUp() override { ASSERT_EQ(cluster_.started().exit_code, 0) << cluster_.started().err; }
   json jobs() { return json::parse(freshet_.run({"list", "--json"}).out).at("jobs"); }
-  /// Of this cluster: agents put their data folder into a worker's command line.
-  std::vector<std::string> workers() {
-    auto processes = processes_with(data_);
-    std::erase_if(processes, [](const std::string& line) { return line.find(" worker ") == std::string::npos; });
-    return processes;
-  }
-
-  const std::string data_ = freshet_.home() / "cluster";
-  std::string port_;
-  Answer started_;
+  RunningCluster cluster_{freshet_, 1};
 };
 
 TEST_F(RefusedByACluster, NothingIsStartedAndNoJobIsListed) {
-  ASSERT_EQ(started_.exit_code, 0) << started_.err;
   for (const auto& one : mistakes()) {
     std::vector<std::string> words{"submit", one.file, "--name", "shop"};
     words.insert(words.end(), one.words.begin(), one.words.end());
@@ -310,11 +288,10 @@ TEST_F(RefusedByACluster, NothingIsStartedAndNoJobIsListed) {
     EXPECT_EQ(answer.err, answer_to(one)) << one.name;
   }
   EXPECT_THAT(jobs(), IsEmpty());
-  EXPECT_THAT(workers(), IsEmpty());
+  EXPECT_THAT(cluster_.workers(), IsEmpty());
 }
 
 TEST_F(RefusedByACluster, TheJobManagerRefusesWhatTheCommandLineCannotSee) {
-  ASSERT_EQ(started_.exit_code, 0) << started_.err;
   const Answer answer =
       freshet_.run({"submit", library("mistakes"), "--job", "sound", "--name", "no spaces", "--workers", "100000"});
   EXPECT_EQ(answer.exit_code, 3);
@@ -325,7 +302,6 @@ TEST_F(RefusedByACluster, TheJobManagerRefusesWhatTheCommandLineCannotSee) {
 }
 
 TEST_F(RefusedByACluster, AWorkerRefusesAPlanThatItsLibraryDoesNotBuild) {
-  ASSERT_EQ(started_.exit_code, 0) << started_.err;
   const Answer answer = freshet_.run({"submit", library("unsteady")});
   EXPECT_EQ(answer.exit_code, 9);
   EXPECT_THAT(answer.err, AllOf(HasSubstr("unsteady Failed: "), HasSubstr("refused its plan"),
@@ -333,7 +309,7 @@ TEST_F(RefusedByACluster, AWorkerRefusesAPlanThatItsLibraryDoesNotBuild) {
                                 HasSubstr("its build function must depend on its parameters and declared files alone: "
                                           "not on the machine, the time or the environment")));
   EXPECT_EQ(jobs().at(0).at("state"), "Failed");
-  EXPECT_THAT(workers(), IsEmpty());
+  EXPECT_THAT(cluster_.workers(), IsEmpty());
 }
 
 TEST(RefusedRun, AWorkerRefusesAPlanThatItsLibraryDoesNotBuild) {

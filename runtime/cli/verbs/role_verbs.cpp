@@ -43,7 +43,7 @@ Verb job_manager_verb() {
   verb.usage = "[--data DIR] [--port P] [--control-port P] [--bind ADDRESS]";
   verb.help =
       "Serves REST for people and scripts on --port, and agents and workers on --control-port.\n"
-      "Jobs keep running while it is away; it adopts them when it comes back with the same --data.";
+      "Workers end when it is away for 10 s. Back with the same --data it knows all jobs; those that ran are Failed.";
   verb.examples = {"freshet job-manager --data /var/lib/freshet --port 7070",
                    "freshet job-manager --bind 0.0.0.0 --log-level debug"};
   verb.flags = {kDataFlag,

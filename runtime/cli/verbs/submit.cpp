@@ -34,6 +34,10 @@ std::string accepted_text(const json& answer, const LibraryFile& library) {
          (placed.empty() ? "" : "placed      " + placed + "\n");
 }
 
+std::string ways_on(const std::string& name) {
+  return "watch: freshet status " + shell_word(name) + " --watch    undo: freshet cancel " + shell_word(name);
+}
+
 /// Waits until the job runs, or with --wait until it is over, and says so.
 ExitCode follow(const Invocation& invocation, ManagerClient& client, const json& accepted) {
   const auto& around = invocation.around;
@@ -69,7 +73,7 @@ ExitCode follow(const Invocation& invocation, ManagerClient& client, const json&
   head.resize(std::max<std::size_t>(12, head.size() + 2), ' ');
   std::string line = head + "after " + latency(static_cast<double>(around.steady_ms() - begin_ms));
   if (state == "Running") {
-    line += "    watch: freshet status " + shell_word(name) + " --watch    undo: freshet cancel " + shell_word(name);
+    line += "    " + ways_on(name);
   }
   if (!FLAGS_json) print(invocation, line + "\n");
   return ExitCode::kDone;
@@ -100,7 +104,12 @@ ExitCode submit_library(Invocation& invocation) {
   if (!accepted) return report(around, accepted.failure());
   if (!FLAGS_json) print(invocation, accepted_text(accepted->body, *library));
   if (!FLAGS_detach) return follow(invocation, *client, accepted->body);
-  if (FLAGS_json) print_json(invocation, accepted->body);
+  if (FLAGS_json) {
+    print_json(invocation, accepted->body);
+  } else {
+    print(invocation,
+          text_or(accepted->body, "state", "Submitted") + "    " + ways_on(text_or(accepted->body, "name", "")) + "\n");
+  }
   return ExitCode::kDone;
 }
 

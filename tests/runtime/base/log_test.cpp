@@ -39,11 +39,10 @@ TEST_F(LogTest, BelowTheLeastLevelNothingIsWritten) {
   EXPECT_FALSE(logger.is_enabled(LogLevel::info));
 }
 
-TEST_F(LogTest, InfoIsThereAfterFlush) {
+TEST_F(LogTest, EveryLineIsThereAtOnce) {
   const auto logger = Logger::to_file({.path = directory_ + "/a.log"}, LogLevel::debug).value();
   logger.debug("one");
   logger.info("two");
-  logger.flush();
   EXPECT_THAT(content(), HasSubstr("debug one\n"));
   EXPECT_THAT(content(), HasSubstr("info  two\n"));
 }

@@ -132,7 +132,7 @@ TEST_F(RestApiTest, WaitingForSlotsIsAStateWithAProblemAndATry) {
   EXPECT_EQ(status["state"], "Scheduling");
   EXPECT_EQ(status["health"], "STALLED");
   EXPECT_EQ(status["problems"][0]["kind"], "NO_SLOTS");
-  EXPECT_EQ(status["problems"][0]["try"], json({"freshet agents"}));
+  EXPECT_EQ(status["problems"][0]["try"], json({"freshet cluster status"}));
   EXPECT_EQ(get("/v1/jobs")["jobs"][0]["problem"], "NO_SLOTS");
 }
 

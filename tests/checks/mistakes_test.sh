@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Mistakes that a job's author makes while typing: the compiler's first error says for each what is wrong or what to
+# write, and there is at most one more behind it. CXX names the compiler.
+set -uo pipefail
+export LC_ALL=C  # the compiler quotes names with plain quotes
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+compile=("${CXX:-c++}" -std=c++20 -fdiagnostics-color=never -Wall -Wextra -Werror -I"$root/operators/include"
+  -I"$root/dag/include")
+
+cat >"$work/mistakes.h" <<'CODE'
+#include <freshet/files.h>
+using namespace freshet;
+struct Plain { int a = 0; };
+struct Event {
+  std::uint64_t user = 0;
+  double amount = 0;
+  FRESHET_RECORD(user, amount)
+};
+struct Total {
+  std::uint64_t count = 0;
+  FRESHET_RECORD(count)
+};
+struct ByUser : KeyedOperator<std::uint64_t, Event, Total> {
+  void process(const Event&, Out<Total>&) override {}
+};
+inline Stream<Event> events(Job& job) { return job.source("events", SourceSpec<Event>{}); }
+CODE
+# Read once for all of them: the headers are what takes the time.
+"${compile[@]}" -x c++-header "$work/mistakes.h" -o "$work/mistakes.h.gch" || exit 1
+
+# case_of NAME SENTENCE CODE: the first of at most two errors of CODE has SENTENCE; an empty one means that it compiles.
+case_of() {
+  printf '#include "mistakes.h"\nFRESHET_JOB(x, "") { auto all = events(job); auto by_user = all.key_by(&Event::user);\n' >"$work/case.cpp"
+  printf '  static_cast<void>(by_user); %s }\n' "$3" >>"$work/case.cpp"
+  local said code errors
+  said=$(cd "$work" && "${compile[@]}" -fsyntax-only -Winvalid-pch -I"$work" case.cpp 2>&1)
+  code=$?
+  errors=$(grep -o 'error: .*' <<<"$said")
+  local first count
+  first=$(head -n 1 <<<"$errors")
+  count=$(grep -c . <<<"$errors")
+  if [[ -z $2 && $code == 0 ]] || [[ -n $2 && $code != 0 && $first == *"$2"* && $count -le 2 ]]; then
+    echo "$1: $first" >>"$work/said"
+    return
+  fi
+  printf '%s: expected "%s", exit code %s\n%s\n' "$1" "$2" "$code" "$errors" >>"$work/wrong"
+}
+
+case_of "no mistake" "" 'by_user.fold("n", [](Total& t, const Event&) { ++t.count; }).emit(at_end());'
+case_of "map gives no record" "map must return a record: a struct with FRESHET_RECORD" \
+  'all.map("m", [](const Event&) { return Plain{}; });'
+case_of "map gives a number" "map must return a record: a struct with FRESHET_RECORD" \
+  'all.map("m", [](const Event&) { return 1; });'
+case_of "map of another record" "the function must take the stream's record" \
+  'all.map("m", [](const Total& t) { return t; });'
+case_of "filter without an answer" "filter takes [](const Record& record) -> bool" 'all.filter("f", [](const Event&) {});'
+case_of "fold over a number" "the state of fold is the record that goes out" \
+  'by_user.fold("f", [](int& n, const Event&) { ++n; });'
+case_of "a floating-point key" "a key is made of integers, strings, enums and times (no floating point)" \
+  'all.key_by(&Event::amount);'
+case_of "a keyed step without a key" "has no member named 'fold'" \
+  'all.fold("f", [](Total& t, const Event&) { ++t.count; });'
+case_of "a keyed operator without a key" "the operator works under a key: put .key_by" 'all.process<ByUser>("p");'
+case_of "an operator of another key" "the operator's key is not the stream's key" \
+  'all.key_by("k", [](const Event&) { return std::string(); }).process<ByUser>("p");'
+case_of "a generic lambda" "name the types of the lambda's parameters" \
+  'all.flat_map("f", [](const Event& e, auto& out) { out.emit(e); });'
+case_of "queryable without state" "has no member named 'queryable'" \
+  'all.filter("f", [](const Event&) { return true; }).queryable();'
+case_of "direct without the number of tasks" "direct takes [](const Record& record, std::size_t tasks)" \
+  'all.direct([](const Event&) { return std::size_t{0}; });'
+case_of "the key of another record" "key_by" 'all.key_by(&Total::count);'
+
+cat "$work/said"
+[[ ! -e $work/wrong ]] || { cat "$work/wrong" >&2; exit 1; }
