@@ -64,7 +64,8 @@ class WorkerProcess {
     setup.post = [this](std::function<void()> work) { loop_.post(std::move(work)); };
     setup.memory = [] { return base::resident_bytes(base::own_pid()).value_or(0); };
     worker_ = std::make_unique<Worker>(std::move(setup));
-    loop_.add_fd(signals, [this] {
+    loop_.add_fd(signals, [this, signals] {
+      ended_by_ = base::read_signal(signals);
       worker_->stop("it was told to end by a signal");
       loop_.stop();
     });
@@ -79,6 +80,9 @@ class WorkerProcess {
     log_.info("ended");
     log_.flush();
   }
+
+  /// The signal that made it end; 0: none.
+  int ended_by() const { return ended_by_; }
 
  private:
   static constexpr auto kMostWait = std::chrono::milliseconds(50);
@@ -103,6 +107,7 @@ class WorkerProcess {
   std::unique_ptr<transport::ZmqControlClient> client_;
   transport::EventLoop::TimerId orphan_timer_ = 0;
   base::SteadyTime next_tick_{};
+  int ended_by_ = 0;
 };
 
 int refuse(const std::string& why) {
@@ -122,11 +127,17 @@ int run_worker(const WorkerProcessOptions& options) {
   if (!library) return log->error(library.error().message), refuse(library.error().message);
   auto data = transport::ZmqDataTransport::create({.bind = options.bind});
   if (!data) return log->error(data.error().message), refuse(data.error().message);
-  WorkerProcess process(options, std::move(*library), std::move(*data), *log);
-  if (const auto connected = process.connect(); !connected)
-    return log->error(connected.error().message), refuse(connected.error().message);
-  process.run(signals);
+  int ended_by = 0;
+  {
+    WorkerProcess process(options, std::move(*library), std::move(*data), *log);
+    if (const auto connected = process.connect(); !connected)
+      return log->error(connected.error().message), refuse(connected.error().message);
+    process.run(signals);
+    ended_by = process.ended_by();
+  }
   ::close(signals);
+  // Its agent tells the job manager how it ended: of a signal, and not as it was ordered to.
+  if (ended_by != 0) base::die_of(ended_by);
   return 0;
 }
 
