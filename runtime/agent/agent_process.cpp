@@ -44,7 +44,7 @@ class AgentUnit::Parts {
       : loop_(loop),
         log_(std::move(log)),
         clock_(),
-        launcher_({.manager = options.manager, .data = options.data}),
+        launcher_({.manager = options.manager, .data = options.data, .orphan_after = options.orphan_after}),
         libraries_(options.libraries.empty() ? options.data + "/libraries" : options.libraries, options.name),
         gauge_(options.data) {}
 

@@ -14,8 +14,9 @@ struct AgentProcessOptions {
   std::string name{};
   std::string manager{};  ///< control address of the job manager, HOST:PORT
   std::uint32_t slots = 8;
-  std::string data{};       ///< its folder, made when missing
-  std::string libraries{};  ///< where it keeps job libraries; empty: below `data`
+  std::string data{};           ///< its folder, made when missing
+  std::string libraries{};      ///< where it keeps job libraries; empty: below `data`
+  Duration orphan_after = 10s;  ///< its workers end by themselves without the job manager for this long
 };
 
 /// An agent wired to its sockets, processes and files, living on an event loop: the composition root. One thread, the

@@ -125,6 +125,7 @@ std::vector<std::string> ProcessLauncher::arguments_of(const WorkerSpec& spec) c
       {"--job-name", spec.job_name},
       {"--data", path},
       {"--crash-file", path + ".crash"},
+      {"--orphan-after", std::to_string(options_.orphan_after.count()) + "ms"},
   };
   std::vector<std::string> arguments = {"worker"};
   for (const auto& [flag, value] : flags) {

@@ -13,8 +13,9 @@ namespace freshet::agent {
 
 struct LauncherOptions {
   std::string executable = "/proc/self/exe";
-  std::string manager{};  ///< HOST:PORT where workers reach the job manager
-  std::string data{};     ///< the agent's data folder; each worker gets jobs/job-N/attempt-A/worker-W in it
+  std::string manager{};        ///< HOST:PORT where workers reach the job manager
+  std::string data{};           ///< the agent's data folder; each worker gets jobs/job-N/attempt-A/worker-W in it
+  Duration orphan_after = 10s;  ///< a worker without the job manager ends by itself after this
 };
 
 /// Starts workers as processes of their own: own session, nothing on stdin, stdout and stderr in a file, no inherited

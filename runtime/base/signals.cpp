@@ -15,6 +15,15 @@ int open_ending_signals() {
   return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+void die_of(int signal) {
+  std::signal(signal, SIG_DFL);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, signal);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  std::raise(signal);
+}
+
 int read_signal(int descriptor) {
   signalfd_siginfo info{};
   if (::read(descriptor, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return 0;

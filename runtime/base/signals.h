@@ -9,4 +9,7 @@ int open_ending_signals();
 /// The next signal's number, 0 when there is none.
 int read_signal(int descriptor);
 
+/// Lets the process end as if nobody had listened to the signal, so that its parent learns what ended it.
+void die_of(int signal);
+
 }  // namespace freshet::base

@@ -43,6 +43,7 @@ DEFINE_int32(control_port, 0, "port for agents and workers; default: the REST po
 DEFINE_string(bind, "127.0.0.1", "address to listen on; another than loopback needs authentication");
 DEFINE_string(grace, "10s", "time to end by itself before it is killed");
 DEFINE_string(log_level, "info", "trace, debug, info, warn or error");
+DEFINE_string(orphan_after, "10s", "a worker without job manager ends by itself after this time");
 DEFINE_string(library, "", "the job's library");
 DEFINE_string(job_name, "", "the job's name, for people who look at the process list");
 DEFINE_string(crash_file, "", "where to write which record was in work when the process crashed");

@@ -47,6 +47,7 @@ DECLARE_int32(control_port);
 DECLARE_string(bind);
 DECLARE_string(grace);
 DECLARE_string(log_level);
+DECLARE_string(orphan_after);
 DECLARE_string(library);
 DECLARE_string(job_name);
 DECLARE_string(crash_file);

@@ -54,6 +54,7 @@ class JobManager {
   Moment now() const;
   /// Messages that were late, of another term, or made no sense.
   std::uint64_t dropped_messages() const { return dropped_; }
+  std::uint64_t refused_messages() const { return outbox_.refused(); }
   /// Entries that could not be journalled although the job went on.
   std::uint64_t journal_failures() const { return journal_failures_; }
 

@@ -55,7 +55,8 @@ JobView job_view(const Job& job, Moment now) {
   job.status()->describe(view);
   for (const DeployedWorker& worker : job.deployment()->workers()) {
     view.workers.push_back({worker.key.worker.value, worker.agent, std::string(enumerator_name(worker.phase)),
-                            worker.pid, job.status()->memory_of(worker.key.worker.value)});
+                            worker.pid, job.status()->memory_of(worker.key.worker.value),
+                            job.status()->refused_by(worker.key.worker.value)});
   }
   return view;
 }

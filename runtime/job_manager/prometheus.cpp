@@ -149,13 +149,24 @@ void write_jobs(PrometheusText& out, const std::vector<const Job*>& jobs) {
     for (const auto& [kind, problem] : job->problems()) out.sample({{"job", job->name()}, {"kind", problem.kind}}, 1);
   out.family("freshet_job_attempt", "gauge", "Number of the job's attempt.");
   for (const Job* job : jobs) out.sample({{"job", job->name()}}, static_cast<double>(job->attempt().value));
+}
+
+void write_workers(PrometheusText& out, const std::vector<const Job*>& jobs) {
+  const auto write = [&](auto value_of) {
+    for (const Job* job : jobs) {
+      if (job->is_over() || job->deployment() == nullptr) continue;
+      for (const DeployedWorker& worker : job->deployment()->workers()) {
+        const std::uint32_t number = worker.key.worker.value;
+        out.sample({{"job", job->name()}, {"worker", std::to_string(number)}, {"agent", worker.agent}},
+                   static_cast<double>(value_of(*job->status(), number)));
+      }
+    }
+  };
   out.family("freshet_worker_memory_bytes", "gauge", "Resident memory of a worker process.");
-  for (const Job* job : jobs) {
-    if (job->is_over() || job->deployment() == nullptr) continue;
-    for (const DeployedWorker& worker : job->deployment()->workers())
-      out.sample({{"job", job->name()}, {"worker", std::to_string(worker.key.worker.value)}, {"agent", worker.agent}},
-                 static_cast<double>(job->status()->memory_of(worker.key.worker.value)));
-  }
+  write([](const StatusBook& status, std::uint32_t worker) { return status.memory_of(worker); });
+  out.family("freshet_worker_refused_messages_total", "counter",
+             "Messages from peers that the worker did not believe.");
+  write([](const StatusBook& status, std::uint32_t worker) { return status.refused_by(worker); });
 }
 
 void write_cluster(PrometheusText& out, const JobManager& manager) {
@@ -170,6 +181,8 @@ void write_cluster(PrometheusText& out, const JobManager& manager) {
   out.sample({}, static_cast<double>(manager.term().value));
   out.family("freshet_manager_dropped_messages_total", "counter", "Control messages that were late or made no sense.");
   out.sample({}, static_cast<double>(manager.dropped_messages()));
+  out.family("freshet_manager_refused_messages_total", "counter", "Control messages that could not be read.");
+  out.sample({}, static_cast<double>(manager.refused_messages()));
   out.family("freshet_manager_journal_failures_total", "counter", "Entries that could not be journalled.");
   out.sample({}, static_cast<double>(manager.journal_failures()));
 }
@@ -218,6 +231,7 @@ std::string metrics_text(const JobManager& manager) {
     }
   }
   write_jobs(out, jobs);
+  write_workers(out, jobs);
   write_tasks(out, rows);
   write_operators(out, rows);
   write_latency(out, rows);

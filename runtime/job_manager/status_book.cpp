@@ -39,6 +39,7 @@ bool StatusBook::fits_plan(const wire::TaskStatus& status, std::uint32_t worker)
 void StatusBook::take(const wire::WorkerStatus& status, base::SteadyTime now) {
   const std::uint32_t worker = status.worker.worker.value;
   memory_[worker] = status.memory_bytes;
+  refusals_[worker] = status.refused_messages;
   for (const wire::TaskStatus& reported : status.tasks) {
     if (!fits_plan(reported, worker)) {
       ++refused_;
@@ -240,6 +241,11 @@ std::vector<StatusBook::TaskNow> StatusBook::tasks() const {
 std::uint64_t StatusBook::memory_of(std::uint32_t worker) const {
   const auto found = memory_.find(worker);
   return found == memory_.end() ? 0 : found->second;
+}
+
+std::uint64_t StatusBook::refused_by(std::uint32_t worker) const {
+  const auto found = refusals_.find(worker);
+  return found == refusals_.end() ? 0 : found->second;
 }
 
 }  // namespace freshet::manager

@@ -42,6 +42,8 @@ class StatusBook {
   /// The newest report of each task that has sent one, by task.
   std::vector<TaskNow> tasks() const;
   std::uint64_t memory_of(std::uint32_t worker) const;
+  /// Messages from other workers, or whoever claimed to be one, that it did not believe.
+  std::uint64_t refused_by(std::uint32_t worker) const;
   std::uint64_t refused() const { return refused_; }
 
  private:
@@ -73,7 +75,8 @@ class StatusBook {
   const LogicalGraph& graph_;
   const dag::ExecutionPlan& plan_;
   std::map<TaskId, Task> tasks_;
-  std::map<std::uint32_t, std::uint64_t> memory_;  // by worker
+  std::map<std::uint32_t, std::uint64_t> memory_;    // by worker
+  std::map<std::uint32_t, std::uint64_t> refusals_;  // by worker
   std::deque<wire::DeadLetterSample> dead_letters_;
   std::uint64_t refused_ = 0;
 };

@@ -90,7 +90,8 @@ struct WorkerView {
   std::string phase{};
   std::uint64_t pid = 0;
   std::uint64_t memory_bytes = 0;
-  FRESHET_RECORD(worker, agent, phase, pid, memory_bytes)
+  std::uint64_t refused_messages = 0;
+  FRESHET_RECORD(worker, agent, phase, pid, memory_bytes, refused_messages)
 };
 
 struct JobView {

@@ -15,6 +15,8 @@ class ControlOutbox {
   virtual ~ControlOutbox() = default;
   /// Queues a message for a peer; never blocks. A peer that is gone is no error: its silence will tell.
   virtual void send(const std::string& peer, const wire::ControlMessage& message) = 0;
+  /// Messages that came in and could not be read: malformed, of another version, of several parts.
+  virtual std::uint64_t refused() const { return 0; }
 };
 
 /// An agent's or worker's side: one manager.

@@ -55,6 +55,8 @@ class DataTransport {
   /// The buffer goes back to `buffers()` when it has been sent.
   virtual void send(WorkerId peer, ByteBuffer message) = 0;
   virtual BufferPool& buffers() = 0;
+  /// Messages that came in and could be no peer's: of several parts, or in no language we speak. Thread-safe.
+  virtual std::uint64_t refused() const { return 0; }
   /// Starts delivery to `receiver`, which must live until stop().
   virtual void start(DataReceiver& receiver) = 0;
   /// Sends what is queued, for at most `linger`, and closes. No call to the receiver after it returns.

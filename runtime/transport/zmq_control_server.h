@@ -41,6 +41,7 @@ class ZmqControlServer final : public ControlOutbox {
   /// "tcp://127.0.0.1:40213".
   const std::string& endpoint() const;
   void send(const std::string& peer, const wire::ControlMessage& message) override;
+  std::uint64_t refused() const override { return counts().refused; }
   const ControlCounts& counts() const;
 
  private:

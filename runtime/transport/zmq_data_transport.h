@@ -37,7 +37,8 @@ struct DataTransportCounts {
 ///
 /// Threads: send() writes into the peer's socket itself, under that peer's mutex (a ZeroMQ socket may move between
 /// threads across a full fence). A network thread, from start() to stop(), calls the DataReceiver. Buffers return to
-/// the pool from ZeroMQ's thread. A ReceivedMessage owns ZeroMQ's memory, uncopied, and may outlive the transport.
+/// the pool from ZeroMQ's thread. A ReceivedMessage owns ZeroMQ's memory (a small one: a copy) and may outlive the
+/// transport.
 class ZmqDataTransport final : public DataTransport {
  public:
   /// Error when the address cannot be had.
@@ -49,6 +50,7 @@ class ZmqDataTransport final : public DataTransport {
   void connect(WorkerId peer, const std::string& endpoint) override;
   void send(WorkerId peer, ByteBuffer message) override;
   BufferPool& buffers() override;
+  std::uint64_t refused() const override { return counts().refused_messages + counts().failed_handshakes; }
   void start(DataReceiver& receiver) override;
   /// Not from the receiver's calls. Everything else may follow it and does nothing.
   void stop(Duration linger) override;

@@ -188,7 +188,7 @@ void Worker::send_status() {
   wire::WorkerStatus status;
   status.worker = setup_.key;
   status.tasks = statuses_;
-  status.refused_messages = exchange_->refused();
+  status.refused_messages = exchange_->refused() + setup_.transport->refused();
   status.memory_bytes = setup_.memory();
   {
     const std::lock_guard lock(letters_mutex_);

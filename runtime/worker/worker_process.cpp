@@ -66,7 +66,8 @@ class WorkerProcess {
     setup.post = [this](std::function<void()> work) { loop_.post(std::move(work)); };
     setup.memory = [] { return base::resident_bytes(base::own_pid()).value_or(0); };
     worker_ = std::make_unique<Worker>(std::move(setup));
-    loop_.add_fd(signals, [this] {
+    loop_.add_fd(signals, [this, signals] {
+      ended_by_ = base::read_signal(signals);
       worker_->stop("it was told to end by a signal");
       loop_.stop();
     });
@@ -82,6 +83,9 @@ class WorkerProcess {
     log_.flush();
     return worker_->end_problem();
   }
+
+  /// The signal that made it end; 0: none.
+  int ended_by() const { return ended_by_; }
 
  private:
   static constexpr auto kMostWait = std::chrono::milliseconds(50);
@@ -106,6 +110,7 @@ class WorkerProcess {
   std::unique_ptr<transport::ZmqControlClient> client_;
   transport::EventLoop::TimerId orphan_timer_ = 0;
   base::SteadyTime next_tick_{};
+  int ended_by_ = 0;
 };
 
 int refuse(const std::string& why) {
@@ -126,11 +131,18 @@ int run_worker(const WorkerProcessOptions& options) {
   if (!library) return log->error(dag::to_text(unusable)), refuse(dag::to_text(unusable));
   auto data = transport::ZmqDataTransport::create({.bind = options.bind});
   if (!data) return log->error(data.error().message), refuse(data.error().message);
-  WorkerProcess process(options, std::move(*library), std::move(*data), *log);
-  if (const auto connected = process.connect(); !connected)
-    return log->error(connected.error().message), refuse(connected.error().message);
-  const auto problem = process.run(signals);
+  int ended_by = 0;
+  std::string problem;
+  {
+    WorkerProcess process(options, std::move(*library), std::move(*data), *log);
+    if (const auto connected = process.connect(); !connected)
+      return log->error(connected.error().message), refuse(connected.error().message);
+    problem = process.run(signals);
+    ended_by = process.ended_by();
+  }
   ::close(signals);
+  // Its agent tells the job manager how it ended: of a signal, and not as it was ordered to.
+  if (ended_by != 0) base::die_of(ended_by);
   return problem.empty() ? 0 : refuse(problem);
 }
 

@@ -61,6 +61,7 @@ ExitCode run_agent_verb(Invocation& invocation) {
   options.data = fs::absolute(invocation.was_given("data") ? *folder : *folder + "/" + options.name).string();
   options.manager = FLAGS_manager;
   options.slots = static_cast<std::uint32_t>(FLAGS_slots);
+  options.orphan_after = Duration(checked_duration_ms(FLAGS_orphan_after));
   return agent::run_agent(options, FLAGS_log_level) == 0 ? ExitCode::kDone : ExitCode::kFailed;
 }
 
@@ -81,6 +82,7 @@ ExitCode run_worker_verb(Invocation& invocation) {
   options.data = FLAGS_data;
   options.crash_file = FLAGS_crash_file;
   options.log_level = FLAGS_log_level;
+  options.orphan_after = Duration(checked_duration_ms(FLAGS_orphan_after));
   return worker::run_worker(options) == 0 ? ExitCode::kDone : ExitCode::kFailed;
 }
 

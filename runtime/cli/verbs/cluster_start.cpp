@@ -62,10 +62,10 @@ class ClusterStart {
       const std::string name = agent_name(number);
       if (const ClusterDaemon* agent = running(name)) {
         daemons_.push_back(*agent);
-      } else if (auto failure = start(
-                     name, 0,
-                     {"freshet", "agent", "--manager=127.0.0.1:" + std::to_string(control_port()), "--name=" + name,
-                      "--slots=" + std::to_string(FLAGS_slots), "--data=" + data_ + "/" + name})) {
+      } else if (auto failure = start(name, 0,
+                                      {"freshet", "agent", "--manager=127.0.0.1:" + std::to_string(control_port()),
+                                       "--name=" + name, "--slots=" + std::to_string(FLAGS_slots),
+                                       "--data=" + data_ + "/" + name, "--orphan-after=" + FLAGS_orphan_after})) {
         return failure;
       }
     }
@@ -205,12 +205,13 @@ Verb cluster_start_verb() {
   verb.sub_verb = "start";
   verb.group = "cluster";
   verb.summary = "start a job manager and agents on this machine";
-  verb.usage = "[--agents N] [--slots N] [--port P] [--data DIR]";
+  verb.usage = "[--agents N] [--slots N] [--port P] [--data DIR] [--orphan-after TIME]";
   verb.help =
       "Starts the daemons, waits until all answer, and prints where they are. What runs already stays as it is, so "
       "the\n"
       "verb can be repeated. Jobs, checkpoints and logs are kept in the data folder and found again at the next "
       "start.\n"
+      "Workers that hear nothing of a job manager for --orphan-after end by themselves.\n"
       "Undo: freshet cluster stop";
   verb.examples = {"freshet cluster start", "freshet cluster start --agents 2 --slots 4",
                    "freshet cluster start --port 8070 --data /tmp/try"};
@@ -221,6 +222,7 @@ Verb cluster_start_verb() {
                 {.name = "data", .value_name = "DIR"},
                 {.name = "timeout", .form = ValueForm::kDuration, .value_name = "TIME"},
                 {.name = "grace", .form = ValueForm::kDuration, .value_name = "TIME"},
+                {.name = "orphan-after", .form = ValueForm::kDuration, .value_name = "TIME"},
                 {.name = "json", .form = ValueForm::kSwitch},
                 {.name = "quiet", .form = ValueForm::kSwitch}};
   verb.handler = start_cluster;

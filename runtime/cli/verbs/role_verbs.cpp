@@ -5,6 +5,7 @@ namespace freshet::cli {
 namespace {
 
 const Flag kDataFlag{.name = "data", .value_name = "DIR"};
+const Flag kOrphanFlag{.name = "orphan-after", .form = ValueForm::kDuration, .value_name = "TIME"};
 const Flag kBindFlag{.name = "bind", .value_name = "ADDRESS"};
 const Flag kLogLevelFlag{
     .name = "log-level", .form = ValueForm::kChoice, .choices = {"trace", "debug", "info", "warn", "error"}};
@@ -59,7 +60,7 @@ Verb agent_verb() {
   verb.name = "agent";
   verb.group = "cluster";
   verb.summary = "the agent process of a machine, in the foreground";
-  verb.usage = "--manager HOST:PORT [--name NAME] [--slots N] [--data DIR]";
+  verb.usage = "--manager HOST:PORT [--name NAME] [--slots N] [--data DIR] [--orphan-after TIME]";
   verb.help = "Starts, watches and stops workers for the job manager whose control address is --manager (port 7071).";
   verb.examples = {"freshet agent --manager shop-1:7071",
                    "freshet agent --manager shop-1:7071 --name shop-2 --slots 16"};
@@ -68,6 +69,7 @@ Verb agent_verb() {
                 {.name = "slots", .form = ValueForm::kInteger, .value_name = "N", .least = 1, .most = 4096},
                 kDataFlag,
                 kBindFlag,
+                kOrphanFlag,
                 kLogLevelFlag};
   return verb;
 }
@@ -90,6 +92,7 @@ Verb worker_verb() {
                 {.name = "job-name", .value_name = "NAME"},
                 {.name = "crash-file", .value_name = "FILE"},
                 kDataFlag,
+                kOrphanFlag,
                 kLogLevelFlag};
   return verb;
 }

@@ -69,7 +69,7 @@ TEST(Metrics, TextParsesAndHoldsTasksJobsAndAgents) {
   task.latency_us = {0, 0, 0, 0, 3, 0, 0, 1};
   task.operators = {{1, 1000, 0, 2, 1, 3, 0, 0, {7}}};
   const WorkerKey key{job, Attempt{1}, WorkerId{0}};
-  cluster.from_worker(key, wire::WorkerStatus{key, {task}, 0, 4096, {}});
+  cluster.from_worker(key, wire::WorkerStatus{key, {task}, 5, 4096, {}});
   cluster.submit("waits", 16);
   cluster.deliver();
   auto samples = parse(metrics_text(*cluster.manager));
@@ -81,6 +81,8 @@ TEST(Metrics, TextParsesAndHoldsTasksJobsAndAgents) {
   EXPECT_EQ(samples[R"(freshet_task_latency_seconds_bucket{job="shop",chain="totals",task="0",le="+Inf"})"], 4);
   EXPECT_EQ(samples[R"(freshet_task_latency_seconds_count{job="shop",chain="totals",task="0"})"], 4);
   EXPECT_EQ(samples[R"(freshet_agent_slots_used{agent="a\"b\\c\n"})"], 4);
+  EXPECT_EQ(samples[R"(freshet_worker_memory_bytes{job="shop",worker="0",agent="a\"b\\c\n"})"], 4096);
+  EXPECT_EQ(samples[R"(freshet_worker_refused_messages_total{job="shop",worker="0",agent="a\"b\\c\n"})"], 5);
   EXPECT_EQ(samples["freshet_manager_term"], 1);
 }
 
