@@ -67,7 +67,8 @@ void TaskThreads::TaskThread::run() {
     if (!task->open()) break;
   }
   while (!stopping_.load()) {
-    notified_.store(false);
+    // An exchange, not a store: what was posted before the notice it takes is seen by the steps that follow.
+    notified_.exchange(false);
     if (!step_all()) rest();
   }
 }
