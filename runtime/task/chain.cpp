@@ -15,6 +15,7 @@ Chain::Chain(std::vector<Operator> operators, std::vector<std::unique_ptr<Output
     node.op = std::move(op);
     node.offered.resize(node.op.stage->outputs().size());
     for (auto& port : node.op.stage->outputs()) port.batch().limit_bytes(max_overflow_bytes);
+    CHECK(!node.op.stage->outputs().empty(), "an operator's last output takes its dead letters");
     CHECK(node.op.consumers.size() == node.op.stage->outputs().size(), "each output has its list of consumers");
     nodes_.push_back(std::move(node));
   }
@@ -70,7 +71,13 @@ Progress Chain::read() {
   return progress;
 }
 
-bool Chain::drain() { return drive(0); }
+/// Not the head alone: what an operator inside the chain emitted by time may wait where upstream of it all is empty.
+/// Downstream first, so that the answer for what is upstream holds at the end.
+bool Chain::drain() {
+  bool empty = true;
+  for (auto index = static_cast<std::uint32_t>(nodes_.size()); index-- != 0;) empty = drive(index) && empty;
+  return empty;
+}
 
 bool Chain::drive(std::uint32_t index) {
   Node& node = nodes_[index];
@@ -87,24 +94,28 @@ bool Chain::drive(std::uint32_t index) {
 }
 
 bool Chain::flush(std::uint32_t index) {
-  Node& node = nodes_[index];
-  auto& ports = node.op.stage->outputs();
+  auto& ports = nodes_[index].op.stage->outputs();
+  const auto letters = static_cast<std::uint32_t>(ports.size() - 1);
+  // Dead letters first: routing the other outputs may add some, which it can only while their batch is not offered.
+  flush_output(index, letters);
   bool empty = true;
-  for (std::uint32_t output = 0; output < ports.size(); ++output) {
-    if (!node.offered[output]) {
-      if (ports[output].size() == 0) continue;
-      offer_output(node, output);
-    }
-    bool done = true;
-    for (auto& consumer : node.op.consumers[output]) done = pass_on(index, output, consumer) && done;
-    if (!done) {
-      empty = false;
-      continue;
-    }
-    ports[output].clear();
-    node.offered[output] = false;
-  }
+  for (std::uint32_t output = 0; output <= letters; ++output) empty = flush_output(index, output) && empty;
   return empty;
+}
+
+bool Chain::flush_output(std::uint32_t index, std::uint32_t output) {
+  Node& node = nodes_[index];
+  auto& port = node.op.stage->outputs()[output];
+  if (!node.offered[output]) {
+    if (port.size() == 0) return true;
+    offer_output(node, output);
+  }
+  bool done = true;
+  for (auto& consumer : node.op.consumers[output]) done = pass_on(index, output, consumer) && done;
+  if (!done) return false;
+  port.clear();
+  node.offered[output] = false;
+  return true;
 }
 
 void Chain::offer_output(Node& node, std::uint32_t output) {
@@ -146,16 +157,29 @@ bool Chain::route(Node& node, OutputEdge& edge, const detail::BatchView& view, C
       running_ = nullptr;
       return next == view.size;
     } catch (...) {
-      FailedRecord failed = detail::describe_current_exception();
-      failed.meta = view.meta(edge.failed_at());
-      DeadLetter letter;
-      node.op.host->record_failed(std::move(failed), letter);
+      running_ = nullptr;
       edge.records_sent += edge.failed_at() - consumer.cursor;
-      consumer.cursor = edge.failed_at() + 1;
+      consumer.cursor = edge.failed_at();
+      const bool is_letter = view.batch == &node.op.stage->outputs().back().batch();
+      // Earlier letters still wait for room; they go first, and this record is tried again.
+      if (node.offered.back() && !is_letter) return false;
+      FailedRecord failed = detail::describe_current_exception();
+      failed.meta = view.meta(consumer.cursor++);
+      set_aside(node, std::move(failed), is_letter);
     }
   }
   running_ = nullptr;
   return true;
+}
+
+void Chain::set_aside(Node& node, FailedRecord failed, bool is_letter) {
+  const RecordMeta meta = failed.meta;
+  DeadLetter letter;
+  node.op.host->record_failed(std::move(failed), letter);
+  if (is_letter) return;  // a letter that cannot be sent is counted and told, and makes no further letter
+  auto& letters = static_cast<detail::Batch<DeadLetter>&>(node.op.stage->outputs().back().batch());
+  letters.records.add() = std::move(letter);
+  letters.metas.push_back(meta);
 }
 
 bool Chain::emit_due() {

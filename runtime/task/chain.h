@@ -65,6 +65,8 @@ class Chain {
 
   /// The operator whose code the calling thread runs now, for failures and crash reports; null between calls.
   static const OperatorHost* running() { return running_; }
+  /// After a call that threw: nobody is to blame for what the thread does next.
+  static void forget_running() { running_ = nullptr; }
 
  private:
   struct Node {
@@ -86,8 +88,10 @@ class Chain {
 
   bool drive(std::uint32_t node);
   bool flush(std::uint32_t node);
+  bool flush_output(std::uint32_t node, std::uint32_t output);
   bool pass_on(std::uint32_t node, std::uint32_t output, Consumer& consumer);
   bool route(Node& node, OutputEdge& edge, const detail::BatchView& view, Consumer& consumer);
+  void set_aside(Node& node, FailedRecord failed, bool is_letter);
   void offer_output(Node& node, std::uint32_t output);
 
   std::vector<Node> nodes_;

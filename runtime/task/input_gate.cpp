@@ -84,6 +84,7 @@ InputGate::Kind InputGate::next_in_frame() {
   if (!batch_given_) {
     batch_given_ = true;
     if (frame_.batch && frame_.batch->size() != 0) {
+      check_data_open();
       view_ = {frame_.batch.get(), nullptr, static_cast<std::uint32_t>(frame_.batch->size())};
       return Kind::records;
     }
@@ -101,6 +102,7 @@ InputGate::Kind InputGate::next_in_bytes() {
   while (reader_.remaining() != 0) {
     const auto tag = static_cast<std::uint8_t>(*reader_.position());
     if ((tag & detail::kKindBits) == static_cast<std::uint8_t>(ElementKind::record)) {
+      check_data_open();
       edge.batch->clear();
       if (!edge.setup.type->read_records(reader_, delta_, *edge.batch, kBatchRecords)) refuse("a record is malformed");
       elements_read_ += static_cast<std::uint32_t>(edge.batch->size());
@@ -121,8 +123,14 @@ InputGate::Kind InputGate::next_in_bytes() {
   return Kind::nothing;
 }
 
+/// Operators have finished when the data has ended: what came later would be lost without a word.
+void InputGate::check_data_open() const {
+  if (channels_[current_].data_ended) refuse("a record stands behind the end of its data");
+}
+
 InputGate::Kind InputGate::on_control(const ControlElement& element) {
   auto& channel = channels_[current_];
+  if (channel.ended) refuse("an element stands behind the end of its stream");
   switch (element.kind) {
     case ElementKind::record:
       refuse("a record stands among control elements");
@@ -142,7 +150,7 @@ InputGate::Kind InputGate::on_control(const ControlElement& element) {
       if (--data_open_ != 0) return check_watermark();
       return Kind::end_of_data;
     case ElementKind::end_of_stream:
-      if (channel.ended || !channel.data_ended) refuse("its stream ended before its data, or twice");
+      if (!channel.data_ended) refuse("its stream ended before its data");
       channel.ended = true;
       --stream_open_;
       return aligner_.on_end(current_) ? Kind::barrier : Kind::nothing;

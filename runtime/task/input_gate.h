@@ -77,6 +77,7 @@ class InputGate {
   bool pick_channel();
   Kind next_in_frame();
   Kind next_in_bytes();
+  void check_data_open() const;
   Kind on_control(const ControlElement& element);
   Kind on_barrier(const ControlElement& element);
   Kind check_watermark();

@@ -41,14 +41,16 @@ using Letter = std::variant<Frame, GrantReceived, InjectBarrierCommand, PauseSou
 class Mailbox {
  public:
   explicit Mailbox(Waker* waker = nullptr) : waker_(waker) {}
-  void set_waker(Waker* waker) { waker_ = waker; }
+  /// When it returns, the last one is not called any more; any thread may be posting.
+  void set_waker(Waker* waker) {
+    const std::lock_guard lock(mutex_);
+    waker_ = waker;
+  }
 
   void post(Letter letter) {
-    {
-      const std::lock_guard lock(mutex_);
-      letters_.push_back(std::move(letter));
-      has_mail_.store(true, std::memory_order_release);
-    }
+    const std::lock_guard lock(mutex_);
+    letters_.push_back(std::move(letter));
+    has_mail_.store(true, std::memory_order_release);
     if (waker_ != nullptr) waker_->notify();
   }
   /// Exchanges `letters`, which must be empty, for all that came in.
@@ -62,9 +64,9 @@ class Mailbox {
   bool has_mail() const { return has_mail_.load(std::memory_order_acquire); }
 
  private:
-  Waker* waker_;
   std::atomic<bool> has_mail_{false};
   std::mutex mutex_;  // once a frame, not a record
+  Waker* waker_;
   std::vector<Letter> letters_;
 };
 

@@ -10,6 +10,8 @@ namespace {
 constexpr auto kWatermarkInterval = std::chrono::milliseconds(20);
 /// How long a source that found nothing is left alone.
 constexpr auto kSourceRest = std::chrono::milliseconds(1);
+/// A task that waits for something due looks at the clock at least this often.
+constexpr Duration kLongestRest = std::chrono::hours(1);
 
 template <class... F>
 struct Overloaded : F... {
@@ -205,10 +207,14 @@ void Task::after_work(Progress progress) {
 }
 
 base::SteadyTime Task::next_wakeup() const {
-  if (phase_ != Phase::running) return base::SteadyTime::max();
+  // A blocked task waits for a grant, which comes as mail: what is due must wait, too.
+  if (phase_ != Phase::running || last_progress_ == Progress::blocked) return base::SteadyTime::max();
   const auto now = clock_.steady();
   auto next = base::SteadyTime::max();
-  if (const Time due = chain_->next_due(); due != Time::max()) next = now + std::max(Duration(0), due - clock_.wall());
+  if (const Time due = chain_->next_due(); due != Time::max()) {
+    const Time wall = clock_.wall();
+    next = due <= wall ? now : now + std::min(due - wall, kLongestRest);  // the clocks may drift apart
+  }
   if (chain_->source() != nullptr && !paused_ && ending_ == Ending::no && last_progress_ == Progress::idle)
     next = std::min(next, now + kSourceRest);
   return next;
@@ -227,6 +233,7 @@ void Task::account(Progress progress, base::SteadyTime start) {
 void Task::fail(const TaskFailure& failure) {
   if (phase_ == Phase::failed) return;
   phase_ = Phase::failed;
+  Chain::forget_running();
   listener_.on_task_failed(setup_.id, failure);
 }
 

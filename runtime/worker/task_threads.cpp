@@ -68,7 +68,8 @@ void TaskThreads::TaskThread::run() {
     if (!task->open()) return;
   }
   while (!stopping_.load()) {
-    notified_.store(false);
+    // An exchange, not a store: what was posted before the notice it takes is seen by the steps that follow.
+    notified_.exchange(false);
     if (!step_all()) rest();
   }
 }

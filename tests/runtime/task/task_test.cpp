@@ -1,0 +1,245 @@
+#include "runtime/task/task.h"
+
+#include <gmock/gmock.h>
+
+#include <freshet/endpoints.h>
+
+#include "tests/runtime/task/chain_support.h"
+
+namespace freshet::task {
+
+namespace {
+
+using namespace testing_support;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+/// Reads what a lever lets it: `allowed` visits, then nothing until there are more, or the end.
+class LeverSource final : public Source<Visit> {
+ public:
+  struct Lever {
+    std::uint64_t allowed = 0;
+    bool ends = false;
+  };
+  explicit LeverSource(const Lever& lever) : lever_(lever) {}
+  std::vector<Split> discover() override { return {{.partition = "p"}}; }
+  Progress read(Split& split, Out<Visit>& out) override {
+    if (split.position >= lever_.allowed) return lever_.ends ? Progress::done : Progress::idle;
+    while (split.position < lever_.allowed && !out.full()) {
+      ++split.position;
+      out.emit(visit(split.position));
+    }
+    return Progress::progress;
+  }
+
+ private:
+  const Lever& lever_;
+};
+
+/// source ─▶ edge 0
+class SourceTask {
+ public:
+  explicit SourceTask(std::uint64_t window = 1u << 20) : fixture(window) {
+    auto stage = std::make_unique<detail::TypedSourceStage<LeverSource>>(std::make_unique<LeverSource>(lever));
+    stage->add_split(1, {.partition = "p"});
+    fixture.add(std::move(stage));
+    fixture.to_edge(0);
+    auto made = fixture.make();
+    chain = made.get();
+    task = std::make_unique<Task>(TaskSetup{.id = {0, 0}, .inputs = {}}, std::move(made), fixture.carrier,
+                                  fixture.clock, fixture.listener);
+  }
+  std::vector<std::string> arrived() {
+    fixture.flush(*chain);
+    return fixture.arrived(0);
+  }
+  void grant() {
+    fixture.flush(*chain);
+    task->mailbox().post(GrantReceived{{0, 0, 0, 0}, fixture.granted(0)});
+  }
+
+  LeverSource::Lever lever;
+  ChainFixture fixture;
+  Chain* chain = nullptr;
+  std::unique_ptr<Task> task;
+};
+
+TEST(Task, SaysWhatAStepDid) {
+  SourceTask source(2048);
+  EXPECT_EQ(source.task->step(), Progress::idle);
+  source.lever.allowed = 3;
+  EXPECT_EQ(source.task->step(), Progress::progress);
+  EXPECT_EQ(source.task->step(), Progress::idle);
+  EXPECT_THAT(source.arrived(), ElementsAre("1", "2", "3"));
+  source.lever.allowed = 500;
+  EXPECT_EQ(source.task->step(), Progress::blocked);
+  EXPECT_EQ(source.task->step(), Progress::blocked) << "until a grant comes";
+  source.lever.ends = true;
+  for (int i = 0; i < 1000 && source.task->step() != Progress::done; ++i) source.grant();
+  EXPECT_EQ(source.task->step(), Progress::done);
+  EXPECT_EQ(source.fixture.listener.ended, 1);
+  const auto arrived = source.arrived();
+  ASSERT_THAT(arrived, SizeIs(503));
+  EXPECT_EQ(arrived[499], "500");
+  EXPECT_EQ(arrived[500], "W9223372036854775807");
+  EXPECT_EQ(arrived[501], "D");
+  EXPECT_EQ(arrived[502], "E");
+}
+
+TEST(Task, ABarrierGoesOutBehindWhatWasRead) {
+  SourceTask source(2048);
+  source.lever.allowed = 500;
+  EXPECT_EQ(source.task->step(), Progress::blocked);
+  source.task->mailbox().post(InjectBarrierCommand{7});
+  EXPECT_EQ(source.task->step(), Progress::blocked);
+  EXPECT_THAT(source.fixture.listener.barriers, IsEmpty());
+  for (int i = 0; i < 1000 && source.fixture.listener.barriers.empty(); ++i) {
+    source.grant();
+    static_cast<void>(source.task->step());
+  }
+  EXPECT_THAT(source.fixture.listener.barriers, ElementsAre(7u));
+  const auto arrived = source.arrived();
+  ASSERT_THAT(arrived, SizeIs(501));
+  EXPECT_EQ(arrived.back(), "B7");
+}
+
+TEST(Task, APausedSourceReadsNothingButPassesBarriers) {
+  SourceTask source;
+  source.lever.allowed = 5;
+  source.task->mailbox().post(PauseSourceCommand{true});
+  source.task->mailbox().post(InjectBarrierCommand{1});
+  EXPECT_EQ(source.task->step(), Progress::progress);
+  EXPECT_EQ(source.task->step(), Progress::idle);
+  EXPECT_EQ(source.task->next_wakeup(), base::SteadyTime::max());
+  EXPECT_THAT(source.arrived(), ElementsAre("B1"));
+  source.task->mailbox().post(PauseSourceCommand{false});
+  EXPECT_EQ(source.task->step(), Progress::progress);
+  EXPECT_THAT(source.arrived(), SizeIs(6));
+}
+
+TEST(Task, AnIdleSourceIsLookedAtAgainSoon) {
+  SourceTask source;
+  EXPECT_EQ(source.task->step(), Progress::idle);
+  EXPECT_LE(source.task->next_wakeup(), source.fixture.clock.steady() + 10ms);
+  EXPECT_GT(source.task->next_wakeup(), source.fixture.clock.steady());
+}
+
+TEST(Task, AccountsItsTime) {
+  SourceTask source(2048);
+  EXPECT_EQ(source.task->step(), Progress::idle);
+  source.fixture.clock.advance(5ms);
+  source.lever.allowed = 500;
+  EXPECT_EQ(source.task->step(), Progress::blocked);
+  source.fixture.clock.advance(7ms);
+  EXPECT_EQ(source.task->step(), Progress::blocked);
+  const auto status = source.task->status();
+  EXPECT_EQ(status.idle_ns, 5'000'000u);
+  EXPECT_EQ(status.blocked_ns, 7'000'000u);
+  EXPECT_EQ(status.busy_ns, 0u);
+  EXPECT_GT(status.in_flight_bytes, 0u);
+  EXPECT_EQ(status.phase, "running");
+}
+
+/// frames ─▶ gate ─▶ newest of each key, every 10 ms ─▶ edge 0 with little credit
+class GateTask {
+ public:
+  explicit GateTask(std::unique_ptr<Stage> stage, std::uint64_t window = 2048, ErrorPolicy policy = {})
+      : fixture(window) {
+    fixture.add(std::move(stage), policy).to_edge(0);
+    auto made = fixture.make();
+    chain = made.get();
+    const auto key_of = [](const Visit& v) { return v.number; };
+    type = detail::make_edge<Key, Visit>(key_of, detail::FirstTask{});
+    task = std::make_unique<Task>(TaskSetup{.id = {1, 0}, .inputs = {{9, 0, 1, 0, type}}}, std::move(made),
+                                  fixture.carrier, fixture.clock, fixture.listener);
+  }
+  void post(std::uint64_t from, std::uint64_t to, std::vector<ControlElement> controls = {}) {
+    Frame frame;
+    frame.local = true;
+    frame.header.channel = {9, 0, 0, 0};
+    frame.pool = std::make_shared<BatchPool>();
+    frame.batch = std::make_unique<detail::KeyedBatch<Key, Visit>>(keyed_batch(from, to));
+    frame.controls = std::move(controls);
+    task->mailbox().post(std::move(frame));
+  }
+  void grant() {
+    fixture.flush(*chain);
+    task->mailbox().post(GrantReceived{{0, 0, 0, 0}, fixture.granted(0)});
+  }
+  std::vector<std::string> arrived() {
+    fixture.flush(*chain);
+    return fixture.arrived(0);
+  }
+
+  ChainFixture fixture;
+  std::shared_ptr<const detail::EdgeType> type;
+  Chain* chain = nullptr;
+  std::unique_ptr<Task> task;
+};
+
+TEST(Task, WakesWhenSomethingIsDueAndRestsWhileItIsBlocked) {
+  GateTask gate(newest(every(10ms)));
+  gate.post(0, 300);
+  EXPECT_EQ(gate.task->step(), Progress::progress);
+  EXPECT_EQ(gate.task->step(), Progress::idle);
+  EXPECT_EQ(gate.task->next_wakeup(), gate.fixture.clock.steady() + 10ms);
+  gate.fixture.clock.advance(10ms);
+  EXPECT_EQ(gate.task->next_wakeup(), gate.fixture.clock.steady());
+  EXPECT_EQ(gate.task->step(), Progress::blocked);
+  EXPECT_EQ(gate.task->next_wakeup(), base::SteadyTime::max()) << "only a grant helps: nothing must spin until then";
+}
+
+TEST(Task, ABarrierWaitsForWhatIsDue) {
+  GateTask gate(newest(every(10ms)));
+  gate.post(0, 1000);
+  while (gate.task->step() == Progress::progress) {
+  }
+  gate.post(1000, 1000, {{.kind = ElementKind::barrier, .checkpoint = 1}});
+  gate.fixture.clock.advance(10ms);
+  for (int i = 0; i < 1000 && gate.fixture.listener.barriers.empty(); ++i) {
+    static_cast<void>(gate.task->step());
+    gate.grant();
+  }
+  const auto arrived = gate.arrived();
+  ASSERT_THAT(arrived, SizeIs(1001));
+  EXPECT_EQ(arrived.back(), "B1");
+}
+
+TEST(Task, AFailureInUserCodeEndsItAndNamesOperatorAndRecord) {
+  GateTask gate(map([](const Visit& v) {
+    if (v.number == 3) throw std::runtime_error("three");
+    return v;
+  }));
+  gate.post(0, 5);
+  EXPECT_EQ(gate.task->step(), Progress::done);
+  ASSERT_THAT(gate.fixture.listener.failures, SizeIs(1));
+  const auto& failure = gate.fixture.listener.failures[0];
+  EXPECT_EQ(failure.operator_id, "op0");
+  EXPECT_EQ(failure.what(), std::string("three"));
+  EXPECT_EQ(failure.record, R"({"user":3,"number":3,"page":""})");
+  EXPECT_TRUE(gate.task->is_over());
+  EXPECT_EQ(gate.task->status().phase, "failed");
+  gate.post(5, 6);
+  EXPECT_EQ(gate.task->step(), Progress::done) << "and it does nothing more";
+  EXPECT_THAT(gate.fixture.listener.failures, SizeIs(1));
+  EXPECT_EQ(Chain::running(), nullptr) << "nobody is to blame for what this thread does next";
+}
+
+TEST(Task, PullsTheBrakeOnceWhenTooManyRecordsAreSetAside) {
+  const ErrorPolicy few{.kind = ErrorPolicyKind::dead_letter, .pause_above = 0.05};
+  GateTask gate(map([](const Visit& v) {
+                  if (v.number % 10 == 0) throw std::runtime_error("bad");
+                  return v;
+                }),
+                1u << 20, few);
+  gate.post(0, 400);
+  for (int i = 0; i < 5; ++i) static_cast<void>(gate.task->step());
+  EXPECT_EQ(gate.fixture.listener.brakes, 1);
+  EXPECT_THAT(gate.fixture.listener.letters, SizeIs(40));
+  EXPECT_THAT(gate.fixture.listener.failures, IsEmpty());
+}
+
+}  // namespace
+
+}  // namespace freshet::task
