@@ -1,6 +1,6 @@
 #include <gmock/gmock.h>
-#include <nlohmann/json.hpp>
 #include <signal.h>
+#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <functional>
@@ -10,8 +10,8 @@
 #include "tests/integration/command.h"
 #include "tests/integration/freshet_program.h"
 
-/// The rules of the command line, with the real executable, a real cluster and no terminal: exit codes, what goes where,
-/// how a typing error is answered.
+/// The rules of the command line, with the real executable, a real cluster and no terminal: exit codes, what goes
+/// where, how a typing error is answered.
 namespace freshet::integration {
 namespace {
 
@@ -31,9 +31,22 @@ void wait_for(const std::function<bool()>& holds) {
   while (!holds()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
 }
 
-const std::vector<Words> kVerbs{{"run"},      {"describe"}, {"validate"}, {"plan"}, {"submit"},  {"list"},
-                                {"status"},   {"cancel"},   {"logs"},     {"cluster", "start"}, {"cluster", "stop"},
-                                {"cluster", "status"}, {"job-manager"}, {"agent"}, {"version"}, {"help"}};
+const std::vector<Words> kVerbs{{"run"},
+                                {"describe"},
+                                {"validate"},
+                                {"plan"},
+                                {"submit"},
+                                {"list"},
+                                {"status"},
+                                {"cancel"},
+                                {"logs"},
+                                {"cluster", "start"},
+                                {"cluster", "stop"},
+                                {"cluster", "status"},
+                                {"job-manager"},
+                                {"agent"},
+                                {"version"},
+                                {"help"}};
 
 Words with(Words words, const Words& more) {
   words.insert(words.end(), more.begin(), more.end());
@@ -107,8 +120,9 @@ TEST(CommandLine, TypingErrorsAreAnsweredWithWhatWasMeant) {
 TEST(CommandLine, WithoutAJobManagerVerbsSayWhereItWasLookedFor) {
   Freshet freshet;
   freshet.environment["FRESHET_MANAGER"] = "127.0.0.1:1";
-  const std::vector<Words> verbs{{"list"}, {"list", "--json"}, {"status", "shop"}, {"cancel", "shop"}, {"logs", "shop"},
-                                 {"plan", "shop"}, {"cluster", "status"}, {"submit", FRESHET_PICKY}};
+  const std::vector<Words> verbs{
+      {"list"},         {"list", "--json"}, {"status", "shop"},    {"cancel", "shop"},
+      {"logs", "shop"}, {"plan", "shop"},   {"cluster", "status"}, {"submit", FRESHET_PICKY}};
   for (const auto& words : verbs) {
     const Answer answer = freshet.run(words);
     EXPECT_EQ(answer.exit_code, 5) << joined(words);
@@ -127,7 +141,8 @@ TEST(CommandLine, DescribeListsParametersAndPlanTheGraph) {
   const Freshet freshet;
   const Answer described = freshet.run({"describe", FRESHET_PICKY});
   EXPECT_EQ(described.exit_code, 0);
-  EXPECT_THAT(described.out, AllOf(HasSubstr("\npicky   Counts up"), ContainsRegex("count +[a-z0-9]+ +1000 +numbers;")));
+  EXPECT_THAT(described.out,
+              AllOf(HasSubstr("\npicky   Counts up"), ContainsRegex("count +[a-z0-9]+ +1000 +numbers;")));
   const json body = json::parse(freshet.run({"describe", FRESHET_PICKY, "--json"}).out);
   EXPECT_EQ(body.at("version"), 1);
   EXPECT_EQ(body.at("jobs").at(0).at("parameters").size(), 4u);
@@ -193,19 +208,24 @@ class ClusterVerbs : public testing::Test {
 };
 
 TEST_F(ClusterVerbs, TheClusterSaysWhatItIsAndThatItRunsAlready) {
-  EXPECT_THAT(cluster_.started().out,
-              MatchesRegex("job manager +127.0.0.1:" + cluster_.port() + " \\(REST, loopback only\\) +pid [0-9]+ +[^\n]*\n" +
-                           "agents +local-1: 8 slots +local-2: 8 slots +up in [0-9. ms]+ +stop: freshet cluster stop[^\n]*\n"));
-  const Answer again = freshet_.run({"cluster", "start", "--agents", "2", "--port", cluster_.port(), "--data", cluster_.data()});
+  EXPECT_THAT(
+      cluster_.started().out,
+      MatchesRegex("job manager +127.0.0.1:" + cluster_.port() + " \\(REST, loopback only\\) +pid [0-9]+ +[^\n]*\n" +
+                   "agents +local-1: 8 slots +local-2: 8 slots +up in [0-9. ms]+ +stop: freshet cluster stop[^\n]*\n"));
+  const Answer again =
+      freshet_.run({"cluster", "start", "--agents", "2", "--port", cluster_.port(), "--data", cluster_.data()});
   EXPECT_EQ(again.exit_code, 0);
   EXPECT_THAT(again.out, StartsWith("already running\n"));
-  EXPECT_THAT(freshet_.run({"cluster", "status"}).out,
-              AllOf(HasSubstr("\nAGENT "), ContainsRegex("local-1 .* ready +0/8"), ContainsRegex("local-2 .* ready +0/8")));
+  EXPECT_THAT(
+      freshet_.run({"cluster", "status"}).out,
+      AllOf(HasSubstr("\nAGENT "), ContainsRegex("local-1 .* ready +0/8"), ContainsRegex("local-2 .* ready +0/8")));
   EXPECT_EQ(json_of({"cluster", "status"}).at("agents").size(), 2u);
   EXPECT_EQ(freshet_.run({"list"}).out, "no jobs        start one: freshet submit LIB\n");
-  EXPECT_THAT(freshet_.run({"version"}).out, MatchesRegex("freshet ([0-9.]+)\njob manager 127.0.0.1:[0-9]+   [0-9.]+\n"));
+  EXPECT_THAT(freshet_.run({"version"}).out,
+              MatchesRegex("freshet ([0-9.]+)\njob manager 127.0.0.1:[0-9]+   [0-9.]+\n"));
   const Answer stopped = freshet_.run({"cluster", "stop", "--data", cluster_.data()});
-  EXPECT_THAT(stopped.out, MatchesRegex("manager stopped   local-1 stopped   local-2 stopped\n[^\n]*undo: freshet cluster start\n"));
+  EXPECT_THAT(stopped.out,
+              MatchesRegex("manager stopped   local-1 stopped   local-2 stopped\n[^\n]*undo: freshet cluster start\n"));
   EXPECT_EQ(freshet_.run({"cluster", "stop", "--data", cluster_.data()}).out, "not running\n");
   EXPECT_THAT(processes_with(cluster_.data()), IsEmpty());
 }
@@ -214,9 +234,10 @@ TEST_F(ClusterVerbs, AJobsLifeFromSubmitToCancel) {
   const Answer submitted = freshet_.run(submit("shop", {"--param", "count=0"}));
   ASSERT_EQ(submitted.exit_code, 0) << submitted.err;
   EXPECT_THAT(submitted.out,
-              MatchesRegex("validated   3 operators, 1 tasks, library sha256:[0-9a-f]{4}…, revision 1\n"
-                           "placed      local-[12]: 1 task\n"
-                           "Running     after [0-9. ms]+    watch: freshet status shop --watch    undo: freshet cancel shop\n"));
+              MatchesRegex(
+                  "validated   3 operators, 1 tasks, library sha256:[0-9a-f]{4}…, revision 1\n"
+                  "placed      local-[12]: 1 task\n"
+                  "Running     after [0-9. ms]+    watch: freshet status shop --watch    undo: freshet cancel shop\n"));
   const Answer taken = freshet_.run(submit("shop"));
   EXPECT_EQ(taken.exit_code, 3);
   EXPECT_THAT(taken.err, HasSubstr("name shop: is taken by job-1, which is Running (give another with --name"));
@@ -235,7 +256,8 @@ TEST_F(ClusterVerbs, AJobsLifeFromSubmitToCancel) {
 
   const Answer cancelled = freshet_.run({"cancel", "shop"});
   EXPECT_EQ(cancelled.exit_code, 0);
-  EXPECT_THAT(cancelled.out, MatchesRegex("Cancelled   after [0-9. ms]+ .*undo: freshet submit LIB --name shop [^\n]*\n"));
+  EXPECT_THAT(cancelled.out,
+              MatchesRegex("Cancelled   after [0-9. ms]+ .*undo: freshet submit LIB --name shop [^\n]*\n"));
   const Answer again = freshet_.run({"cancel", "shop"});
   EXPECT_EQ(again.exit_code, 7);
   EXPECT_EQ(again.err, "job shop is Cancelled already\n");
@@ -244,7 +266,8 @@ TEST_F(ClusterVerbs, AJobsLifeFromSubmitToCancel) {
 
 TEST_F(ClusterVerbs, AnUnknownJobIsNotFoundAndANearOneNamed) {
   freshet_.run(submit("shop", {"--wait"}));
-  for (const Words& words : std::vector<Words>{{"status", "shpo"}, {"cancel", "shpo"}, {"logs", "shpo"}, {"plan", "shpo"}}) {
+  for (const Words& words :
+       std::vector<Words>{{"status", "shpo"}, {"cancel", "shpo"}, {"logs", "shpo"}, {"plan", "shpo"}}) {
     const Answer answer = freshet_.run(words);
     EXPECT_EQ(answer.exit_code, 4) << joined(words);
     EXPECT_EQ(answer.out, "") << joined(words);
@@ -258,7 +281,8 @@ TEST_F(ClusterVerbs, WaitingEndsAsTheJobDoes) {
   EXPECT_THAT(good.out, HasSubstr("\nFinished    after "));
   const Answer bad = freshet_.run(submit("bad", {"--wait", "--param", "bad=42"}));
   EXPECT_EQ(bad.exit_code, 9);
-  EXPECT_THAT(bad.err, AllOf(StartsWith("bad Failed: "), HasSubstr("it tastes bad"), HasSubstr("Look: freshet status bad")));
+  EXPECT_THAT(bad.err,
+              AllOf(StartsWith("bad Failed: "), HasSubstr("it tastes bad"), HasSubstr("Look: freshet status bad")));
   EXPECT_EQ(freshet_.run({"status", "bad", "--wait"}).exit_code, 9);
   EXPECT_EQ(freshet_.run({"status", "bad"}).exit_code, 0);
   EXPECT_EQ(freshet_.run(submit("quiet", {"--wait", "--quiet"})).out, "");
@@ -306,7 +330,8 @@ TEST_F(ClusterVerbs, WatchingWithoutATerminalPrintsALineForEachChange) {
   freshet_.run({"cancel", "shop"});
   const Answer answer = freshet_.wait(child, "watch");
   EXPECT_EQ(answer.exit_code, 0);
-  EXPECT_THAT(answer.out, MatchesRegex("(shop  RUNNING  OK [^\n]*\n)(shop  CANCELLING [^\n]*\n)?(shop  CANCELLED [^\n]*\n)"));
+  EXPECT_THAT(answer.out,
+              MatchesRegex("(shop  RUNNING  OK [^\n]*\n)(shop  CANCELLING [^\n]*\n)?(shop  CANCELLED [^\n]*\n)"));
   EXPECT_THAT(answer.out, Not(HasSubstr("\x1b")));
 }
 

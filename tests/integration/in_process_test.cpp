@@ -1,6 +1,6 @@
 #include <gmock/gmock.h>
-#include <nlohmann/json.hpp>
 #include <signal.h>
+#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <thread>
@@ -41,7 +41,8 @@ TEST_F(InProcess, GivesTheResultOfARunWithWorkers) {
   EXPECT_EQ(content_of(output_ + "/part-00000.csv"), numbers(700));
   EXPECT_FALSE(std::filesystem::exists(freshet_.state_folder())) << "it needs no data folder";
 
-  const Answer workers = freshet_.run({"run", FRESHET_PICKY, "--param", "count=700", "--param", "output=" + output_ + "2"});
+  const Answer workers =
+      freshet_.run({"run", FRESHET_PICKY, "--param", "count=700", "--param", "output=" + output_ + "2"});
   ASSERT_EQ(workers.exit_code, 0) << workers.err;
   EXPECT_EQ(content_of(output_ + "2/part-00000.csv"), numbers(700));
 }
@@ -52,21 +53,24 @@ TEST_F(InProcess, AFailureNamesOperatorOriginAndRecord) {
   EXPECT_EQ(answer.err,
             "picky FAILED: operator taste: exception std::domain_error: it tastes bad; at number 42; record "
             "{\"value\":42}\n");
-  EXPECT_FALSE(std::filesystem::exists(output_ + "/part-00000.csv")) << "what failed leaves nothing that looks finished";
+  EXPECT_FALSE(std::filesystem::exists(output_ + "/part-00000.csv"))
+      << "what failed leaves nothing that looks finished";
 }
 
 TEST_F(InProcess, ShowsWhatWasSetAside) {
   const Answer answer = freshet_.run(words({"--param", "bad=42", "--param", "aside=true"}));
   EXPECT_EQ(answer.exit_code, 0);
-  EXPECT_THAT(answer.out, AllOf(HasSubstr("dead letters 1\n"),
-                                HasSubstr("  dead letter  taste: exception std::domain_error: it tastes bad   number 42")));
+  EXPECT_THAT(answer.out,
+              AllOf(HasSubstr("dead letters 1\n"),
+                    HasSubstr("  dead letter  taste: exception std::domain_error: it tastes bad   number 42")));
 }
 
 TEST_F(InProcess, AnswersInJson) {
   const Answer answer = freshet_.run(words({"--json", "--name", "mine"}));
   EXPECT_EQ(answer.exit_code, 0);
   const json body = json::parse(answer.out);
-  EXPECT_EQ(body, json({{"version", 1}, {"name", "mine"}, {"state", "Finished"}, {"records_in", 1000}, {"dead_letters", 0}}));
+  EXPECT_EQ(body,
+            json({{"version", 1}, {"name", "mine"}, {"state", "Finished"}, {"records_in", 1000}, {"dead_letters", 0}}));
 }
 
 TEST_F(InProcess, IsOneProcessThatCtrlCEnds) {

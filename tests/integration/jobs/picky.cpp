@@ -36,7 +36,8 @@ class Numbers final : public Source<Number> {
 
 }  // namespace
 
-FRESHET_JOB(picky, "Counts up, and fails or sets aside what it does not like") {
+FRESHET_JOB(picky, "Counts up, and fails or sets aside what it does not like")
+{
   const auto output = job.param("output", "out", "folder of the result");
   const auto count = job.param("count", std::uint64_t{1'000}, "numbers; 0: without end");
   const auto bad = job.param("bad", std::uint64_t{0}, "the number it does not like");
