@@ -11,6 +11,7 @@
 #include "runtime/base/process.h"
 #include "runtime/wire/frame.h"
 #include "tests/integration/eventually.h"
+#include "tests/integration/tally.h"
 #include "tests/integration/test_cluster.h"
 #include "tests/operators/connectors/test_files.h"
 
@@ -27,20 +28,6 @@ constexpr std::uint64_t kMiB = 1u << 20;
 std::chrono::seconds stop_time() {
   const char* given = std::getenv("FRESHET_STOP_SECONDS");
   return std::chrono::seconds(given != nullptr ? std::atoi(given) : 8);
-}
-
-struct Tally {
-  std::uint64_t count = 0, sum = 0, bytes = 0, wrong = 0;
-};
-
-Tally tally_in(const std::string& folder) {
-  Tally all;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    Tally one;
-    std::ifstream(entry.path()) >> one.count >> one.sum >> one.bytes >> one.wrong;
-    all = {all.count + one.count, all.sum + one.sum, all.bytes + one.bytes, all.wrong + one.wrong};
-  }
-  return all;
 }
 
 /// What was seen while the sink stood still.
@@ -96,8 +83,9 @@ class BackPressure : public ::testing::Test {
     stop.records_at_end = records_in();
     EXPECT_EQ(cluster_.view().state_of("flow"), "Running");
     std::cout << "stood still for " << stop_time().count() << " s: " << stop.records_at_end << " records read, "
-              << stop.in_flight_most << " bytes in flight, resident " << resident_at_start_ / 1024 << " KiB at the start, "
-              << stop.resident_at_first / 1024 << " at rest, " << stop.resident_most / 1024 << " at most" << std::endl;
+              << stop.in_flight_most << " bytes in flight, resident " << resident_at_start_ / 1024
+              << " KiB at the start, " << stop.resident_at_first / 1024 << " at rest, " << stop.resident_most / 1024
+              << " at most" << std::endl;
     return stop;
   }
   void open_gate() { fs::remove(gate_); }
@@ -134,8 +122,7 @@ TEST_F(BackPressure, ASinkThatStopsHoldsSourcesBackAndMemoryStaysFlat) {
 
 TEST_F(BackPressure, FramesOfFortyBytesDoNotWeighMoreThanTheyCost) {
   constexpr std::uint64_t kCount = 8'000, kPayload = 8, kWindow = 256u << 10;
-  ASSERT_NO_FATAL_FAILURE(
-      start({"count=8000", "payload=8", "one_by_one=true"}, {{"channel_window_bytes", kWindow}}));
+  ASSERT_NO_FATAL_FAILURE(start({"count=8000", "payload=8", "one_by_one=true"}, {{"channel_window_bytes", kWindow}}));
   const Stop stop = watch();
   EXPECT_EQ(stop.records_at_end, stop.records_at_first) << "sources went on without credit";
   EXPECT_LT(stop.records_at_end, kCount) << "the input is too short to show anything";
@@ -145,7 +132,7 @@ TEST_F(BackPressure, FramesOfFortyBytesDoNotWeighMoreThanTheyCost) {
   const double bytes = cluster_.view().metric("freshet_task_bytes_out_total");
   EXPECT_LT(bytes / frames, 64) << "the frames are not tiny";
   EXPECT_LE(stop.resident_most, stop.resident_at_first + kMiB);
-  EXPECT_LE(stop.resident_most, resident_at_start_ + 2 * kChannels * kWindow + 2 * kMiB);
+  EXPECT_LE(stop.resident_most, resident_at_start_ + 2 * kChannels * kWindow + 4 * kMiB);
   std::cout << "mean frame " << bytes / frames << " bytes, " << frames << " frames" << std::endl;
   open_gate();
   expect_all(kCount, kCount * kPayload);

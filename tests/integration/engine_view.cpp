@@ -50,8 +50,8 @@ double EngineView::metric(const std::string& name) const {
   if (!answer) return sum;
   std::istringstream lines(answer->body);
   for (std::string line; std::getline(lines, line);) {
-    const bool is_it = line.starts_with(name) && line.size() > name.size() &&
-                       (line[name.size()] == '{' || line[name.size()] == ' ');
+    const bool is_it =
+        line.starts_with(name) && line.size() > name.size() && (line[name.size()] == '{' || line[name.size()] == ' ');
     if (is_it) sum += std::stod(line.substr(line.rfind(' ')));
   }
   return sum;

@@ -26,8 +26,8 @@ class TestCluster {
   Ended verb(std::vector<std::string> arguments) const;
   Ended submit(const std::string& library, const std::string& job, const std::vector<std::string>& arguments) const;
   /// Submits with options that have no flag: "chaining", "channel_window_bytes", … Answers the HTTP status.
-  int submit_with_options(const std::string& library, const std::string& job,
-                          const std::vector<std::string>& arguments, const nlohmann::json& options) const;
+  int submit_with_options(const std::string& library, const std::string& job, const std::vector<std::string>& arguments,
+                          const nlohmann::json& options) const;
   Ended stop();
 
  private:

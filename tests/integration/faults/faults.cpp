@@ -49,14 +49,16 @@ void tally(const Stream<Share>& shares, const std::string& output) {
 
 }  // namespace
 
-FRESHET_JOB(flow, "Numbers into a sink that can be made to stop") {
+FRESHET_JOB(flow, "Numbers into a sink that can be made to stop")
+{
   const auto options = numbers_options(job);
   const auto output = job.param("output", "out/flow", "folder for the tallies");
   const auto gate = job.param("gate", "", "while this file is there, the sink takes nothing");
   job.source<Numbers>("numbers", options).shuffle().sink<TallySink>("tally", output, gate).own_thread();
 }
 
-FRESHET_JOB(burst, "Each number becomes many shares, which go to many tasks") {
+FRESHET_JOB(burst, "Each number becomes many shares, which go to many tasks")
+{
   const auto options = numbers_options(job);
   const auto output = job.param("output", "out/burst", "folder for the result");
   const auto outputs = job.param("outputs", std::uint64_t{1}, "shares of each number");
@@ -74,7 +76,8 @@ FRESHET_JOB(burst, "Each number becomes many shares, which go to many tasks") {
   tally(shares, output);
 }
 
-FRESHET_JOB(diamond, "One side of a diamond is fast, the other slow") {
+FRESHET_JOB(diamond, "One side of a diamond is fast, the other slow")
+{
   const auto options = numbers_options(job);
   const auto output = job.param("output", "out/diamond", "folder for the result");
   const auto pause = job.param("pause", 1ms, "what the slow side takes for 16 numbers");
@@ -90,7 +93,8 @@ FRESHET_JOB(diamond, "One side of a diamond is fast, the other slow") {
   tally(fast.merge(slow), output);
 }
 
-FRESHET_JOB(poison, "Items, some of which an operator trips over") {
+FRESHET_JOB(poison, "Items, some of which an operator trips over")
+{
   const auto input = files::input<Item>(job, "input", "items.csv", "items; a negative value is poison");
   const auto output = job.param("output", "out/poison", "folder of the results");
   const auto fault = job.param("fault", Fault::exception, "what poison does: exception, or crash");

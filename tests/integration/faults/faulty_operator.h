@@ -16,8 +16,8 @@ struct Item {
 struct Half {
   std::uint64_t id = 0;
   std::uint64_t part = 0;
-  std::int64_t running = 0;      ///< sum of the key's values so far
-  std::uint64_t calls = 0;       ///< of the operator for this id so far
+  std::int64_t running = 0;  ///< sum of the key's values so far
+  std::uint64_t calls = 0;   ///< of the operator for this id so far
   FRESHET_RECORD(id, part, running, calls)
 };
 
@@ -46,7 +46,7 @@ class FaultyOperator final : public KeyedOperator<std::string, Item, Half> {
  private:
   void trip(const Item& item) const {
     if (fault_ == Fault::exception) throw std::out_of_range("item " + std::to_string(item.id) + " is poison");
-    std::uint64_t* volatile nowhere = nullptr;
+    volatile std::uint64_t* volatile nowhere = nullptr;
     *nowhere = item.id;
   }
   const Fault fault_;
