@@ -87,6 +87,7 @@ class AgentUnit::Parts {
     for (const auto& [worker, status] : launcher_.reap()) {
       log_.info(to_string(worker), " ended, exit code ", status.code, ", signal ", status.signal);
       agent_->on_worker_exit(worker, status);
+      launcher_.log_death(worker, status);  // behind the last words that were reported
     }
     tick();
   }

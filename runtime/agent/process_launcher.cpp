@@ -14,6 +14,7 @@
 #include <fstream>
 
 #include "runtime/base/check.h"
+#include "runtime/base/log.h"
 
 namespace freshet::agent {
 namespace fs = std::filesystem;
@@ -187,6 +188,20 @@ std::vector<std::pair<WorkerKey, ExitStatus>> ProcessLauncher::reap() {
     at = processes_.erase(at);
   }
   return ended;
+}
+
+void ProcessLauncher::log_death(const WorkerKey& worker, const ExitStatus& status) const {
+  if (status.signal == 0) return;
+  const std::string path = path_of(worker);
+  auto log = base::Logger::to_file({.path = path + ".out"}, base::LogLevel::info);
+  if (!log) return;
+  const char* abbreviation = ::sigabbrev_np(status.signal);
+  const std::string signal =
+      abbreviation != nullptr ? std::string("SIG") + abbreviation : "signal " + std::to_string(status.signal);
+  const auto trace = crash_report(path + ".crash").value_or(wire::RecordTrace{});
+  (trace.operator_id.empty() ? *log : log->with("operator", trace.operator_id))
+      .error("killed by ", signal, trace.origin.empty() ? "" : "; at ", trace.origin,
+             trace.record.empty() ? "" : "; record ", trace.record);
 }
 
 Leftovers ProcessLauncher::leftovers(const WorkerKey& worker) {

@@ -41,6 +41,10 @@ class ProcessLauncher final : public WorkerLauncher {
   void kill(const WorkerKey& worker) override;
   Leftovers leftovers(const WorkerKey& worker) override;
 
+  /// Writes into the worker's output what killed it, where, and with which record at hand: a process that is killed has
+  /// no last words of its own. Nothing for one that exited.
+  void log_death(const WorkerKey& worker, const ExitStatus& status) const;
+
   /// Readable when a worker has ended.
   int exits_fd() const { return epoll_; }
   /// The workers that have ended since the last call. Never blocks.

@@ -19,10 +19,10 @@ std::string content_of(const fs::path& path) {
   return text.str();
 }
 
-// The inodes of all listening sockets of this machine.
-std::set<std::string> all_listening() {
+// All listening sockets of this machine: inode -> port.
+std::map<std::string, int> all_listening() {
   constexpr const char* kListen = "0A";
-  std::set<std::string> inodes;
+  std::map<std::string, int> ports;
   for (const auto* table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
     std::istringstream lines(content_of(table));
     std::string line;
@@ -31,10 +31,11 @@ std::set<std::string> all_listening() {
       std::istringstream words(line);
       std::vector<std::string> columns;
       for (std::string word; words >> word;) columns.push_back(word);
-      if (columns.size() > 9 && columns[3] == kListen) inodes.insert(columns[9]);
+      if (columns.size() > 9 && columns[3] == kListen)
+        ports[columns[9]] = std::stoi(columns[1].substr(columns[1].rfind(':') + 1), nullptr, 16);
     }
   }
-  return inodes;
+  return ports;
 }
 
 }  // namespace
@@ -88,6 +89,14 @@ std::set<std::string> still_listening(const std::set<std::string>& sockets) {
   for (const auto& inode : sockets)
     if (listening.contains(inode)) still.insert(inode);
   return still;
+}
+
+std::vector<int> listening_ports(pid_t pid) {
+  const auto listening = all_listening();
+  std::vector<int> ports;
+  for (const auto& inode : listening_sockets({pid}))
+    if (const auto found = listening.find(inode); found != listening.end()) ports.push_back(found->second);
+  return ports;
 }
 
 std::vector<std::string> unmarked_files(const std::string& folder) {

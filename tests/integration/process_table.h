@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,6 +20,8 @@ std::string command_line(pid_t pid);
 std::set<std::string> listening_sockets(const std::vector<pid_t>& pids);
 /// Those of `sockets` that are still listened on, by whomever.
 std::set<std::string> still_listening(const std::set<std::string>& sockets);
+/// TCP ports that a process listens on.
+std::vector<int> listening_ports(pid_t pid);
 
 /// Every file below `folder` that is neither a finished part file nor marked as being in progress.
 std::vector<std::string> unmarked_files(const std::string& folder);

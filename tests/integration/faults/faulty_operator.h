@@ -46,7 +46,7 @@ class FaultyOperator final : public KeyedOperator<std::string, Item, Half> {
  private:
   void trip(const Item& item) const {
     if (fault_ == Fault::exception) throw std::out_of_range("item " + std::to_string(item.id) + " is poison");
-    std::uint64_t* volatile nowhere = nullptr;
+    volatile std::uint64_t* volatile nowhere = nullptr;
     *nowhere = item.id;
   }
   const Fault fault_;

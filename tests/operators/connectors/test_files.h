@@ -5,15 +5,14 @@
 #include <zlib.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <random>
 #include <sstream>
 #include <string>
 #include <string_view>
 
 #include "operators/connectors/random.h"
+#include "tests/support/seed.h"
 
 namespace freshet::files::testing {
 
@@ -54,16 +53,6 @@ inline std::string content_of(const std::string& path) {
   text << std::ifstream(path, std::ios::binary).rdbuf();
   return text.str();
 }
-
-/// A new seed each time, or the one in FRESHET_TEST_SEED; a failing test prints it.
-inline std::uint64_t test_seed() {
-  const char* given = std::getenv("FRESHET_TEST_SEED");
-  return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
-}
-
-#define FRESHET_SEEDED(seed)                                         \
-  const std::uint64_t seed = ::freshet::files::testing::test_seed(); \
-  SCOPED_TRACE("FRESHET_TEST_SEED=" + std::to_string(seed))
 
 /// Text of up to `most` characters, drawn from `alphabet`; from all bytes when that is empty.
 inline std::string random_text(Random& random, std::size_t most, std::string_view alphabet = {}) {

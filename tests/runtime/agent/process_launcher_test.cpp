@@ -93,6 +93,11 @@ TEST_F(ProcessLauncherTest, CrashReportIsReadBack) {
   ASSERT_TRUE(left.crash.has_value());
   EXPECT_EQ(left.crash->operator_id, "totals");
   EXPECT_EQ(left.crash->record, "{\"a\":1}");
+  launcher.log_death(key, status);
+  const auto words = launcher.leftovers(key).last_words;
+  EXPECT_NE(words.find("error operator=totals killed by SIGSEGV; at in.csv, line 3; record {\"a\":1}"),
+            std::string::npos)
+      << words;
 }
 
 TEST_F(ProcessLauncherTest, HostileCrashReportIsNone) {
