@@ -34,16 +34,24 @@ void ControlServer::send(const std::string& peer, const wire::ControlMessage& me
   });
 }
 
+void ControlServer::go_down(Nanoseconds duration) {
+  up_again_ = network_.scheduler().now() + duration;
+  for (auto& [name, peer] : std::exchange(peers_, {})) {
+    peer.down->close(peer.down->under_way());
+    peer.up->cut("the job manager ended");
+  }
+}
+
 void ControlClient::connect() {
   network_.scheduler().after(network_.delay(machine_, kManager), "connect", [this] {
     if (closed_) return;
-    if (network_.is_blocked(machine_, kManager)) return retry();
+    if (network_.is_blocked(machine_, kManager) || server_.up_again_ > network_.scheduler().now()) return retry();
     pause_ = std::chrono::milliseconds(50);
     name_ = "peer-" + std::to_string(++server_.connections_);
     up_ = &network_.open(machine_, kManager, [this, name = name_](const std::string&) {
       if (name_ == name) lose();
     });
-    server_.peers_[name_] = {this, &network_.open(kManager, machine_, [this, name = name_](const std::string&) {
+    server_.peers_[name_] = {this, up_, &network_.open(kManager, machine_, [this, name = name_](const std::string&) {
                                server_.peers_.erase(name);
                              })};
     greeting_ = true;

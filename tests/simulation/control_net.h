@@ -16,17 +16,21 @@ class ControlServer final : public transport::ControlOutbox {
 
   ControlServer(Network& network, Deliver deliver) : network_(network), deliver_(std::move(deliver)) {}
   void send(const std::string& peer, const wire::ControlMessage& message) override;
+  /// The process ends: all connections are lost, and none can be made for a while.
+  void go_down(Nanoseconds duration);
 
  private:
   friend class ControlClient;
   struct Peer {
     ControlClient* client = nullptr;
+    Pipe* up = nullptr;
     Pipe* down = nullptr;
   };
   Network& network_;
   const Deliver deliver_;
   std::map<std::string, Peer> peers_;
   std::uint64_t connections_ = 0;
+  base::SteadyTime up_again_{};
 };
 
 /// An agent's or worker's end: connects for ever, keeps what is sent while there is no connection.

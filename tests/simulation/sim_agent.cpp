@@ -3,18 +3,25 @@
 namespace freshet::sim {
 
 SimAgent::SimAgent(World& world, Machine machine, std::uint32_t slots)
-    : world_(world),
-      machine_(machine),
-      name_("agent-" + std::to_string(machine)),
-      client_(world.network, world.control, machine,
-              {[this](const auto& message) { run([&] { agent_.on_message(message); }); },
-               [this] { run([&] { agent_.on_connected(); }); }, [] {}}),
-      agent_({.name = name_, .host = "host-" + name_, .slots = slots, .pid = 1'000'000 + machine, .version = "0.1"},
-             world.clock, client_, *this, *this, *this) {}
+    : world_(world), machine_(machine), name_("agent-" + std::to_string(machine)), slots_(slots) {}
 
 void SimAgent::boot() {
-  client_.connect();
+  ++life_;
+  const auto pid = 1'000'000 * life_ + machine_;
+  auto& client = *clients_.emplace_back(std::make_unique<ControlClient>(
+      world_.network, world_.control, machine_,
+      ControlClient::Callbacks{[this](const auto& message) { run([&] { agent_->on_message(message); }); },
+                               [this] { run([&] { agent_->on_connected(); }); }, [] {}}));
+  agent_ = std::make_unique<agent::Agent>(
+      agent::AgentOptions{.name = name_, .host = "host-" + name_, .slots = slots_, .pid = pid, .version = "0.1"},
+      world_.clock, client, *this, *this, *this);
+  client.connect();
   tick();
+}
+
+void SimAgent::restart() {
+  clients_.back()->close(static_cast<std::size_t>(world_.random.below(3)));
+  boot();
 }
 
 template <class F>
@@ -24,7 +31,7 @@ void SimAgent::run(F&& what) {
 }
 
 void SimAgent::tick() {
-  const auto next = std::min(agent_.on_tick(), world_.clock.steady() + std::chrono::seconds(1));
+  const auto next = std::min(agent_->on_tick(), world_.clock.steady() + std::chrono::seconds(1));
   world_.scheduler.at(next, "agent tick", [this, turn = ++turn_] {
     if (turn == turn_) tick();
   });
@@ -38,13 +45,13 @@ std::vector<SimWorker*> SimAgent::workers() const {
 
 Result<std::uint64_t> SimAgent::start(const agent::WorkerSpec& spec) {
   const std::uint64_t pid = machine_ * 1000 + workers_.size() + 1;
-  auto* worker =
-      workers_
-          .emplace_back(std::make_unique<SimWorker>(world_, machine_, spec, pid,
-                                                    [this, key = spec.worker](const agent::ExitStatus& status) {
-                                                      run([&] { agent_.on_worker_exit(key, status); });
-                                                    }))
-          .get();
+  auto* worker = workers_
+                     .emplace_back(std::make_unique<SimWorker>(
+                         world_, machine_, spec, pid,
+                         [this, key = spec.worker, life = life_](const agent::ExitStatus& status) {
+                           if (life == life_) run([&] { agent_->on_worker_exit(key, status); });
+                         }))
+                     .get();
   world_.scheduler.after(Nanoseconds(world_.random.between(1'000'000, 60'000'000)), "boot",
                          [worker] { worker->boot(); });
   return pid;

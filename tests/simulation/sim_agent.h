@@ -14,6 +14,8 @@ class SimAgent final : public agent::WorkerLauncher, public agent::LibraryCache,
   SimAgent(World& world, Machine machine, std::uint32_t slots);
 
   void boot();
+  /// Killed, and started anew; it knows nothing of its workers, which live on.
+  void restart();
   /// Of all workers that were ever started here.
   std::vector<SimWorker*> workers() const;
   const std::string& name() const { return name_; }
@@ -42,8 +44,10 @@ class SimAgent final : public agent::WorkerLauncher, public agent::LibraryCache,
   World& world_;
   const Machine machine_;
   const std::string name_;
-  ControlClient client_;
-  agent::Agent agent_;
+  const std::uint32_t slots_;
+  std::uint64_t life_ = 0;                               // how often it was started
+  std::vector<std::unique_ptr<ControlClient>> clients_;  // of each life; the last is the living one's
+  std::unique_ptr<agent::Agent> agent_;
   std::uint64_t turn_ = 0;  // of the tick that is due
   std::vector<std::unique_ptr<SimWorker>> workers_;
   std::map<std::string, std::string> parts_;

@@ -7,9 +7,10 @@
 
 namespace freshet::sim {
 
-/// Time that the operators of the step in work say they took; the executor takes it from here.
+/// Between the operators of the simulated jobs and the simulation.
 struct Spending {
-  Nanoseconds spent{0};
+  Nanoseconds spent{0};       ///< time that the operators of the step in work say they took
+  bool sources_fail = false;  ///< what they read from is gone
 };
 
 /// Shared by the tasks of all workers.

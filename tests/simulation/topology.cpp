@@ -77,6 +77,7 @@ class OneShelf : public Topology {
         shelf_(std::make_shared<Shelf<Item>>()) {}
   bool published_any() const override { return !shelf_->published.empty(); }
   void refuse_to_publish() override { shelf_->refuse_to_publish = true; }
+  bool refuses_to_publish() const override { return shelf_->refused_to_publish; }
 
  protected:
   const std::uint64_t seed_;

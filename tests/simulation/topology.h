@@ -38,6 +38,7 @@ struct Shelf {
   std::vector<T> written{};    ///< by all tasks, in the order of the simulation
   std::vector<T> published{};  ///< by tasks that were told that the job has finished
   bool refuse_to_publish = false;
+  bool refused_to_publish = false;
 };
 
 template <class K, class T>
@@ -50,6 +51,7 @@ class ShelfWriter final : public detail::RowWriter<K, T> {
     mine_.push_back(record);
   }
   void finish() override {
+    shelf_->refused_to_publish = shelf_->refuse_to_publish;
     if (shelf_->refuse_to_publish) throw std::runtime_error("the shelf is full");
     shelf_->published.insert(shelf_->published.end(), mine_.begin(), mine_.end());
   }
@@ -85,6 +87,7 @@ class FeedSource final : public Source<Item> {
     return splits;
   }
   Progress read(Split& split, Out<Item>& out) override {
+    if (spending_->sources_fail) throw SourceFailed("the disk is gone");
     if (random_.chance(0.05)) return Progress::idle;
     const auto& records = (*feed_)[std::stoul(split.partition)];
     spending_->spent += Nanoseconds(random_.between(0, 100'000));
@@ -109,6 +112,7 @@ class Topology {
   /// Whatever was published.
   virtual bool published_any() const = 0;
   virtual void refuse_to_publish() = 0;
+  virtual bool refuses_to_publish() const = 0;
   /// Encoded, or in a batch.
   virtual std::uint64_t largest_record_bytes() const { return 512; }
   /// Barriers are sent through.

@@ -76,6 +76,7 @@ class Watch final : public DataObserver {
   std::map<TaskId, std::uint64_t> last_barrier_;
   std::map<ChannelId, Remote> remote_;
   std::map<ChannelId, std::uint64_t> not_yet_granted_;  ///< bytes, when the channel's sender was stopped
+  std::map<TaskId, std::uint64_t> weigh_after_;         ///< steps, until a task's overflow is weighed again
   std::uint64_t remote_frames_ = 0;
   std::uint64_t complete_barriers_ = 0;
 };
