@@ -19,8 +19,8 @@ struct WorkerProcessOptions {
 };
 
 /// Runs a worker until the job manager, a signal or a lost job manager ends it: the composition root of the process.
-/// Answers the exit code: 0 when it ended as told, 1 when it could not start, or not keep its results. Told by a signal,
-/// it cleans up and then dies of it.
+/// Answers the exit code: 0 when it ended as told, 1 when it could not start, or not keep its results. Told by a
+/// signal, it cleans up and then dies of it.
 int run_worker(const WorkerProcessOptions& options);
 
 }  // namespace freshet::worker

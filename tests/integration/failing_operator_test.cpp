@@ -87,9 +87,9 @@ TEST_F(FailingOperator, AThrowFailsTheJobAndNamesOperatorPlaceAndRecord) {
   const auto place = HasSubstr("items.csv, line 15001");
   EXPECT_THAT(ended.output, AllOf(HasSubstr("faulty"), HasSubstr("item 14999 is poison"), place));
   const auto status = cluster_.verb({"status", "poison"});
-  EXPECT_THAT(status.output, AllOf(HasSubstr("FAILED"), HasSubstr("POISON"), HasSubstr("faulty"),
-                                   HasSubstr("exception std::out_of_range: item 14999 is poison"), place,
-                                   HasSubstr(R"("id":14999)")));
+  EXPECT_THAT(status.output,
+              AllOf(HasSubstr("FAILED"), HasSubstr("POISON"), HasSubstr("faulty"),
+                    HasSubstr("exception std::out_of_range: item 14999 is poison"), place, HasSubstr(R"("id":14999)")));
   EXPECT_EQ(cluster_.verb({"status", "poison", "--wait"}).exit_code, kFailed);
   const auto logs = cluster_.verb({"logs", "poison", "--operator", "faulty"});
   EXPECT_EQ(logs.exit_code, 0);
@@ -100,8 +100,8 @@ TEST_F(FailingOperator, AThrowFailsTheJobAndNamesOperatorPlaceAndRecord) {
 
 TEST_F(FailingOperator, RunAnswersNineWhenItsJobFails) {
   write(Items(kOneIn));
-  std::vector<std::string> arguments{"run",     FRESHET_FAULTS, "--job",  "poison", "--workers", "2",
-                                     "--quiet", "--data",       directory_.path("engine")};
+  std::vector<std::string> arguments{"run",    FRESHET_FAULTS,           "--job", "poison", "--workers", "2", "--quiet",
+                                     "--data", directory_.path("engine")};
   const auto words = parameters({"input=" + directory_.path("in/items.csv"), "output=" + directory_.path("out")});
   arguments.insert(arguments.end(), words.begin(), words.end());
   const auto ended = run_freshet(arguments);

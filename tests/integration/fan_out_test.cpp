@@ -1,5 +1,5 @@
-// Shapes that overflow or deadlock an engine with careless buffers, run by `freshet run` with two workers: all end, with
-// the results that an independent count gives, in little memory.
+// Shapes that overflow or deadlock an engine with careless buffers, run by `freshet run` with two workers: all end,
+// with the results that an independent count gives, in little memory.
 
 #include <gmock/gmock.h>
 
@@ -26,19 +26,20 @@ class FanOut : public ::testing::Test {
   /// Runs a job to its end; answers the most memory that one of its workers took.
   std::uint64_t run(const std::string& job, std::vector<std::string> assignments) {
     assignments.push_back("output=" + directory_.path("out"));
-    std::vector<std::string> arguments{"run",       FRESHET_FAULTS, "--job",  job,
-                                       "--workers", "2",            "--data", directory_.path("engine")};
+    std::vector<std::string> arguments{"run",    FRESHET_FAULTS,           "--job", job, "--workers", "2",
+                                       "--data", directory_.path("engine")};
     const auto words = parameters(assignments);
     arguments.insert(arguments.end(), words.begin(), words.end());
     BackgroundProgram program(arguments, directory_.path("run.txt"));
     std::uint64_t most = 0;
-    EXPECT_TRUE(eventually(std::chrono::seconds(100), [&] {
-      for (const pid_t pid : processes_with("worker --manager"))
-        if (command_line(pid).find(directory_.path("engine")) != std::string::npos)
-          most = std::max(most, base::resident_bytes(pid).value_or(0));
-      return program.has_ended();
-    })) << "it hangs: "
-        << program.output();
+    EXPECT_TRUE(eventually(std::chrono::seconds(100),
+                           [&] {
+                             for (const pid_t pid : processes_with("worker --manager"))
+                               if (command_line(pid).find(directory_.path("engine")) != std::string::npos)
+                                 most = std::max(most, base::resident_bytes(pid).value_or(0));
+                             return program.has_ended();
+                           }))
+        << "it hangs: " << program.output();
     EXPECT_EQ(program.wait(kPatience), 0) << program.output();
     std::cout << job << ": " << most / 1024 << " KiB resident at most in one worker" << std::endl;
     return most;

@@ -1,5 +1,5 @@
-// Whoever reaches a port of a running engine and sends what no engine would send: the processes go on, take no memory for
-// it, count what they refused, and the job ends with the right results.
+// Whoever reaches a port of a running engine and sends what no engine would send: the processes go on, take no memory
+// for it, count what they refused, and the job ends with the right results.
 
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
@@ -176,20 +176,25 @@ TEST(HostilePeer, GarbageAtEveryPortChangesNothing) {
   expect_huge_message_is_cut(control_port);
   RawConnection(control_port).write("GET / HTTP/1.1\r\n\r\n" + random_bytes(random, 500));
 
-  EXPECT_TRUE(eventually(kPatience, [&] {
-    return cluster.view().metric("freshet_worker_refused_messages_total") >= static_cast<double>(frames_sent);
-  })) << cluster.view().metric("freshet_worker_refused_messages_total")
-      << " of " << frames_sent;
-  EXPECT_TRUE(eventually(kPatience, [&] {
-    return cluster.view().metric("freshet_manager_refused_messages_total") >= static_cast<double>(control_sent);
-  })) << cluster.view().metric("freshet_manager_refused_messages_total")
-      << " of " << control_sent;
+  EXPECT_TRUE(eventually(kPatience,
+                         [&] {
+                           return cluster.view().metric("freshet_worker_refused_messages_total") >=
+                                  static_cast<double>(frames_sent);
+                         }))
+      << cluster.view().metric("freshet_worker_refused_messages_total") << " of " << frames_sent;
+  EXPECT_TRUE(eventually(kPatience,
+                         [&] {
+                           return cluster.view().metric("freshet_manager_refused_messages_total") >=
+                                  static_cast<double>(control_sent);
+                         }))
+      << cluster.view().metric("freshet_manager_refused_messages_total") << " of " << control_sent;
   const auto status = cluster.view().job("flow");
   EXPECT_EQ(status.value("state", ""), "Running");
   for (const auto& worker : status["workers"]) EXPECT_GT(worker.value("refused_messages", 0), 500) << worker;
   for (const auto& [pid, bytes] : before) {
     const auto now = base::resident_bytes(pid).value_or(0);
-    std::cout << "pid " << pid << ": resident " << bytes / 1024 << " KiB before, " << now / 1024 << " after" << std::endl;
+    std::cout << "pid " << pid << ": resident " << bytes / 1024 << " KiB before, " << now / 1024 << " after"
+              << std::endl;
     EXPECT_LE(now, bytes + 16 * kMiB) << command_line(pid);
   }
   EXPECT_EQ(cluster.view().worker_pids("flow"), workers);

@@ -1,5 +1,5 @@
-// Every kind of process is told to end, and killed. What depends on it ends, too, and says why; nothing stays behind: no
-// process, no listening socket, no file that looks finished.
+// Every kind of process is told to end, and killed. What depends on it ends, too, and says why; nothing stays behind:
+// no process, no listening socket, no file that looks finished.
 
 #include <gmock/gmock.h>
 
@@ -53,8 +53,8 @@ class Signals : public ::testing::Test {
 class SignalsToRun : public Signals {
  protected:
   void start() {
-    std::vector<std::string> arguments{"run",       FRESHET_FAULTS, "--job",  kJob,
-                                       "--workers", "2",            "--data", directory_.path("engine")};
+    std::vector<std::string> arguments{"run",    FRESHET_FAULTS,           "--job", kJob, "--workers", "2",
+                                       "--data", directory_.path("engine")};
     const auto words = endless(output_);
     arguments.insert(arguments.end(), words.begin(), words.end());
     program_.emplace(arguments, directory_.path("run.txt"));

@@ -4,6 +4,7 @@
 #include "tests/operators/sample_values.h"
 #include "tests/support/golden.h"
 #include "tests/support/seed.h"
+#include "tests/support/write_meta.h"
 
 namespace freshet::test {
 namespace {
@@ -14,12 +15,6 @@ std::string bytes_of(const ControlElement& element) {
   ByteBuffer out;
   write_control(out, element);
   return std::string(out.view());
-}
-
-void write_meta(ByteBuffer& out, detail::FrameDelta& delta, const RecordMeta& meta, bool with_hash) {
-  detail::Cursor cursor{out.room_for(detail::kMaxMetaSize + detail::kCursorSlack)};
-  detail::write_meta(cursor, delta, meta, with_hash);
-  out.end_at(cursor.next);
 }
 
 std::vector<ControlElement> samples() {

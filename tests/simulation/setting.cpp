@@ -71,9 +71,9 @@ Setting draw_setting(base::Random& random, const RunOptions& options, const Topo
   setting.data.force_remote = random.chance(0.5);
   setting.too_little_overflow = topology.overflow_bytes() != 0 && !options.full_size && random.chance(0.06);
   if (topology.overflow_bytes() != 0)
-    setting.data.max_overflow_bytes = setting.too_little_overflow
-                                          ? topology.overflow_bytes() / 2
-                                          : topology.overflow_bytes() * static_cast<std::uint64_t>(random.between(1, 3));
+    setting.data.max_overflow_bytes =
+        setting.too_little_overflow ? topology.overflow_bytes() / 2
+                                    : topology.overflow_bytes() * static_cast<std::uint64_t>(random.between(1, 3));
   setting.network.most_delay = Nanoseconds(static_cast<std::int64_t>(log_uniform(random, 2'000, 5'000'000)));
   setting.agents = static_cast<std::uint32_t>(random.between(1, 3));
   setting.workers = static_cast<std::uint32_t>(random.between(1, 4));

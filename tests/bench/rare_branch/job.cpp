@@ -37,7 +37,8 @@ class Clock final : public Source<Timed> {
   const std::uint64_t records_;
 };
 
-/// Writes down how old records were when they came: "COUNT P50 P99 MAX", times in nanoseconds. Looks at one in `stride`.
+/// Writes down how old records were when they came: "COUNT P50 P99 MAX", times in nanoseconds. Looks at one in
+/// `stride`.
 class Ages final : public Sink<Timed> {
  public:
   Ages(std::string file, std::uint64_t stride) : file_(std::move(file)), stride_(stride) {}
@@ -61,15 +62,15 @@ class Ages final : public Sink<Timed> {
 
 }  // namespace
 
-FRESHET_JOB(rare_branch, "Latency of a branch that one record in 100,000 takes beside a saturated one") {
+FRESHET_JOB(rare_branch, "Latency of a branch that one record in 100,000 takes beside a saturated one")
+{
   const auto records = job.param("records", std::uint64_t{20'000'000}, "records to send");
   const auto report = job.param("report", ".", "folder for the ages of both branches");
-  const auto [all, rare] =
-      job.source<Clock>("records", records).split("branch", [](const Timed& record, Out<Timed>& often,
-                                                                Out<Timed, "rare">& seldom) {
-        often.emit(record);
-        if (record.number % kOneIn == 0) seldom.emit(record);
-      });
+  const auto [all, rare] = job.source<Clock>("records", records)
+                               .split("branch", [](const Timed& record, Out<Timed>& often, Out<Timed, "rare">& seldom) {
+                                 often.emit(record);
+                                 if (record.number % kOneIn == 0) seldom.emit(record);
+                               });
   all.shuffle().sink<Ages>("all", report + "/all", std::uint64_t{100});
   rare.shuffle().sink<Ages>("rare", report + "/rare", std::uint64_t{1});
 }

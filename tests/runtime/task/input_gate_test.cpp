@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/runtime/task/support.h"
+#include "tests/support/write_meta.h"
 
 namespace freshet::task {
 
@@ -43,7 +44,7 @@ class Gate {
     } else {
       detail::FrameDelta delta;
       for (std::size_t i = 0; i < records.size(); ++i) {
-        detail::write_meta(*bytes, delta, batch->metas[i], false);
+        test::write_meta(*bytes, delta, batch->metas[i], false);
         encode(*bytes, batch->records[i]);
       }
       for (const auto& control : controls) write_control(*bytes, control);
