@@ -227,8 +227,12 @@ void Job::on_agent_hello(const std::string& agent, Orders& orders) {
 void Job::on_agent_lost(const std::string& agent, const std::string& why, Moment now, Orders& orders) {
   if (is_over() || !deployment_) return;
   bool any = false;
-  for (const DeployedWorker& worker : deployment_->workers())
-    if (worker.agent == agent) any = deployment_->on_ended(worker.key) || any;
+  for (const DeployedWorker& worker : deployment_->workers()) {
+    if (worker.agent != agent || !deployment_->on_ended(worker.key)) continue;
+    any = true;
+    // It may live, and no agent that knows it is left to end it. One that has not said hello is told when it does.
+    if (!worker.peer.empty()) orders.push_back(to_worker(worker.peer, wire::StopTasks{worker.key, false}));
+  }
   if (!any) return;
   time_line_.add(now.wall_ms, "agent", "agent " + agent + " " + why);
   fail(agent_lost_cause(agent, why, name()), now, orders);

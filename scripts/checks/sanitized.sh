@@ -30,7 +30,7 @@ program=$repository_root/build/$tree/bin/$suite
 
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}"
-export TSAN_OPTIONS="${TSAN_OPTIONS:-second_deadlock_stack=1:halt_on_error=1}"
+export TSAN_OPTIONS="${TSAN_OPTIONS:-second_deadlock_stack=1:halt_on_error=1:suppressions=$repository_root/tests/tsan.supp}"
 
 # The thread sanitizer of g++ 12 refuses to start under more than 28 bits of address randomisation: switch it off for
 # this process where that is permitted.

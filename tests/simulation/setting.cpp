@@ -17,10 +17,7 @@ void draw_harms(base::Random& random, Setting& setting) {
   const auto count = random.chance(0.2) ? 2 : 1;
   for (int i = 0; i < count; ++i) {
     const auto kind = static_cast<HarmKind>(random.between(0, static_cast<int>(HarmKind::cancel)));
-    // Not mended yet: a worker that is not running when its agent is restarted hears from nobody that the job has
-    // failed.
-    const bool may_hit_deployment = kind != HarmKind::restart_agent;
-    setting.harms.push_back({kind, may_hit_deployment && random.chance(0.1) ? 0 : log_uniform(random, 1, kMostSteps)});
+    setting.harms.push_back({kind, random.chance(0.1) ? 0 : log_uniform(random, 1, kMostSteps)});
     // That the last frame of a channel is lost is found by the heartbeats, which go with the statuses; and a status is
     // how a job manager learns of a worker that its new agent does not know.
     const bool needs_statuses = kind == HarmKind::lose_frame || kind == HarmKind::restart_agent;

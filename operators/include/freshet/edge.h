@@ -220,9 +220,14 @@ class BroadcastRouter final : public Router {
       for (std::uint32_t to = 0; to < port.frames.size(); ++to) {
         if (!port.frames[to].has_room() && !port.make_room(to)) return at;
       }
+      // Encoded ones first: where the record is too large for one, no task gets it.
       const auto index = view.index(at);
-      for (auto& frame : port.frames)
-        put_record<void>(frame, in.records[index], in.metas[index], in, index, NoKey{}, port.max_record_bytes);
+      for (const bool local : {false, true}) {
+        for (auto& frame : port.frames) {
+          if ((frame.batch != nullptr) == local)
+            put_record<void>(frame, in.records[index], in.metas[index], in, index, NoKey{}, port.max_record_bytes);
+        }
+      }
     }
     return view.size;
   }

@@ -202,6 +202,19 @@ TEST_F(JobLifeTest, AgentStartedAnewHasLostItsWorkers) {
   EXPECT_EQ(cluster.job(job).reason(), "agent b was started anew");
 }
 
+// Found by simulation: a worker that had said hello and did not run yet lived on, known to nobody.
+TEST_F(JobLifeTest, WorkersOfAnAgentStartedAnewAreToldToEnd) {
+  start_agents();
+  const JobId job = running_job();
+  cluster.from_manager.clear();
+  cluster.add_agent("b", 4, 2);
+  cluster.deliver();
+  std::set<WorkerKey> told;
+  for (const auto& [peer, stop] : cluster.sent<wire::StopTasks>())
+    if (!stop.finished) told.insert(stop.worker);
+  EXPECT_TRUE(told.contains(worker(job, 1)));
+}
+
 TEST_F(JobLifeTest, AgentOnANewConnectionKeepsItsWorkers) {
   start_agents();
   const JobId job = running_job();

@@ -14,7 +14,9 @@ using testing::ElementsAre;
 constexpr std::uint64_t kWindow = 8192;
 
 struct Fixture {
-  explicit Fixture(std::vector<bool> is_local, std::uint64_t max_record_bytes = 1u << 20) {
+  explicit Fixture(std::vector<bool> is_local, std::uint64_t max_record_bytes = 1u << 20,
+                   std::shared_ptr<const detail::EdgeType> of = edge_by_number())
+      : type(std::move(of)) {
     setup.edge = 3;
     setup.to_tasks = static_cast<std::uint32_t>(is_local.size());
     setup.is_local = std::move(is_local);
@@ -30,7 +32,7 @@ struct Fixture {
     return frames;
   }
 
-  std::shared_ptr<const detail::EdgeType> type = edge_by_number();
+  std::shared_ptr<const detail::EdgeType> type;
   RecordingCarrier carrier;
   base::ManualClock clock;
   OutputEdgeSetup setup;
@@ -217,6 +219,16 @@ TEST(OutputEdge, AFrameWhoseOnlyRecordWasRefusedIsNotSent) {
   fixture.edge->flush();
   ASSERT_EQ(fixture.carrier.sent.size(), 1u);
   EXPECT_EQ(fixture.carrier.sent[0].header.sequence, 1u);
+}
+
+// It was given to the task of the same worker before it was found too large for the other: there, and a dead letter,
+// too.
+TEST(OutputEdge, ABroadcastRecordTooLargeForOneTaskReachesNone) {
+  Fixture fixture({true, false}, 1000, detail::make_broadcast_edge<Visit>());
+  EXPECT_THROW(fixture.route(batch_of(0, 1, 2000)), RejectRecord);
+  EXPECT_EQ(fixture.route(batch_of(1, 2)), 1u);
+  fixture.edge->flush();
+  EXPECT_THAT(fixture.sent(), ElementsAre(ElementsAre("1"), ElementsAre("1")));
 }
 
 TEST(OutputEdge, CarriesTheOriginOfItsOldestRecord) {

@@ -223,9 +223,9 @@ std::size_t heap_bytes_taken() {
 
 TEST(ZmqDataTransport, SmallMessagesThatComeOneByOneAndWaitWeighLittle) {
   constexpr std::size_t kMessages = 2000, kMostEach = 1024;
+  RecordingReceiver waiting, ignored;  // outlive the transports, which call them until they end
   auto sender = make();
   auto receiver = make();
-  RecordingReceiver waiting, ignored;
   receiver->start(waiting);
   sender->start(ignored);
   sender->connect(kReceiver, receiver->endpoint());
