@@ -7,9 +7,9 @@
 
 namespace freshet::detail {
 
-/// Memory for tables: from a few megabytes on in large pages where the system has them, since a look-up in a large
-/// table costs as much for finding the page as for reading the line. Aligned to 64 bytes at least. Throws
-/// std::bad_alloc.
+/// Memory for tables: from two megabytes on it asks for large pages, so that fewer look-ups have to find their page
+/// first. Where the system gives none, or the host below it, tables work all the same. Aligned to 64 bytes at least.
+/// Throws std::bad_alloc.
 void* allocate_table(std::size_t bytes);
 void free_table(void* memory, std::size_t bytes);
 
