@@ -11,6 +11,7 @@ namespace freshet::detail {
 namespace {
 
 using Numbers = Table<std::uint64_t, std::uint64_t>;
+using HashedNumbers = Table<std::uint64_t, std::uint64_t, true>;  // keeps hashes, so that a test may make them up
 
 /// The hash of a key, made worse by `bits`: only so many low bits differ, so probes are long and wrap around.
 std::uint64_t poor_hash(std::uint64_t key, int bits) {
@@ -18,6 +19,7 @@ std::uint64_t poor_hash(std::uint64_t key, int bits) {
   return bits == 64 ? good : (good & ((1ULL << bits) - 1)) | (~0ULL << bits);
 }
 
+template <class Numbers>
 void compare_with_model(std::uint64_t seed, int bits) {
   base::Random random(seed);
   Numbers table;
@@ -58,12 +60,13 @@ void compare_with_model(std::uint64_t seed, int bits) {
 
 TEST(Table, BehavesAsAMapDoes) {
   FRESHET_SEEDED(seed);
-  compare_with_model(seed, 64);
+  compare_with_model<Numbers>(seed, 64);
+  compare_with_model<HashedNumbers>(seed, 64);
 }
 
 TEST(Table, BehavesAsAMapDoesWhenHashesCollide) {
   FRESHET_SEEDED(seed);
-  for (const int bits : {0, 1, 4, 9}) compare_with_model(seed, bits);
+  for (const int bits : {0, 1, 4, 9}) compare_with_model<HashedNumbers>(seed, bits);
 }
 
 TEST(Table, ReferencesOutliveGrowth) {
@@ -86,6 +89,18 @@ TEST(Table, ErasedSlotsAreUsedAgain) {
   EXPECT_EQ(table.slots(), 1u);
   EXPECT_EQ(table.size(), 0u);
 }
+
+TEST(Table, AnErasedSlotHoldsNoKeyNotEvenTheOneThatKeysBeginWith) {
+  Numbers table;
+  bool made = false;
+  const std::uint64_t zero = 0;
+  const auto slot = table.find_or_add(zero, key_hash(zero), made);
+  EXPECT_TRUE(table.holds(slot, zero, key_hash(zero)));
+  table.erase(slot);
+  EXPECT_FALSE(table.holds(slot, zero, key_hash(zero)));
+}
+
+TEST(Table, ANumberAndItsCountTakeSixteenBytes) { EXPECT_EQ(sizeof(Numbers::Entry), 16u); }
 
 TEST(Table, ErasingGivesTheValuesMemoryBack) {
   Table<std::string, std::vector<int>> table;

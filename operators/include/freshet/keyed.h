@@ -52,7 +52,7 @@ class LookAhead {
 
  private:
   /// Measured on 1 M keys.
-  static constexpr std::size_t kEntryAhead = 32;
+  static constexpr std::size_t kEntryAhead = 8;
   static constexpr std::size_t kIndexAhead = 2 * kEntryAhead;
 
   [[gnu::always_inline]] void ask_for_entry(std::size_t i) {
@@ -64,24 +64,7 @@ class LookAhead {
   std::array<std::uint32_t, kEntryAhead> slots_;  // of the records before the one asked for last
 };
 
-/// Erases what has outlived its TTL, a few slots per batch, so that keys that never come back cost no memory.
-template <class Cells, class Expired>
-void sweep(Cells& cells, std::uint32_t& cursor, std::size_t steps, Expired expired) {
-  for (; steps != 0 && cells.slots() != 0; --steps) {
-    if (cursor >= cells.slots()) cursor = 0;
-    if (cells.is_used(cursor) && expired(cells.at(cursor).value)) cells.erase(cursor);
-    ++cursor;
-  }
-}
-
-/// What was written at or before this has outlived its TTL.
-inline std::int64_t deadline_ms(const StateOptions& options, Time now) {
-  if (options.ttl == Duration::max()) return std::numeric_limits<std::int64_t>::min();
-  return now.time_since_epoch().count() - options.ttl.count();
-}
-
 /// Walks the changed keys, or all keys, and emits each one's value; stops when the output is full and goes on later.
-/// Owned by a stage whose table has Stamped cells.
 class Emitter {
  public:
   explicit Emitter(Emission emission) : emission_(emission) {}
@@ -115,14 +98,12 @@ class Emitter {
     return true;
   }
 
-  /// emit(entry) for each key written after `deadline`. True: all are out.
-  template <class Cells, class Full, class Emit>
-  bool emit_all(Cells& cells, std::int64_t deadline_ms, Full full, Emit emit) {
+  /// emit(entry) for each key whose slot is_live(). True: all are out.
+  template <class Cells, class IsLive, class Full, class Emit>
+  bool emit_all(Cells& cells, IsLive is_live, Full full, Emit emit) {
     for (; cursor_ < cells.slots(); ++cursor_) {
       if (full()) return false;
-      if (!cells.is_used(cursor_)) continue;
-      auto& entry = cells.at(cursor_);
-      if (entry.value.written_ms > deadline_ms) emit(entry);
+      if (cells.is_used(cursor_) && is_live(cursor_)) emit(cells.at(cursor_));
     }
     return true;
   }
@@ -156,7 +137,7 @@ class FoldStage final : public UserCodeStage {
   std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
     const auto& in = static_cast<const KeyedBatch<K, In>&>(*view.batch);
     scope_.now_ms = host_->now().time_since_epoch().count();
-    if (cells_.options().ttl != Duration::max()) sweep_expired(view.size);
+    cells_.sweep(view.size);
     LookAhead look_ahead(cells_.cells(), view, from);
     return for_each_record<In>(
         view, from,
@@ -167,10 +148,10 @@ class FoldStage final : public UserCodeStage {
           scope_.key = &in.keys[index];
           scope_.hash = in.metas[index].key_hash;
           ++scope_.call;
-          auto& cell = cells_.get_cell();
-          function_(cell.value, in.records[index]);
+          S& state = cells_.get();
+          function_(state, in.records[index]);
           emitter_.note_change(cells_.current_slot());
-          if (emitter_.emission().kind == EmissionKind::each_change) put(*scope_.key, cell.value, in.metas[index]);
+          if (emitter_.emission().kind == EmissionKind::each_change) put(*scope_.key, state, in.metas[index]);
         },
         [&] { scope_.roll_back(); });
   }
@@ -183,13 +164,15 @@ class FoldStage final : public UserCodeStage {
   bool finish() override {
     if (emitter_.emission().kind == EmissionKind::every) return emit_due();
     if (emitter_.emission().kind == EmissionKind::each_change) return true;
+    scope_.now_ms = host_->now().time_since_epoch().count();
     return emitter_.emit_all(
-        cells_.cells(), deadline_ms(cells_.options(), host_->now()), [&] { return outputs_full(); }, emit());
+        cells_.cells(), [&](std::uint32_t slot) { return cells_.is_live(slot); }, [&] { return outputs_full(); },
+        emit());
   }
 
  private:
   auto emit() {
-    return [this](auto& entry) { put(entry.key, entry.value.value, {.key_hash = entry.hash}); };
+    return [this](auto& entry) { put(entry.key, entry.value, {.key_hash = cells_.cells().hash_of(entry)}); };
   }
   void put(const K& key, const S& value, const RecordMeta& meta) {
     auto& out = static_cast<KeyedBatch<K, S>&>(outputs_[0].batch());
@@ -197,15 +180,10 @@ class FoldStage final : public UserCodeStage {
     out.keys.add() = key;
     out.metas.push_back(meta);
   }
-  void sweep_expired(std::size_t batch) {
-    const auto deadline = scope_.now_ms - cells_.options().ttl.count();
-    sweep(cells_.cells(), sweep_cursor_, batch * 2, [&](const auto& cell) { return cell.written_ms <= deadline; });
-  }
   F function_;
   Emitter emitter_;
   KeyScope<K> scope_;
   ValueCells<K, S> cells_;
-  std::uint32_t sweep_cursor_ = 0;
 };
 
 /// One state object per key and free emission: `function(state, record, out)`.
@@ -227,6 +205,7 @@ class ProcessStage final : public UserCodeStage {
     Out<R> collector;
     collector.bind(out.records);
     scope_.now_ms = host_->now().time_since_epoch().count();
+    cells_.sweep(view.size);
     LookAhead look_ahead(cells_.cells(), view, from);
     return for_each_record<In>(
         view, from,
@@ -311,7 +290,9 @@ class DedupeStage final : public UserCodeStage {
     const auto now_ms = host_->now().time_since_epoch().count();
     const bool expires = seen_.options().ttl != Duration::max();
     const auto deadline = expires ? now_ms - seen_.options().ttl.count() : std::numeric_limits<std::int64_t>::min();
-    if (expires) sweep(seen_.cells, sweep_cursor_, view.size * 2, [&](std::int64_t seen) { return seen <= deadline; });
+    if (expires)
+      sweep(seen_.cells, sweep_cursor_, view.size * 2,
+            [&](std::uint32_t slot) { return seen_.cells.at(slot).value <= deadline; });
     return for_each_record<T>(
         view, from,
         [&](std::size_t i) {
@@ -365,11 +346,7 @@ class RecentStage final : public UserCodeStage {
   std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
     const auto& in = static_cast<const KeyedBatch<K, T>&>(*view.batch);
     scope_.now_ms = host_->now().time_since_epoch().count();
-    if (cells_.options().ttl != Duration::max()) {
-      const auto deadline = scope_.now_ms - cells_.options().ttl.count();
-      sweep(cells_.cells(), sweep_cursor_, view.size * 2,
-            [&](const auto& cell) { return cell.written_ms <= deadline; });
-    }
+    cells_.sweep(view.size);
     LookAhead look_ahead(cells_.cells(), view, from);
     return for_each_record<T>(
         view, from,
@@ -379,10 +356,10 @@ class RecentStage final : public UserCodeStage {
           scope_.key = &in.keys[index];
           scope_.hash = in.metas[index].key_hash;
           ++scope_.call;
-          auto& cell = cells_.get_cell();
-          insert(cell.value, in.records[index], in.metas[index]);
+          List& list = cells_.get();
+          insert(list, in.records[index], in.metas[index]);
           emitter_.note_change(cells_.current_slot());
-          if (emitter_.emission().kind == EmissionKind::each_change) put(in.keys[index], cell.value, scope_.hash);
+          if (emitter_.emission().kind == EmissionKind::each_change) put(in.keys[index], list, scope_.hash);
         },
         [] {});
   }
@@ -394,8 +371,10 @@ class RecentStage final : public UserCodeStage {
   bool finish() override {
     if (emitter_.emission().kind == EmissionKind::every) return emit_due();
     if (emitter_.emission().kind == EmissionKind::each_change) return true;
+    scope_.now_ms = host_->now().time_since_epoch().count();
     return emitter_.emit_all(
-        cells_.cells(), deadline_ms(cells_.options(), host_->now()), [&] { return outputs_full(); }, emit());
+        cells_.cells(), [&](std::uint32_t slot) { return cells_.is_live(slot); }, [&] { return outputs_full(); },
+        emit());
   }
 
  private:
@@ -413,7 +392,7 @@ class RecentStage final : public UserCodeStage {
     *(place - 1) = Kept<T>{meta.event_time_ms, meta.position, record};
   }
   auto emit() {
-    return [this](auto& entry) { put(entry.key, entry.value.value, entry.hash); };
+    return [this](auto& entry) { put(entry.key, entry.value, cells_.cells().hash_of(entry)); };
   }
   /// Newest first. One key's records go out together, beyond the batch's room if need be.
   void put(const K& key, const List& list, std::uint64_t hash) {
@@ -428,7 +407,6 @@ class RecentStage final : public UserCodeStage {
   Emitter emitter_;
   KeyScope<K> scope_;
   ValueCells<K, List> cells_;
-  std::uint32_t sweep_cursor_ = 0;
 };
 
 }  // namespace detail

@@ -28,17 +28,22 @@ struct TableAllocator {
 /// So a reference into it is good until its entry is erased, growing moves eight bytes an entry, and walking it in slot
 /// order can stop and go on. Linear probing, load at most 7/8, tombstone-free erase (backward shift, Knuth 6.4 R).
 /// Which slots are in use stands beside the entries, so that a small entry fits one line of the processor's cache.
-/// Not thread-safe.
-template <class K, class V>
+/// Entries whose hash is quickly had again from the key do not keep it: half the memory to fetch for a number and its
+/// count. Not thread-safe.
+template <class K, class V, bool kKeepsHash = !std::integral<K>>
 class Table {
-  struct Fields {
+  struct KeptHash {
     std::uint64_t hash = 0;
+  };
+  struct NoHash {};
+  struct Fields : std::conditional_t<kKeepsHash, KeptHash, NoHash> {
     K key{};
     V value{};
   };
-  /// Entries of 32 or 64 bytes do not straddle two lines of the cache.
+  /// Entries of 16, 32 or 64 bytes do not straddle two lines of the cache.
   static constexpr std::size_t kAlignment = sizeof(Fields) % 64 == 0   ? 64
                                             : sizeof(Fields) % 32 == 0 ? 32
+                                            : sizeof(Fields) % 16 == 0 ? 16
                                                                        : alignof(Fields);
 
  public:
@@ -51,6 +56,12 @@ class Table {
   bool is_used(std::uint32_t slot) const { return (used_[slot / 64] >> (slot % 64) & 1) != 0; }
   Entry& at(std::uint32_t slot) { return chunks_[chunk_of(slot)][slot - first_of(slot)]; }
   const Entry& at(std::uint32_t slot) const { return chunks_[chunk_of(slot)][slot - first_of(slot)]; }
+  static std::uint64_t hash_of(const Entry& entry) {
+    if constexpr (kKeepsHash)
+      return entry.hash;
+    else
+      return key_hash(entry.key);
+  }
 
   std::uint32_t find(const K& key, std::uint64_t hash) const {
     if (index_.empty()) return kNone;
@@ -69,7 +80,7 @@ class Table {
       if (cell.slot == kNone) {
         cell = {tag_of(hash), take_slot()};
         Entry& entry = at(cell.slot);
-        entry.hash = hash;
+        if constexpr (kKeepsHash) entry.hash = hash;
         entry.key = key;
         used_[cell.slot / 64] |= std::uint64_t{1} << (cell.slot % 64);
         ++size_;
@@ -85,17 +96,17 @@ class Table {
 
   void erase(std::uint32_t slot) {
     Entry& entry = at(slot);
-    std::size_t hole = entry.hash & mask_;
+    std::size_t hole = hash_of(entry) & mask_;
     while (index_[hole].slot != slot) hole = (hole + 1) & mask_;
     for (std::size_t next = (hole + 1) & mask_; index_[next].slot != kNone; next = (next + 1) & mask_) {
-      const std::size_t home = at(index_[next].slot).hash & mask_;
+      const std::size_t home = hash_of(at(index_[next].slot)) & mask_;
       if (((next - home) & mask_) < ((next - hole) & mask_)) continue;
       index_[hole] = index_[next];
       hole = next;
     }
     index_[hole] = {};
     used_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
-    entry.hash = ~entry.hash;  // holds no key, not even the one it begins with
+    if constexpr (kKeepsHash) entry.hash = ~entry.hash;  // holds no key, not even the one it begins with
     entry.key = K{};
     entry.value = V{};
     free_.push_back(slot);
@@ -121,8 +132,13 @@ class Table {
       return cell.slot;
     }
   }
-  bool holds(std::uint32_t slot, const K& key, std::uint64_t hash) const {
-    return slot != kNone && at(slot).hash == hash && at(slot).key == key;
+  bool holds(std::uint32_t slot, const K& key, [[maybe_unused]] std::uint64_t hash) const {
+    if (slot == kNone) return false;
+    const Entry& entry = at(slot);
+    if constexpr (kKeepsHash)
+      return entry.hash == hash && entry.key == key;
+    else
+      return entry.key == key && (key != K{} || is_used(slot));  // an erased entry's key is K{}
   }
 
   /// Bytes of the table itself; what its values hold on the heap is not counted.
@@ -170,7 +186,7 @@ class Table {
     mask_ = index_.size() - 1;
     for (const Cell cell : old) {
       if (cell.slot == kNone) continue;
-      std::size_t at_index = at(cell.slot).hash & mask_;
+      std::size_t at_index = hash_of(at(cell.slot)) & mask_;
       while (index_[at_index].slot != kNone) at_index = (at_index + 1) & mask_;
       index_[at_index] = cell;
     }

@@ -231,6 +231,39 @@ TEST(OutputEdge, ABroadcastRecordTooLargeForOneTaskReachesNone) {
   EXPECT_THAT(fixture.sent(), ElementsAre(ElementsAre("1"), ElementsAre("1")));
 }
 
+/// What a receiver finds of visits sent by key: their keys' hashes, and how many bytes went over.
+template <class K>
+std::pair<std::vector<std::uint64_t>, std::size_t> hashes_received(K Visit::*key) {
+  const auto key_of = [key](const Visit& visit) { return visit.*key; };
+  const auto type = detail::make_edge<K, Visit>(key_of, detail::ByKey<decltype(key_of)>{key_of});
+  Fixture fixture({false}, 1u << 20, type);
+  const auto batch = batch_of(0, 10, 5);
+  EXPECT_EQ(fixture.route(batch), 10u);
+  fixture.edge->flush();
+  const auto frames = fixture.carrier.take();
+  EXPECT_EQ(frames.size(), 1u);
+  ByteReader reader(frames[0].payload);
+  detail::FrameDelta delta;
+  const auto received = type->make_batch();
+  EXPECT_TRUE(type->read_records(reader, delta, *received, 100));
+  std::vector<std::uint64_t> hashes;
+  for (const auto& meta : received->metas) hashes.push_back(meta.key_hash);
+  return {hashes, frames[0].payload.size()};
+}
+
+TEST(OutputEdge, AKeysHashTravelsUnlessItIsCheaperToComputeAgain) {
+  std::vector<std::uint64_t> of_numbers, of_pages;
+  for (std::uint64_t number = 0; number < 10; ++number) {
+    of_numbers.push_back(key_hash(number));
+    of_pages.push_back(key_hash(std::string(5, 'p')));
+  }
+  const auto [numbers_hashes, numbers_bytes] = hashes_received(&Visit::number);
+  const auto [pages_hashes, pages_bytes] = hashes_received(&Visit::page);
+  EXPECT_EQ(numbers_hashes, of_numbers);
+  EXPECT_EQ(pages_hashes, of_pages);
+  EXPECT_EQ(pages_bytes - numbers_bytes, 10 * sizeof(std::uint64_t));
+}
+
 TEST(OutputEdge, CarriesTheOriginOfItsOldestRecord) {
   Fixture fixture({false});
   const auto batch = batch_of(0, 2);

@@ -1,0 +1,450 @@
+#pragma once
+
+#include <freshet/state.h>
+#include <freshet/table.h>
+
+/// Cells: the typed tables behind the state handles of an operator, one per kind of state. They know the key under which
+/// user code runs, expire what has outlived its TTL, and can undo what a call changed. One thread, the task's.
+namespace freshet {
+
+namespace detail {
+
+/// The key under which user code runs, and what tables need to serve one call.
+struct CallScope {
+  std::uint64_t hash = 0;
+  std::uint64_t call = 0;            ///< counts calls; tells a table whether what it cached is of this one
+  std::int64_t now_ms = 0;           ///< processing time, for TTL
+  bool undo = false;                 ///< keep what it takes to undo this call
+  std::vector<StateTable*> touched;  ///< by this call; only where undo is on
+
+  void commit() {
+    for (auto* table : touched) table->commit_call();
+    touched.clear();
+  }
+  void roll_back() {
+    for (auto* table : touched) table->undo_call();
+    touched.clear();
+  }
+};
+
+template <class K>
+struct KeyScope : CallScope {
+  const K* key = nullptr;
+};
+
+/// Erases expired(slot) among the next `steps` slots of a table, and goes round.
+template <class Cells, class Expired>
+void sweep(Cells& cells, std::uint32_t& cursor, std::size_t steps, Expired expired) {
+  for (; steps != 0 && cells.slots() != 0; --steps) {
+    if (cursor >= cells.slots()) cursor = 0;
+    if (cells.is_used(cursor) && expired(cursor)) cells.erase(cursor);
+    ++cursor;
+  }
+}
+
+/// What all keyed tables share: the map from key to a V, TTL, and one cached look-up per call.
+template <class K, class V>
+class KeyedCells : public StateTable {
+ public:
+  using Cells = Table<K, V>;
+  KeyedCells(std::string name, std::string kind, StateOptions options, KeyScope<K>* scope)
+      : name_(std::move(name)), kind_(std::move(kind)), options_(options), scope_(scope) {}
+
+  std::size_t entries() const override { return cells_.size(); }
+  /// Of the table itself; what its values hold on the heap is not counted.
+  std::size_t bytes() const override {
+    return cells_.table_bytes() + written_ms_.capacity() * sizeof(written_ms_.front());
+  }
+  Cells& cells() { return cells_; }
+  /// Where the key of the next call probably is.
+  void expect(std::uint32_t slot) { expected_slot_ = slot; }
+  const StateOptions& options() const { return options_; }
+  /// Whether an entry is still to be read: it has not outlived its TTL.
+  bool is_live(std::uint32_t slot) const {
+    return !expires() || written_ms_[slot] + options_.ttl.count() > scope_->now_ms;
+  }
+  /// Erases what has outlived its TTL, two slots per record of a batch, so that keys that never come back cost no
+  /// memory. Between calls only.
+  void sweep(std::size_t records) {
+    if (!expires()) return;
+    detail::sweep(cells_, sweep_cursor_, records * 2, [this](std::uint32_t slot) {
+      if (is_live(slot)) return false;
+      forget_value(cells_.at(slot).value);
+      return true;
+    });
+  }
+
+ protected:
+  bool expires() const { return options_.ttl != Duration::max(); }
+  /// Notes that a slot is written now.
+  void stamp(std::uint32_t slot, std::int64_t ms) {
+    if (!expires()) return;
+    if (slot >= written_ms_.size()) written_ms_.resize(std::max<std::size_t>(slot + 1, written_ms_.size() * 2));
+    written_ms_[slot] = ms;
+  }
+  std::int64_t stamp_of(std::uint32_t slot) const { return expires() ? written_ms_[slot] : StateEntry::kNoStamp; }
+
+  /// Slot of the current key, or kNone; what has outlived its TTL is gone.
+  std::uint32_t find_slot() {
+    if (cached_call_ == scope_->call) return cached_slot_;
+    const bool as_expected = cells_.holds(expected_slot_, *scope_->key, scope_->hash);
+    cached_slot_ = as_expected ? expected_slot_ : cells_.find(*scope_->key, scope_->hash);
+    cached_call_ = scope_->call;
+    if (cached_slot_ != Cells::kNone && !is_live(cached_slot_)) {
+      forget_value(cells_.at(cached_slot_).value);
+      drop_slot();
+    }
+    return cached_slot_;
+  }
+  /// The current key's slot, made when it was not there; counts as a write.
+  std::uint32_t make_slot() {
+    if (find_slot() == Cells::kNone) {
+      bool made = false;
+      cached_slot_ = cells_.find_or_add(*scope_->key, scope_->hash, made);
+    }
+    stamp(cached_slot_, scope_->now_ms);
+    return cached_slot_;
+  }
+  void drop_slot() {
+    cells_.erase(cached_slot_);
+    cached_slot_ = Cells::kNone;
+  }
+  /// Called before a value is dropped because its time is over.
+  virtual void forget_value(const V&) {}
+  void touch() {
+    if (scope_->touched.empty() || scope_->touched.back() != this) scope_->touched.push_back(this);
+  }
+  StateDeclaration declare(Schema map_key, Schema value) const {
+    return {name_, kind_, schema_of<K>(), std::move(map_key), std::move(value), options_.ttl, options_.queryable};
+  }
+  bool restore_key(const StateEntry& entry, std::uint32_t& slot) {
+    K key{};
+    if (!decode_key(entry.key, key)) return false;
+    bool made = false;
+    slot = cells_.find_or_add(key, entry.key_hash, made);
+    stamp(slot, entry.written_ms == StateEntry::kNoStamp ? scope_->now_ms : entry.written_ms);
+    return true;
+  }
+
+  std::string name_;
+  std::string kind_;
+  StateOptions options_;
+  KeyScope<K>* scope_;
+  Cells cells_;
+  std::uint64_t cached_call_ = ~0ULL;
+  std::uint32_t cached_slot_ = Cells::kNone;
+  std::uint32_t expected_slot_ = Cells::kNone;
+
+ private:
+  std::vector<std::int64_t> written_ms_;  // by slot; empty where nothing expires
+  std::uint32_t sweep_cursor_ = 0;
+};
+
+/// A value per key, as its handle sees it: without the key's type.
+template <class V>
+class ValueAccess {
+ public:
+  virtual ~ValueAccess() = default;
+  virtual const V* find() = 0;
+  virtual V& get() = 0;
+  virtual void clear() = 0;
+};
+
+template <class K, class V>
+class ValueCells final : public KeyedCells<K, V>, public ValueAccess<V> {
+ public:
+  using Base = KeyedCells<K, V>;
+  ValueCells(std::string name, StateOptions options, KeyScope<K>* scope)
+      : Base(std::move(name), "value", options, scope) {}
+
+  const V* find() override {
+    const auto slot = this->find_slot();
+    return slot == Base::Cells::kNone ? nullptr : &this->cells_.at(slot).value;
+  }
+  V& get() override {
+    if (this->scope_->undo) save();
+    const bool begins = initial_ && this->find_slot() == Base::Cells::kNone;
+    V& value = this->cells_.at(this->make_slot()).value;
+    if (begins) value = *initial_;
+    return value;
+  }
+  /// What a key's value begins as, where that is not V{}.
+  void set_initial(V initial) { initial_ = std::move(initial); }
+  /// Slot of the cell that get() last answered.
+  std::uint32_t current_slot() const { return this->cached_slot_; }
+  void clear() override {
+    if (this->scope_->undo) save();
+    if (this->find_slot() != Base::Cells::kNone) this->drop_slot();
+  }
+
+  StateDeclaration declaration() const override { return this->declare({}, schema_of<V>()); }
+  void write(StateWriter& out) const override {
+    ByteBuffer key, value;
+    for (std::uint32_t slot = 0; slot < this->cells_.slots(); ++slot) {
+      if (!this->cells_.is_used(slot)) continue;
+      const auto& entry = this->cells_.at(slot);
+      key.clear();
+      value.clear();
+      encode_key(key, entry.key);
+      encode(value, entry.value);
+      out.put({this->cells_.hash_of(entry), key.view(), {}, value.view(), this->stamp_of(slot)});
+    }
+  }
+  bool restore(const StateEntry& entry) override {
+    std::uint32_t slot = 0;
+    return this->restore_key(entry, slot) && decode_all(entry.value, this->cells_.at(slot).value);
+  }
+
+  void commit_call() override { saved_ = false; }
+  void undo_call() override {
+    if (!saved_) return;
+    saved_ = false;
+    if (existed_) {
+      const auto slot = this->make_slot();
+      this->cells_.at(slot).value = std::move(before_);
+      this->stamp(slot, written_before_);
+    } else if (this->find_slot() != Base::Cells::kNone) {
+      this->drop_slot();
+    }
+  }
+
+ private:
+  void save() {
+    if (saved_) return;
+    this->touch();
+    const auto slot = this->find_slot();
+    existed_ = slot != Base::Cells::kNone;
+    if (existed_) {
+      before_ = this->cells_.at(slot).value;  // assigned, so that its strings keep their capacity
+      written_before_ = this->stamp_of(slot);
+    }
+    saved_ = true;
+  }
+  bool saved_ = false;  // then the three below say what was before this call's first change
+  bool existed_ = false;
+  V before_{};
+  std::int64_t written_before_ = 0;
+  std::optional<V> initial_;
+};
+
+template <class V>
+class ListAccess {
+ public:
+  virtual ~ListAccess() = default;
+  virtual const std::vector<V>& get() = 0;
+  virtual void push_back(V value) = 0;
+  virtual void clear() = 0;
+};
+
+template <class K, class V>
+class ListCells final : public KeyedCells<K, std::vector<V>>, public ListAccess<V> {
+ public:
+  using Base = KeyedCells<K, std::vector<V>>;
+  ListCells(std::string name, StateOptions options, KeyScope<K>* scope)
+      : Base(std::move(name), "list", options, scope) {}
+
+  const std::vector<V>& get() override {
+    static const std::vector<V> empty;
+    const auto slot = this->find_slot();
+    return slot == Base::Cells::kNone ? empty : this->cells_.at(slot).value;
+  }
+  void push_back(V value) override {
+    if (this->scope_->undo) save();
+    this->cells_.at(this->make_slot()).value.push_back(std::move(value));
+  }
+  void clear() override {
+    const auto slot = this->find_slot();
+    if (slot == Base::Cells::kNone) return;
+    if (this->scope_->undo) {
+      save();
+      if (existed_ && !cleared_) cleared_ = std::move(this->cells_.at(slot).value);
+    }
+    this->drop_slot();
+  }
+
+  StateDeclaration declaration() const override { return this->declare({}, schema_of<std::vector<V>>()); }
+  void write(StateWriter& out) const override {
+    ByteBuffer key, value;
+    for (std::uint32_t slot = 0; slot < this->cells_.slots(); ++slot) {
+      if (!this->cells_.is_used(slot)) continue;
+      const auto& entry = this->cells_.at(slot);
+      key.clear();
+      value.clear();
+      encode_key(key, entry.key);
+      encode(value, entry.value);
+      out.put({this->cells_.hash_of(entry), key.view(), {}, value.view(), this->stamp_of(slot)});
+    }
+  }
+  bool restore(const StateEntry& entry) override {
+    std::uint32_t slot = 0;
+    return this->restore_key(entry, slot) && decode_all(entry.value, this->cells_.at(slot).value);
+  }
+  void commit_call() override {
+    saved_ = false;
+    cleared_.reset();
+  }
+  void undo_call() override {
+    if (!saved_) return;
+    if (existed_) {
+      const auto slot = this->make_slot();
+      auto& list = this->cells_.at(slot).value;
+      if (cleared_) list = std::move(*cleared_);
+      list.resize(size_before_);
+      this->stamp(slot, written_before_);
+    } else if (this->find_slot() != Base::Cells::kNone) {
+      this->drop_slot();
+    }
+    commit_call();
+  }
+
+ private:
+  void save() {
+    if (saved_) return;
+    this->touch();
+    saved_ = true;
+    const auto slot = this->find_slot();
+    existed_ = slot != Base::Cells::kNone;
+    if (!existed_) return;
+    size_before_ = this->cells_.at(slot).value.size();
+    written_before_ = this->stamp_of(slot);
+  }
+  bool saved_ = false;  // then the three below say what was before this call's first change
+  bool existed_ = false;
+  std::size_t size_before_ = 0;
+  std::int64_t written_before_ = 0;
+  std::optional<std::vector<V>> cleared_;  // the list as this call cleared it, what it had pushed included
+};
+
+template <class MapKey, class V>
+class MapAccess {
+ public:
+  using Entries = Table<MapKey, V>;
+  virtual ~MapAccess() = default;
+  /// The current key's entries; null when there are none.
+  virtual Entries* entries_of_key() = 0;
+  virtual V& at_or_make(const MapKey& key) = 0;
+  virtual bool erase(const MapKey& key) = 0;
+  virtual void clear() = 0;
+};
+
+template <class K, class MapKey, class V>
+class MapCells final : public KeyedCells<K, Table<MapKey, V>>, public MapAccess<MapKey, V> {
+ public:
+  using Entries = Table<MapKey, V>;
+  using Base = KeyedCells<K, Entries>;
+  MapCells(std::string name, StateOptions options, KeyScope<K>* scope) : Base(std::move(name), "map", options, scope) {}
+
+  Entries* entries_of_key() override {
+    const auto slot = this->find_slot();
+    return slot == Base::Cells::kNone ? nullptr : &this->cells_.at(slot).value;
+  }
+  V& at_or_make(const MapKey& key) override {
+    if (this->scope_->undo) save();
+    auto& entries = this->cells_.at(this->make_slot()).value;
+    bool made = false;
+    V& value = entries.at(entries.find_or_add(key, key_hash(key), made)).value;
+    if (this->scope_->undo) undo_.push_back({key, made ? std::nullopt : std::optional<V>(value)});
+    count_ += made;
+    return value;
+  }
+  bool erase(const MapKey& key) override {
+    auto* entries = entries_of_key();
+    if (entries == nullptr) return false;
+    const auto slot = entries->find(key, key_hash(key));
+    if (slot == Entries::kNone) return false;
+    if (this->scope_->undo) {
+      save();
+      undo_.push_back({key, std::move(entries->at(slot).value)});
+    }
+    entries->erase(slot);
+    --count_;
+    if (entries->size() == 0) this->drop_slot();
+    return true;
+  }
+  void clear() override {
+    auto* entries = entries_of_key();
+    if (entries == nullptr) return;
+    if (this->scope_->undo) {
+      save();
+      for (std::uint32_t slot = 0; slot < entries->slots(); ++slot) {
+        if (!entries->is_used(slot)) continue;
+        auto& entry = entries->at(slot);
+        undo_.push_back({entry.key, std::move(entry.value)});
+      }
+    }
+    count_ -= entries->size();
+    this->drop_slot();
+  }
+
+  std::size_t entries() const override { return count_; }
+  StateDeclaration declaration() const override { return this->declare(schema_of<MapKey>(), schema_of<V>()); }
+  void write(StateWriter& out) const override {
+    ByteBuffer key, map_key, value;
+    for (std::uint32_t slot = 0; slot < this->cells_.slots(); ++slot) {
+      if (!this->cells_.is_used(slot)) continue;
+      const auto& cell = this->cells_.at(slot);
+      key.clear();
+      encode_key(key, cell.key);
+      const auto& entries = cell.value;
+      for (std::uint32_t inner = 0; inner < entries.slots(); ++inner) {
+        if (!entries.is_used(inner)) continue;
+        const auto& entry = entries.at(inner);
+        map_key.clear();
+        value.clear();
+        encode_key(map_key, entry.key);
+        encode(value, entry.value);
+        out.put({this->cells_.hash_of(cell), key.view(), map_key.view(), value.view(), this->stamp_of(slot)});
+      }
+    }
+  }
+  bool restore(const StateEntry& entry) override {
+    MapKey map_key{};
+    std::uint32_t slot = 0;
+    if (!decode_key(entry.map_key, map_key) || !this->restore_key(entry, slot)) return false;
+    auto& entries = this->cells_.at(slot).value;
+    bool made = false;
+    const auto inner = entries.find_or_add(map_key, key_hash(map_key), made);
+    count_ += made;
+    return decode_all(entry.value, entries.at(inner).value);
+  }
+  void commit_call() override {
+    undo_.clear();
+    saved_ = false;
+  }
+  void undo_call() override {
+    if (!std::exchange(saved_, false)) return;
+    auto undo = std::exchange(undo_, {});
+    const bool on = std::exchange(this->scope_->undo, false);
+    for (auto step = undo.rbegin(); step != undo.rend(); ++step) {
+      if (step->before)
+        at_or_make(step->key) = std::move(*step->before);
+      else
+        erase(step->key);
+    }
+    this->scope_->undo = on;
+    if (const auto slot = this->find_slot(); slot != Base::Cells::kNone) this->stamp(slot, written_before_);
+  }
+
+ protected:
+  void forget_value(const Entries& entries) override { count_ -= entries.size(); }
+
+ private:
+  void save() {
+    if (saved_) return;
+    this->touch();
+    saved_ = true;
+    if (const auto slot = this->find_slot(); slot != Base::Cells::kNone) written_before_ = this->stamp_of(slot);
+  }
+  struct UndoStep {
+    MapKey key;
+    std::optional<V> before;
+  };
+  bool saved_ = false;
+  std::int64_t written_before_ = 0;  // when the map was last written before this call
+  std::vector<UndoStep> undo_;
+  std::size_t count_ = 0;
+};
+
+}  // namespace detail
+
+}  // namespace freshet
