@@ -38,8 +38,9 @@ class TableWriter final : public StateWriter {
 
 std::string in_words(const StateDeclaration& state) {
   return state.kind + " of " + to_text(state.value) + " by " + to_text(state.key) +
-         (state.map_key.fields.empty() && state.kind != "map" && state.kind != "set" ? ""
-                                                                                    : " and " + to_text(state.map_key));
+         (state.map_key.fields.empty() && state.kind != "map" && state.kind != "set"
+              ? ""
+              : " and " + to_text(state.map_key));
 }
 
 }  // namespace
@@ -115,7 +116,8 @@ void Chain::restore_state(Node& node, const SavedRecord& saved, const RestoreSco
     throw TaskFailure(std::string(saved.operator_id), "restore", "state " + std::string(saved.name) + ": " + what);
   };
   const auto states = node.op.stage->states();
-  const auto found = std::find_if(states.begin(), states.end(), [&](const auto& state) { return state.first == saved.name; });
+  const auto found =
+      std::find_if(states.begin(), states.end(), [&](const auto& state) { return state.first == saved.name; });
   if (found == states.end()) refuse("it was saved, and the operator has it no longer");
   StateTable& table = *found->second;
   if (saved.is_first) {

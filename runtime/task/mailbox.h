@@ -37,7 +37,8 @@ struct ReportCommand {
   std::function<void()> answer;
 };
 
-using Letter = std::variant<Frame, GrantReceived, InjectBarrierCommand, EndStreamCommand, PauseSourceCommand, ReportCommand>;
+using Letter =
+    std::variant<Frame, GrantReceived, InjectBarrierCommand, EndStreamCommand, PauseSourceCommand, ReportCommand>;
 
 /// Many writers, one reader: the task's thread. What comes in is bounded by the channels' credit.
 class Mailbox {

@@ -23,9 +23,8 @@ class TaskListener {
   virtual std::unique_ptr<SnapshotOut> begin_snapshot(const TaskId& /*task*/, std::uint64_t /*checkpoint*/) {
     return nullptr;
   }
-  /// All is saved, and nothing behind the barrier has happened yet. `splits`: of a source task.
-  virtual void on_snapshot(const TaskId& /*task*/, std::uint64_t /*checkpoint*/, std::unique_ptr<SnapshotOut>,
-                           std::vector<SavedSplit> /*splits*/) {}
+  /// All is saved, and nothing behind the barrier has happened yet.
+  virtual void on_snapshot(const TaskId& /*task*/, std::uint64_t /*checkpoint*/, std::unique_ptr<SnapshotOut>) {}
   virtual void on_dead_letter(const DeadLetter& letter) = 0;
   virtual void on_brake_pulled(const std::string& operator_id, double share, const DeadLetter& last) = 0;
 };

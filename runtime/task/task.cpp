@@ -127,8 +127,7 @@ void Task::save() {
   auto snapshot = listener_.begin_snapshot(setup_.id, barrier_.checkpoint);
   if (snapshot == nullptr) return;
   chain_->save(*snapshot);
-  listener_.on_snapshot(setup_.id, barrier_.checkpoint, std::move(snapshot),
-                        chain_->source() == nullptr ? std::vector<SavedSplit>{} : chain_->source()->splits());
+  listener_.on_snapshot(setup_.id, barrier_.checkpoint, std::move(snapshot));
 }
 
 /// Emits what operators held back, then says that the data, and later the stream, has ended.

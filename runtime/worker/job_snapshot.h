@@ -25,8 +25,6 @@ class TaskSnapshot final : public SnapshotOut {
     }
   }
 
-  std::vector<SavedSplit> splits;
-
  private:
   struct List {
     std::string operator_id{};

@@ -39,8 +39,8 @@ LocalEngine::LocalEngine(const Job& job, const Options& options)
   const WorkerKey self{{1}, {1}, {0}};
   exchange_ = std::make_unique<Exchange>(self, plan_, nullptr, [](const std::string&) {});
   const base::Clock* clock = options_.clock != nullptr ? options_.clock : &clock_;
-  tasks_ = make_tasks({&job_, &plan_, self, options_.data, clock, exchange_.get(), this, partitions_,
-                       options.snapshots});
+  tasks_ =
+      make_tasks({&job_, &plan_, self, options_.data, clock, exchange_.get(), this, partitions_, options.snapshots});
   for (auto& task : tasks_) exchange_->add_task(task->id(), task->mailbox());
 }
 
@@ -82,13 +82,8 @@ void LocalEngine::restore(const JobSnapshot& from) {
       if (id.chain == task->id().chain) saved.push_back(snapshot.get());
     }
     const RestoreScope scope{task->id().index, parallelism, plan_.key_groups, saved.size() == parallelism};
-    std::uint32_t number = 0;
     for (std::uint32_t index = 0; index < saved.size(); ++index) {
       if (!scope.same_tasks || index == scope.task_index) saved[index]->restore_to(task->chain(), scope);
-      for (const auto& split : saved[index]->splits) {
-        const std::uint32_t owner = scope.same_tasks ? index : number++ % parallelism;
-        if (owner == scope.task_index) task->chain().source()->add_split(split);
-      }
     }
   }
 }
@@ -107,11 +102,8 @@ std::unique_ptr<SnapshotOut> LocalEngine::begin_snapshot(const TaskId&, std::uin
   return std::make_unique<TaskSnapshot>();
 }
 
-void LocalEngine::on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::unique_ptr<SnapshotOut> snapshot,
-                              std::vector<SavedSplit> splits) {
-  std::shared_ptr<TaskSnapshot> saved(static_cast<TaskSnapshot*>(snapshot.release()));
-  saved->splits = std::move(splits);
-  snapshots_[checkpoint][task] = std::move(saved);
+void LocalEngine::on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::unique_ptr<SnapshotOut> snapshot) {
+  snapshots_[checkpoint][task].reset(static_cast<const TaskSnapshot*>(snapshot.release()));
 }
 
 bool LocalEngine::run(std::uint64_t most_steps) {

@@ -32,7 +32,8 @@ struct Total {
   FRESHET_RECORD(user, events, amount)
 };
 
-/// Users keep to one partition, so that their events have an order. They come and go: most keys change during a short part of the stream only. Every fourth event comes twice.
+/// Users keep to one partition, so that their events have an order. They come and go: most keys change during a short
+/// part of the stream only. Every fourth event comes twice.
 Event event_of(std::uint64_t partition, std::uint64_t i) {
   const std::uint64_t unique = i - (i % 4 == 3 ? 1 : 0);
   const std::uint64_t mixed = (partition * 1'000'003 + unique) * 0x9e3779b97f4a7c15ULL;
@@ -237,7 +238,8 @@ TEST(Restore, BehindTheEndOfTheDataNothingIsReadOrEmittedTwice) {
     last = run.save(1);
     ASSERT_NE(last, nullptr);
   }
-  EXPECT_THAT(differences(std::exchange(results(), {}), expected), IsEmpty()) << "what goes out at the end of the data is out";
+  EXPECT_THAT(differences(std::exchange(results(), {}), expected), IsEmpty())
+      << "what goes out at the end of the data is out";
   OneRun again(2);
   again->start(last.get());
   again.run_to_end();

@@ -3,8 +3,8 @@
 #include <freshet/state.h>
 #include <freshet/table.h>
 
-/// Cells: the typed tables behind the state handles of an operator, one per kind of state. They know the key under which
-/// user code runs, expire what has outlived its TTL, and can undo what a call changed. One thread, the task's.
+/// Cells: the typed tables behind the state handles of an operator, one per kind of state. They know the key under
+/// which user code runs, expire what has outlived its TTL, and can undo what a call changed. One thread, the task's.
 namespace freshet {
 
 namespace detail {

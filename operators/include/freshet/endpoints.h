@@ -46,7 +46,21 @@ class TypedSourceStage final : public SourceStage {
     added.split.position = std::max(added.split.position, added.split.start);
     splits_.push_back(std::move(added));
   }
-  std::vector<SavedSplit> splits() const override { return splits_; }
+  void save(SnapshotOut& out, std::string_view operator_id) const override {
+    out.begin(operator_id, "splits", "");
+    ByteBuffer record;
+    for (const auto& split : splits_) {
+      record.clear();
+      encode(record, split);
+      out.put(record.view());
+    }
+  }
+  bool restore(const SavedRecord& saved, const RestoreScope& scope) override {
+    SavedSplit split;
+    if (saved.kind != "splits" || !decode_all(saved.bytes, split)) return false;
+    if (scope.owns_partition(split.partition_number)) add_split(std::move(split));
+    return true;
+  }
 
   /// Turns among the splits; one that is idle or done is passed over.
   Progress read() override {

@@ -34,9 +34,10 @@ struct RestoreScope {
   bool same_tasks = true;
 
   bool owns_key(std::uint64_t key_hash) const {
-    return same_tasks ||
-           task_of_key_group(key_group_of(key_hash, key_groups), key_groups, parallelism) == task_index;
+    return same_tasks || task_of_key_group(key_group_of(key_hash, key_groups), key_groups, parallelism) == task_index;
   }
+  /// For splits, which have no key: partitions are dealt out by their numbers.
+  bool owns_partition(std::uint32_t number) const { return same_tasks || number % parallelism == task_index; }
 };
 
 /// A state entry as a record of a snapshot: key hash u64, time of the last write i64, lengths of key and map key u32,
