@@ -53,6 +53,11 @@ class Chain {
   /// Once a step: time for the operators, the records' stamp for the edges, the dead-letter brakes.
   void begin_step(std::int64_t origin_us);
 
+  /// Saves what its operators must not forget. Only when drain() says true.
+  void save(SnapshotOut& out);
+  /// Takes back one record of what save() wrote, in its order; before open(). Throws TaskFailure when it cannot.
+  void restore(const SavedRecord& saved, const RestoreScope& scope);
+
   SourceStage* source() { return source_; }
   /// Index into the graph of the operator at the head.
   std::uint32_t head_operator() const { return nodes_[0].op.graph_index; }
@@ -79,6 +84,7 @@ class Chain {
     std::uint64_t records_in = 0;
     std::uint64_t records_out = 0;
     std::int64_t watermark_ms = std::numeric_limits<std::int64_t>::min();
+    bool is_restored = false;
   };
   struct EdgeWatermark {
     std::int64_t wanted = std::numeric_limits<std::int64_t>::min();
@@ -93,6 +99,8 @@ class Chain {
   bool route(Node& node, OutputEdge& edge, const detail::BatchView& view, Consumer& consumer);
   void set_aside(Node& node, FailedRecord failed, bool is_letter);
   void offer_output(Node& node, std::uint32_t output);
+  bool restore_progress(Node& node, std::string_view bytes, const RestoreScope& scope);
+  void restore_state(Node& node, const SavedRecord& saved, const RestoreScope& scope);
 
   std::vector<Node> nodes_;
   std::vector<std::unique_ptr<OutputEdge>> edges_;

@@ -27,6 +27,8 @@ struct GrantReceived {
 struct InjectBarrierCommand {
   std::uint64_t checkpoint = 0;
 };
+/// A source that has read everything may end the stream (TaskSetup::waits_at_end).
+struct EndStreamCommand {};
 struct PauseSourceCommand {
   bool paused = false;
 };
@@ -35,7 +37,8 @@ struct ReportCommand {
   std::function<void()> answer;
 };
 
-using Letter = std::variant<Frame, GrantReceived, InjectBarrierCommand, PauseSourceCommand, ReportCommand>;
+using Letter =
+    std::variant<Frame, GrantReceived, InjectBarrierCommand, EndStreamCommand, PauseSourceCommand, ReportCommand>;
 
 /// Many writers, one reader: the task's thread. What comes in is bounded by the channels' credit.
 class Mailbox {

@@ -18,12 +18,12 @@ OperatorHost::OperatorHost(const Setup& setup, const base::Clock& clock,
       partitions_(std::move(partitions)),
       listener_(listener),
       policy_(setup.policy),
-      next_letter_id_(setup.first_letter_id),
       brake_(setup.policy.pause_above) {
   operator_id = setup.operator_id;
   task_index = setup.task_index;
   parallelism = setup.parallelism;
   key_groups = setup.key_groups;
+  next_letter_id = setup.first_letter_id;
   const bool unset = policy_.kind == ErrorPolicyKind::unset;
   sets_aside = policy_.kind == ErrorPolicyKind::dead_letter || (unset && setup.is_source);
   refresh();
@@ -38,7 +38,7 @@ void OperatorHost::record_failed(FailedRecord failed, DeadLetter& letter) {
     throw failure;
   }
   ++dead_letters;
-  letter = {.id = next_letter_id_++,
+  letter = {.id = next_letter_id++,
             .operator_id = operator_id,
             .reason = std::move(failed.reason),
             .message = std::move(failed.message),

@@ -19,6 +19,12 @@ class TaskListener {
   virtual void on_task_ended(const TaskId& task) = 0;
   virtual void on_task_failed(const TaskId& task, const TaskFailure& failure) = 0;
   virtual void on_barrier_passed(const TaskId& task, std::uint64_t checkpoint) = 0;
+  /// Where the task is to save what belongs to `checkpoint`; null: nobody wants it.
+  virtual std::unique_ptr<SnapshotOut> begin_snapshot(const TaskId& /*task*/, std::uint64_t /*checkpoint*/) {
+    return nullptr;
+  }
+  /// All is saved, and nothing behind the barrier has happened yet.
+  virtual void on_snapshot(const TaskId& /*task*/, std::uint64_t /*checkpoint*/, std::unique_ptr<SnapshotOut>) {}
   virtual void on_dead_letter(const DeadLetter& letter) = 0;
   virtual void on_brake_pulled(const std::string& operator_id, double share, const DeadLetter& last) = 0;
 };
@@ -48,6 +54,8 @@ class OperatorHost final : public StageHost {
   void check_brake(std::uint64_t records);
 
   std::uint64_t dead_letters = 0;
+  /// The id that its next dead letter gets; a restored operator goes on counting.
+  std::uint64_t next_letter_id = 0;
 
  private:
   // Set once in the constructor.
@@ -57,7 +65,6 @@ class OperatorHost final : public StageHost {
   const ErrorPolicy policy_;
 
   Time now_{};
-  std::uint64_t next_letter_id_;
   DeadLetterBrake brake_;
   bool brake_told_ = false;
   DeadLetter last_letter_;

@@ -83,6 +83,7 @@ void Task::read_mail() {
                    [&](const InjectBarrierCommand& command) {
                      if (chain_->source() != nullptr) barriers_.push_back(command.checkpoint);
                    },
+                   [&](const EndStreamCommand&) { stream_may_end_ = stream_may_end_ || chain_->source() != nullptr; },
                    [&](const PauseSourceCommand& command) { paused_ = command.paused; },
                    [&](const ReportCommand& command) { command.answer(); },
                },
@@ -108,15 +109,25 @@ bool Task::settle() {
     watermark_due_ = false;
     watermark_sent_ = clock_.steady();
   }
-  if (has_barrier_ && !pass_control_on()) return false;
+  if (has_barrier_ && !pass_barrier_on()) return false;
   return ending_ == Ending::no || end_stream();
 }
 
-bool Task::pass_control_on() {
+bool Task::pass_barrier_on() {
+  if (!saved_) save();
+  saved_ = true;
   if (!chain_->send_control(barrier_)) return false;
-  has_barrier_ = false;
+  has_barrier_ = saved_ = false;
   listener_.on_barrier_passed(setup_.id, barrier_.checkpoint);
   return true;
+}
+
+/// The chain is empty: all that came before the barrier has left the task, nothing behind it has come in.
+void Task::save() {
+  auto snapshot = listener_.begin_snapshot(setup_.id, barrier_.checkpoint);
+  if (snapshot == nullptr) return;
+  chain_->save(*snapshot);
+  listener_.on_snapshot(setup_.id, barrier_.checkpoint, std::move(snapshot));
 }
 
 /// Emits what operators held back, then says that the data, and later the stream, has ended.
@@ -142,7 +153,7 @@ bool Task::end_stream() {
 }
 
 Progress Task::step_source() {
-  if (!barriers_.empty() && ending_ == Ending::no) {
+  if (!barriers_.empty() && (ending_ == Ending::no || ending_ == Ending::end_of_stream)) {
     barrier_ = {.kind = ElementKind::barrier, .checkpoint = barriers_.front()};
     barriers_.erase(barriers_.begin());
     watermark_due_ = has_barrier_ = true;
@@ -152,7 +163,7 @@ Progress Task::step_source() {
   const Progress progress = chain_->read();
   if (progress == Progress::done) {
     ending_ = Ending::finishing;
-    stream_may_end_ = true;
+    stream_may_end_ = stream_may_end_ || !setup_.waits_at_end;
     return settle() ? Progress::progress : Progress::blocked;
   }
   if (!chain_->drain()) return Progress::blocked;

@@ -12,6 +12,9 @@ struct TaskSetup {
   Duration max_linger = 1ms;
   std::uint64_t window = 1u << 20;
   std::vector<InputEdgeSetup> inputs;
+  /// A source that has read everything waits for EndStreamCommand before it ends the stream, so that barriers can go
+  /// on passing until a final checkpoint holds all results.
+  bool waits_at_end = false;
 };
 
 /// One parallel instance of a chain: takes from its gate (or its source), drives the chain, sends through the edges.
@@ -46,7 +49,8 @@ class Task {
   Progress step_gate();
   void read_mail();
   bool settle();
-  bool pass_control_on();
+  bool pass_barrier_on();
+  void save();
   bool end_stream();
   void after_work(Progress progress);
   void account(Progress progress, base::SteadyTime start);
@@ -66,6 +70,7 @@ class Task {
   // What has to go out, in this order, before anything else is taken in.
   bool watermark_due_ = false;
   bool has_barrier_ = false;
+  bool saved_ = false;  ///< what belongs to the barrier
   ControlElement barrier_;
   enum class Ending { no, finishing, end_of_data, end_of_stream } ending_ = Ending::no;
   bool stream_may_end_ = false;  ///< the inputs' streams have ended

@@ -39,15 +39,14 @@ LocalEngine::LocalEngine(const Job& job, const Options& options)
   const WorkerKey self{{1}, {1}, {0}};
   exchange_ = std::make_unique<Exchange>(self, plan_, nullptr, [](const std::string&) {});
   const base::Clock* clock = options_.clock != nullptr ? options_.clock : &clock_;
-  tasks_ = make_tasks({&job_, &plan_, self, options_.data, clock, exchange_.get(), this, partitions_});
+  tasks_ =
+      make_tasks({&job_, &plan_, self, options_.data, clock, exchange_.get(), this, partitions_, options.snapshots});
   for (auto& task : tasks_) exchange_->add_task(task->id(), task->mailbox());
 }
 
 LocalEngine::~LocalEngine() = default;
 
-void LocalEngine::start() {
-  CHECK(problems_.empty() && !started_, "a job that was not refused is started once");
-  started_ = true;
+std::vector<wire::AssignedSplit> LocalEngine::deal_splits() {
   std::vector<wire::AssignedSplit> assigned;
   for (const auto& found : discover_splits(tasks_)) {
     std::uint32_t parallelism = 1;
@@ -59,12 +58,52 @@ void LocalEngine::start() {
       next = (next + 1) % parallelism;
     }
   }
+  return assigned;
+}
+
+void LocalEngine::start(const JobSnapshot* from) {
+  CHECK(problems_.empty() && !started_, "a job that was not refused is started once");
+  started_ = true;
+  const auto assigned = deal_splits();
   name_partitions(job_, assigned, *partitions_);
   job_.make_resources();
+  if (from != nullptr) restore(*from);
   for (auto& task : tasks_) {
     if (!task->open()) return;
   }
-  add_splits(assigned, tasks_);
+  if (from == nullptr) add_splits(assigned, tasks_);
+}
+
+void LocalEngine::restore(const JobSnapshot& from) {
+  for (auto& task : tasks_) {
+    const auto parallelism = plan_.chains[task->id().chain].parallelism;
+    std::vector<const TaskSnapshot*> saved;
+    for (const auto& [id, snapshot] : from) {
+      if (id.chain == task->id().chain) saved.push_back(snapshot.get());
+    }
+    const RestoreScope scope{task->id().index, parallelism, plan_.key_groups, saved.size() == parallelism};
+    for (std::uint32_t index = 0; index < saved.size(); ++index) {
+      if (!scope.same_tasks || index == scope.task_index) saved[index]->restore_to(task->chain(), scope);
+    }
+  }
+}
+
+void LocalEngine::end_stream() {
+  for (auto& task : tasks_) task->mailbox().post(task::EndStreamCommand{});
+}
+
+const JobSnapshot* LocalEngine::snapshot(std::uint64_t checkpoint) const {
+  const auto found = snapshots_.find(checkpoint);
+  return found == snapshots_.end() || found->second.size() < tasks_.size() ? nullptr : &found->second;
+}
+
+std::unique_ptr<SnapshotOut> LocalEngine::begin_snapshot(const TaskId&, std::uint64_t) {
+  if (!options_.snapshots) return nullptr;
+  return std::make_unique<TaskSnapshot>();
+}
+
+void LocalEngine::on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::unique_ptr<SnapshotOut> snapshot) {
+  snapshots_[checkpoint][task].reset(static_cast<const TaskSnapshot*>(snapshot.release()));
 }
 
 bool LocalEngine::run(std::uint64_t most_steps) {

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "runtime/worker/exchange.h"
+#include "runtime/worker/job_snapshot.h"
 #include "runtime/worker/task_factory.h"
 
 namespace freshet::worker {
@@ -18,6 +19,7 @@ class LocalEngine final : public task::TaskListener {
     bool chaining = true;
     wire::DataOptions data{};
     const base::Clock* clock = nullptr;  ///< instead of the one that stands still
+    bool snapshots = false;              ///< tasks save at barriers, and sources that have read everything wait
   };
 
   /// `job` is built and finished; it must pass validation, else `problems` says why not and nothing can be run.
@@ -25,13 +27,16 @@ class LocalEngine final : public task::TaskListener {
   ~LocalEngine() override;
   const std::vector<Problem>& problems() const { return problems_; }
 
-  /// Lets sources discover their splits, deals them out, and opens the operators.
-  void start();
+  /// Lets sources discover their splits, deals them out, and opens the operators. Throws task::TaskFailure where
+  /// `from`, taken of the same job with any parallelism, cannot be restored.
+  void start(const JobSnapshot* from = nullptr);
   /// Steps all tasks in turn until none has anything to do, or `most_steps` were done. True: all tasks are over.
   bool run(std::uint64_t most_steps = ~0ULL);
   /// Ends the operators; sinks keep what they wrote when the job ended by itself.
   void close();
   void inject_barrier(std::uint64_t checkpoint);
+  /// With snapshots: sources that have read everything end the stream.
+  void end_stream();
 
   base::ManualClock& clock() { return clock_; }
   std::vector<task::Task*> tasks();
@@ -41,14 +46,21 @@ class LocalEngine final : public task::TaskListener {
   /// Tasks that each barrier has passed.
   const std::map<std::uint64_t, std::vector<TaskId>>& barriers() const { return barriers_; }
   bool brake_pulled() const { return brake_pulled_; }
+  /// What all tasks saved for a checkpoint; null until the last has.
+  const JobSnapshot* snapshot(std::uint64_t checkpoint) const;
 
   void on_task_ended(const TaskId& task) override;
   void on_task_failed(const TaskId& task, const task::TaskFailure& failure) override;
   void on_barrier_passed(const TaskId& task, std::uint64_t checkpoint) override;
+  std::unique_ptr<SnapshotOut> begin_snapshot(const TaskId& task, std::uint64_t checkpoint) override;
+  void on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::unique_ptr<SnapshotOut> snapshot) override;
   void on_dead_letter(const DeadLetter& letter) override;
   void on_brake_pulled(const std::string& operator_id, double share, const DeadLetter& last) override;
 
  private:
+  void restore(const JobSnapshot& from);
+  std::vector<wire::AssignedSplit> deal_splits();
+
   const Job& job_;
   const Options options_;
   std::vector<Problem> problems_;
@@ -63,6 +75,7 @@ class LocalEngine final : public task::TaskListener {
   std::optional<task::TaskFailure> failure_;
   std::vector<DeadLetter> dead_letters_;
   std::map<std::uint64_t, std::vector<TaskId>> barriers_;
+  std::map<std::uint64_t, JobSnapshot> snapshots_;
   bool brake_pulled_ = false;
 };
 

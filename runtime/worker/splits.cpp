@@ -39,10 +39,11 @@ void add_splits(const std::vector<wire::AssignedSplit>& splits, const std::vecto
     if (source == nullptr) continue;
     for (const auto& assigned : splits) {
       if (assigned.operator_index != source_node(*task) || assigned.task != task->id().index) continue;
-      source->add_split(assigned.partition, {.partition = assigned.split.partition,
-                                             .start = assigned.split.start,
-                                             .end = assigned.split.end,
-                                             .position = assigned.split.start});
+      source->add_split({assigned.partition,
+                         {.partition = assigned.split.partition,
+                          .start = assigned.split.start,
+                          .end = assigned.split.end,
+                          .position = assigned.split.start}});
     }
   }
 }

@@ -31,6 +31,7 @@ class TaskMaker {
     task.max_linger = setup_.options.max_linger;
     task.window = setup_.options.channel_window;
     task.inputs = inputs();
+    task.waits_at_end = setup_.waits_at_end;
     auto operators = make_operators();
     auto edges = make_edges(operators);
     auto chain =

@@ -76,7 +76,7 @@ struct SourceRun {
   SourceRun() : stage(std::make_unique<Counting>()) {
     stage.open(host);
     std::uint32_t number = 0;
-    for (const auto& split : stage.discover()) stage.add_split(++number, split);
+    for (const auto& split : stage.discover()) stage.add_split({++number, split});
   }
   /// Partitions of the records of one read().
   std::set<std::uint32_t> read() {
@@ -122,7 +122,7 @@ TEST(SourceStage, GoesOnAtASplitsPosition) {
   run.host.sets_aside = true;
   detail::TypedSourceStage<Counting> stage(std::make_unique<Counting>());
   stage.open(run.host);
-  stage.add_split(1, {.partition = "a", .start = 10, .end = 12, .position = 11});
+  stage.add_split({1, {.partition = "a", .start = 10, .end = 12, .position = 11}});
   EXPECT_EQ(stage.read(), Progress::progress);
   ASSERT_EQ(stage.outputs()[0].size(), 1u);
   EXPECT_EQ(stage.outputs()[0].batch().metas[0].position, (SourcePosition{1, 12}));
@@ -130,7 +130,7 @@ TEST(SourceStage, GoesOnAtASplitsPosition) {
   EXPECT_EQ(stage.read(), Progress::done);
   detail::TypedSourceStage<Counting> from_start(std::make_unique<Counting>());
   from_start.open(run.host);
-  from_start.add_split(1, {.partition = "a", .start = 10, .end = 12});
+  from_start.add_split({1, {.partition = "a", .start = 10, .end = 12}});
   EXPECT_EQ(from_start.read(), Progress::progress);
   EXPECT_EQ(from_start.outputs()[0].size(), 2u);
 }

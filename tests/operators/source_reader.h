@@ -28,7 +28,7 @@ class SourceReader {
     return *this;
   }
   SourceReader& add_split(std::uint32_t number, Split split) {
-    stage_.add_split(number, std::move(split));
+    stage_.add_split({number, std::move(split)});
     return *this;
   }
   std::vector<Split> discover() { return stage_.discover(); }

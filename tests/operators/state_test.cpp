@@ -137,6 +137,20 @@ TEST(State, BytesThatAreNoEntryAreRefused) {
   EXPECT_TRUE(table.restore({1, key.view(), {}, value.view(), 0}));
 }
 
+TEST(State, AnEntryIsARecordOfASnapshotAndBack) {
+  const StateEntry entry{0x1122334455667788, "key", "map key", "value", -7};
+  ByteBuffer record;
+  append_state_entry(record, entry);
+  EXPECT_EQ(golden("operators/state_entry.txt", to_hex(record.view()) + "\n"), to_hex(record.view()) + "\n");
+  StateEntry back;
+  ASSERT_TRUE(read_state_entry(record.view(), back));
+  EXPECT_EQ(std::tie(back.key_hash, back.key, back.map_key, back.value, back.written_ms),
+            std::tie(entry.key_hash, entry.key, entry.map_key, entry.value, entry.written_ms));
+  const std::size_t least = record.size() - entry.value.size();
+  for (std::size_t length = 0; length < least; ++length)
+    EXPECT_FALSE(read_state_entry(record.view().substr(0, length), back)) << length << " bytes";
+}
+
 TEST(State, DeclaresItself) {
   States op(10s);
   const auto map = op.states[2].second->declaration();

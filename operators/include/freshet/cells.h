@@ -56,6 +56,7 @@ class KeyedCells : public StateTable {
     return cells_.table_bytes() + written_ms_.capacity() * sizeof(written_ms_.front());
   }
   Cells& cells() { return cells_; }
+  const Cells& cells() const { return cells_; }
   /// Where the key of the next call probably is.
   void expect(std::uint32_t slot) { expected_slot_ = slot; }
   const StateOptions& options() const { return options_; }

@@ -42,9 +42,24 @@ class TypedSourceStage final : public SourceStage {
   std::string describe(const std::string& partition, std::uint64_t offset) const override {
     return source_->describe(partition, offset);
   }
-  void add_split(std::uint32_t partition, Split split) override {
-    if (split.position < split.start) split.position = split.start;
-    splits_.push_back({partition, std::move(split), false});
+  void add_split(SavedSplit added) override {
+    added.split.position = std::max(added.split.position, added.split.start);
+    splits_.push_back(std::move(added));
+  }
+  void save(SnapshotOut& out, std::string_view operator_id) const override {
+    out.begin(operator_id, "splits", "");
+    ByteBuffer record;
+    for (const auto& split : splits_) {
+      record.clear();
+      encode(record, split);
+      out.put(record.view());
+    }
+  }
+  bool restore(const SavedRecord& saved, const RestoreScope& scope) override {
+    SavedSplit split;
+    if (saved.kind != "splits" || !decode_all(saved.bytes, split)) return false;
+    if (scope.owns_partition(split.partition_number)) add_split(std::move(split));
+    return true;
   }
 
   /// Turns among the splits; one that is idle or done is passed over.
@@ -65,13 +80,7 @@ class TypedSourceStage final : public SourceStage {
   }
 
  private:
-  struct OpenSplit {
-    std::uint32_t partition;
-    Split split;
-    bool done;
-  };
-
-  Progress read_split(OpenSplit& open) {
+  Progress read_split(SavedSplit& open) {
     auto& out = static_cast<Batch<T>&>(outputs_[0].batch());
     positions_.clear();
     Out<T> collector;
@@ -81,13 +90,13 @@ class TypedSourceStage final : public SourceStage {
     Progress progress = Progress::progress;
     try {
       progress = source_->read(open.split, collector);
-      complete(out, open.partition);
+      complete(out, open.partition_number);
     } catch (const SourceFailed&) {
       throw;
     } catch (...) {
-      complete(out, open.partition);
+      complete(out, open.partition_number);
       FailedRecord failed = describe_current_exception();
-      failed.meta.position = {open.partition, open.split.position};
+      failed.meta.position = {open.partition_number, open.split.position};
       auto& letters = static_cast<Batch<DeadLetter>&>(outputs_[1].batch());
       DeadLetter letter;
       host_->record_failed(failed, letter);
@@ -102,7 +111,7 @@ class TypedSourceStage final : public SourceStage {
 
   std::unique_ptr<S> source_;
   StageHost* host_ = nullptr;
-  std::vector<OpenSplit> splits_;
+  std::vector<SavedSplit> splits_;
   std::size_t next_ = 0;
   std::vector<std::uint64_t> positions_;
 };
@@ -131,6 +140,22 @@ class EventTimeStage final : public UserCodeStage {
           advance(in.metas[index].position.partition, time);
         },
         [] {});
+  }
+  void save(SnapshotOut& out, std::string_view operator_id) const override {
+    out.begin(operator_id, "newest", "");
+    ByteBuffer record;
+    for (const auto& [partition, time] : newest_) {
+      record.clear();
+      encode(record, std::pair(partition, time));
+      out.put(record.view());
+    }
+  }
+  bool restore(const SavedRecord& saved, const RestoreScope&) override {
+    std::pair<std::uint32_t, Time> newest;
+    if (saved.kind != "newest" || !decode_all(saved.bytes, newest)) return false;
+    auto& time = newest_.try_emplace(newest.first, newest.second).first->second;
+    time = std::max(time, newest.second);
+    return true;
   }
   /// Time::min() until every partition seen has shown a time.
   std::optional<Time> made_watermark() const override {

@@ -98,6 +98,29 @@ class Emitter {
     return true;
   }
 
+  /// The changed keys that have not gone out, for a snapshot; and back.
+  template <class Cells>
+  void save(SnapshotOut& out, std::string_view operator_id, const Cells& cells) const {
+    out.begin(operator_id, "changed", "");
+    ByteBuffer key;
+    for (std::size_t i = draining_; i < changed_.size(); ++i) {
+      if (!cells.is_used(changed_[i])) continue;
+      key.clear();
+      encode_key(key, cells.at(changed_[i]).key);
+      out.put(key.view());
+    }
+  }
+  /// False: the record is not of save().
+  template <class K, class Cells>
+  [[nodiscard]] bool restore(const SavedRecord& saved, const RestoreScope& scope, const Cells& cells) {
+    K key{};
+    if (saved.kind != "changed" || !decode_key(saved.bytes, key)) return false;
+    const auto hash = key_hash(key);
+    if (!scope.owns_key(hash)) return true;
+    if (const auto slot = cells.find(key, hash); slot != Cells::kNone) note_change(slot);
+    return true;
+  }
+
   /// emit(entry) for each key whose slot is_live(). True: all are out.
   template <class Cells, class IsLive, class Full, class Emit>
   bool emit_all(Cells& cells, IsLive is_live, Full full, Emit emit) {
@@ -156,6 +179,12 @@ class FoldStage final : public UserCodeStage {
         [&] { scope_.roll_back(); });
   }
 
+  void save(SnapshotOut& out, std::string_view operator_id) const override {
+    emitter_.save(out, operator_id, cells_.cells());
+  }
+  bool restore(const SavedRecord& saved, const RestoreScope& scope) override {
+    return emitter_.template restore<K>(saved, scope, cells_.cells());
+  }
   Time next_due() const override { return emitter_.next_due(); }
   bool emit_due() override {
     return emitter_.emit_changed(
@@ -362,6 +391,12 @@ class RecentStage final : public UserCodeStage {
           if (emitter_.emission().kind == EmissionKind::each_change) put(in.keys[index], list, scope_.hash);
         },
         [] {});
+  }
+  void save(SnapshotOut& out, std::string_view operator_id) const override {
+    emitter_.save(out, operator_id, cells_.cells());
+  }
+  bool restore(const SavedRecord& saved, const RestoreScope& scope) override {
+    return emitter_.template restore<K>(saved, scope, cells_.cells());
   }
   Time next_due() const override { return emitter_.next_due(); }
   bool emit_due() override {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freshet/operator.h>
+#include <freshet/snapshot.h>
 #include <freshet/text.h>
 
 /// Stages: operators as a task runs them, batch by batch. This is where the author's typed functions meet the engine,
@@ -52,6 +53,15 @@ class StageHost {
     volatile std::size_t index = 0;
     void (*append_record)(const detail::BatchView& view, std::size_t index, std::string& json) = nullptr;
   } at_hand;
+};
+
+/// A source's split as it was saved.
+struct SavedSplit {
+  std::uint32_t partition_number = 0;  ///< job-wide, as in SourcePosition
+  Split split{};
+  bool done = false;  ///< read to its end
+  bool operator==(const SavedSplit&) const = default;
+  FRESHET_RECORD(partition_number, split, done)
 };
 
 namespace detail {
@@ -113,6 +123,12 @@ class Stage {
   /// `finished`: the stream ended by itself, and what a sink wrote is to stay.
   virtual void close(bool finished) = 0;
 
+  /// Saves what must survive beside the state tables. Only when all outputs are empty; between calls of user code.
+  virtual void save(SnapshotOut&, std::string_view /*operator_id*/) const {}
+  /// Takes back one record that save() wrote; before open(), when the tables are back. False: it is not one of this
+  /// stage.
+  [[nodiscard]] virtual bool restore(const SavedRecord&, const RestoreScope&) { return false; }
+
   std::vector<detail::OutputPort>& outputs() { return outputs_; }
   /// The author's operator object, for its states, counters and side outputs; null when there is none.
   virtual OperatorBase* author() { return nullptr; }
@@ -135,8 +151,8 @@ class Stage {
 class SourceStage : public Stage {
  public:
   virtual std::vector<Split> discover() = 0;
-  /// `partition` is the job-wide number that goes into the positions of its records.
-  virtual void add_split(std::uint32_t partition, Split split) = 0;
+  /// A split to read, from its position on.
+  virtual void add_split(SavedSplit split) = 0;
   /// Emits some records of one split into the output.
   virtual Progress read() = 0;
   virtual std::string describe(const std::string& partition, std::uint64_t offset) const = 0;

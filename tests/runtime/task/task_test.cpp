@@ -42,7 +42,7 @@ class SourceTask {
  public:
   explicit SourceTask(std::uint64_t window = 1u << 20) : fixture(window) {
     auto stage = std::make_unique<detail::TypedSourceStage<LeverSource>>(std::make_unique<LeverSource>(lever));
-    stage->add_split(1, {.partition = "p"});
+    stage->add_split({1, {.partition = "p"}});
     fixture.add(std::move(stage));
     fixture.to_edge(0);
     auto made = fixture.make();

@@ -82,7 +82,7 @@ TEST(TaskThreads, ATaskThatCannotBeOpenedKeepsTheOthersOfItsThreadFromStepping) 
     const bool is_first = job.graph().operators[task->chain().head_operator()].id == "closed";
     in_order.insert(is_first ? in_order.begin() : in_order.end(), task.get());
     if (auto* source = task->chain().source())
-      source->add_split(1, {.partition = "a", .start = 0, .end = 1'000, .position = 0});
+      source->add_split({1, {.partition = "a", .start = 0, .end = 1'000, .position = 0}});
   }
   TaskThreads threads(
       1, [](const TaskId&) { return false; }, clock);

@@ -1,0 +1,137 @@
+#include <algorithm>
+
+#include "runtime/task/chain.h"
+
+/// What a chain saves, list by list, for each of its operators:
+///   "operator"      one OperatorProgress
+///   "state" NAME    the table's declaration, then its entries
+///   and what its stage saves by itself
+namespace freshet::task {
+
+namespace {
+
+/// What the engine itself knows of an operator.
+struct OperatorProgress {
+  std::int64_t watermark_ms = 0;
+  std::uint64_t records_in = 0;
+  std::uint64_t records_out = 0;
+  std::uint64_t dead_letters = 0;
+  std::uint64_t next_letter_id = 0;
+  bool finished = false;  ///< has emitted all that it had at the end of its stream
+  std::vector<std::uint64_t> counters{};
+  FRESHET_RECORD(watermark_ms, records_in, records_out, dead_letters, next_letter_id, finished, counters)
+};
+
+class TableWriter final : public StateWriter {
+ public:
+  explicit TableWriter(SnapshotOut& out) : out_(out) {}
+  void put(const StateEntry& entry) override {
+    record_.clear();
+    append_state_entry(record_, entry);
+    out_.put(record_.view());
+  }
+
+ private:
+  SnapshotOut& out_;
+  ByteBuffer record_;
+};
+
+std::string in_words(const StateDeclaration& state) {
+  return state.kind + " of " + to_text(state.value) + " by " + to_text(state.key) +
+         (state.map_key.fields.empty() && state.kind != "map" && state.kind != "set"
+              ? ""
+              : " and " + to_text(state.map_key));
+}
+
+}  // namespace
+
+void Chain::save(SnapshotOut& out) {
+  ByteBuffer record;
+  for (std::uint32_t index = 0; index < nodes_.size(); ++index) {
+    const Node& node = nodes_[index];
+    const auto& id = node.op.host->operator_id;
+    OperatorProgress progress{.watermark_ms = node.watermark_ms,
+                              .records_in = node.records_in,
+                              .records_out = node.records_out,
+                              .dead_letters = node.op.host->dead_letters,
+                              .next_letter_id = node.op.host->next_letter_id,
+                              .finished = index < finishing_};
+    if (auto* author = node.op.stage->author(); author != nullptr)
+      for (const auto* counter : author->counters) progress.counters.push_back(counter->value());
+    record.clear();
+    encode(record, progress);
+    out.begin(id, "operator", "");
+    out.put(record.view());
+    for (const auto& [name, table] : node.op.stage->states()) {
+      out.begin(id, "state", name);
+      record.clear();
+      encode(record, table->declaration());
+      out.put(record.view());
+      TableWriter writer(out);
+      table->write(writer);
+    }
+    node.op.stage->save(out, id);
+  }
+}
+
+void Chain::restore(const SavedRecord& saved, const RestoreScope& scope) {
+  const auto node = std::find_if(nodes_.begin(), nodes_.end(), [&](const Node& candidate) {
+    return candidate.op.host->operator_id == saved.operator_id;
+  });
+  const auto refuse = [&](const std::string& what) {
+    throw TaskFailure(std::string(saved.operator_id), "restore", what);
+  };
+  if (node == nodes_.end()) refuse("what was saved of it has no operator to go to");
+  if (saved.kind == "operator") {
+    if (!restore_progress(*node, saved.bytes, scope)) refuse("what was saved of it is malformed");
+  } else if (saved.kind == "state") {
+    restore_state(*node, saved, scope);
+  } else if (!node->op.stage->restore(saved, scope)) {
+    refuse("it cannot take back what was saved of it as " + std::string(saved.kind));
+  }
+}
+
+bool Chain::restore_progress(Node& node, std::string_view bytes, const RestoreScope& scope) {
+  OperatorProgress saved;
+  if (!decode_all(bytes, saved)) return false;
+  const bool first = !node.is_restored;
+  node.is_restored = true;
+  // A task that takes over from several is as far as the last of them.
+  node.watermark_ms = first ? saved.watermark_ms : std::min(node.watermark_ms, saved.watermark_ms);
+  const auto index = static_cast<std::uint32_t>(&node - nodes_.data());
+  if (saved.finished && first && finishing_ == index) ++finishing_;
+  if (!saved.finished) finishing_ = std::min(finishing_, index);
+  if (!scope.same_tasks && scope.task_index != 0) return true;  // what is summed up is kept once
+  node.records_in += saved.records_in;
+  node.records_out += saved.records_out;
+  node.op.host->dead_letters += saved.dead_letters;
+  if (scope.same_tasks) node.op.host->next_letter_id = saved.next_letter_id;
+  if (auto* author = node.op.stage->author(); author != nullptr && author->counters.size() == saved.counters.size())
+    for (std::size_t i = 0; i < saved.counters.size(); ++i) author->counters[i]->add(saved.counters[i]);
+  return true;
+}
+
+void Chain::restore_state(Node& node, const SavedRecord& saved, const RestoreScope& scope) {
+  const auto refuse = [&](const std::string& what) {
+    throw TaskFailure(std::string(saved.operator_id), "restore", "state " + std::string(saved.name) + ": " + what);
+  };
+  const auto states = node.op.stage->states();
+  const auto found =
+      std::find_if(states.begin(), states.end(), [&](const auto& state) { return state.first == saved.name; });
+  if (found == states.end()) refuse("it was saved, and the operator has it no longer");
+  StateTable& table = *found->second;
+  if (saved.is_first) {
+    StateDeclaration then;
+    if (!decode_all(saved.bytes, then)) refuse("its declaration is malformed");
+    const auto now = table.declaration();
+    if (in_words(then) != in_words(now)) refuse("it was a " + in_words(then) + ", and is a " + in_words(now));
+    return;
+  }
+  StateEntry entry;
+  if (!read_state_entry(saved.bytes, entry)) refuse("an entry is malformed");
+  if (!scope.owns_key(entry.key_hash)) return;
+  if (entry.written_ms == StateEntry::kNoStamp) entry.written_ms = node.op.host->now().time_since_epoch().count();
+  if (!table.restore(entry)) refuse("an entry is not of its types");
+}
+
+}  // namespace freshet::task

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/task/chain.h"
+
+/// A job's snapshot in memory, for jobs that run in one thread: what each task saved at one barrier.
+namespace freshet::worker {
+
+/// What one task saved.
+class TaskSnapshot final : public SnapshotOut {
+ public:
+  void begin(std::string_view operator_id, std::string_view kind, std::string_view name) override {
+    lists_.push_back({std::string(operator_id), std::string(kind), std::string(name), {}});
+  }
+  void put(std::string_view record) override { lists_.back().records.emplace_back(record); }
+  /// Gives it all to a chain that has not been opened.
+  void restore_to(task::Chain& chain, const RestoreScope& scope) const {
+    for (const auto& list : lists_) {
+      for (std::size_t i = 0; i < list.records.size(); ++i)
+        chain.restore({list.operator_id, list.kind, list.name, list.records[i], i == 0}, scope);
+    }
+  }
+
+ private:
+  struct List {
+    std::string operator_id{};
+    std::string kind{};
+    std::string name{};
+    std::vector<std::string> records{};
+  };
+  std::vector<List> lists_;
+};
+
+using JobSnapshot = std::map<TaskId, std::shared_ptr<const TaskSnapshot>>;  // shared by engines that begin from it
+
+}  // namespace freshet::worker
