@@ -4,13 +4,11 @@
 
 #include <freshet/text.h>
 
+#include "dag/counted.h"
+
 namespace freshet::dag {
 
 namespace {
-
-std::string counted(std::uint64_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
 
 /// Lines of cells, each column as wide as its widest cell; the last cell of a line takes what it needs.
 class Table {

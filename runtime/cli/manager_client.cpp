@@ -99,8 +99,8 @@ void ManagerClient::show(const Outgoing& outgoing) {
 Failure ManagerClient::unreachable(const std::string& what) const {
   const std::string& source = options_.address.source;
   const std::string from = source == "default" ? "" : " (address from " + source + ")";
-  return {ExitCode::kUnreachable, "job manager " + address() + " " + what + from +
-                                      ". Jobs keep running without it · start it: freshet cluster start"};
+  return {ExitCode::kUnreachable,
+          "job manager " + address() + " " + what + from + ". Its jobs end with it · start it: freshet cluster start"};
 }
 
 Result<Response> ManagerClient::send(const Outgoing& outgoing) {

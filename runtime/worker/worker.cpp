@@ -1,6 +1,7 @@
 #include "runtime/worker/worker.h"
 
 #include "dag/codec.h"
+#include "dag/counted.h"
 #include "dag/fingerprint.h"
 #include "dag/validator.h"
 #include "runtime/base/check.h"
@@ -123,7 +124,7 @@ void Worker::start(const wire::StartTasks& order) {
   for (auto& task : tasks_) tasks.push_back(task.get());
   phase_ = Phase::running;
   next_status_ = setup_.clock->steady() + order_.status_interval;
-  setup_.log.info("running ", tasks_.size(), " tasks");
+  setup_.log.info("running ", dag::counted(tasks_.size(), "task"));
   send(wire::WorkerRunning{setup_.key});
   executor_->start(tasks);
 }

@@ -235,7 +235,7 @@ TEST_F(ClusterVerbs, AJobsLifeFromSubmitToCancel) {
   ASSERT_EQ(submitted.exit_code, 0) << submitted.err;
   EXPECT_THAT(submitted.out,
               MatchesRegex(
-                  "validated   3 operators, 1 tasks, library sha256:[0-9a-f]{4}…, revision 1\n"
+                  "validated   3 operators, 1 task, library sha256:[0-9a-f]{4}…, revision 1\n"
                   "placed      local-[12]: 1 task\n"
                   "Running     after [0-9. ms]+    watch: freshet status shop --watch    undo: freshet cancel shop\n"));
   const Answer taken = freshet_.run(submit("shop"));
@@ -314,7 +314,7 @@ TEST_F(ClusterVerbs, LogsFollowAJobThatRuns) {
   freshet_.run(submit("shop", {"--param", "count=0", "--param", "bad=5", "--param", "aside=true"}));
   const pid_t child = freshet_.start({"logs", "shop", "-f", "-n", "50", "--interval", "100ms"}, "logs");
   wait_for([&] { return freshet_.out_so_far("logs").find("dead letter") != std::string::npos; });
-  EXPECT_THAT(freshet_.out_so_far("logs"), HasSubstr("running 1 tasks")) << "info, while the worker lives";
+  EXPECT_THAT(freshet_.out_so_far("logs"), HasSubstr("running 1 task")) << "info, while the worker lives";
   kill(child, SIGINT);
   EXPECT_EQ(freshet_.wait(child, "logs").exit_code, 130);
   EXPECT_THAT(freshet_.run({"logs", "shop", "-n1", "--level", "warn"}).out,

@@ -36,7 +36,7 @@ class InProcess : public testing::Test {
 TEST_F(InProcess, GivesTheResultOfARunWithWorkers) {
   const Answer alone = freshet_.run(words({"--param", "count=700"}));
   ASSERT_EQ(alone.exit_code, 0) << alone.err;
-  EXPECT_THAT(alone.out, MatchesRegex("picky  RUNNING   in process [0-9]+, 1 tasks\n"
+  EXPECT_THAT(alone.out, MatchesRegex("picky  RUNNING   in process [0-9]+, 1 task\n"
                                       "FINISHED  700 events in [^\n]* s   dead letters 0\n"));
   EXPECT_EQ(content_of(output_ + "/part-00000.csv"), numbers(700));
   EXPECT_FALSE(std::filesystem::exists(freshet_.state_folder())) << "it needs no data folder";

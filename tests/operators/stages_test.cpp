@@ -173,7 +173,9 @@ TEST(OperatorStage, SideOutputsAreTakenBackWithTheRest) {
   EXPECT_THAT(harness.take(&Numberer::fives), SizeIs(2));
   EXPECT_THAT(harness.take(), SizeIs(18));
   EXPECT_THAT(harness.dead_letters(), SizeIs(2));
-  EXPECT_EQ(harness.finish().take()[0].text, "end");
+  const auto end = harness.finish().take();
+  EXPECT_EQ(end[0].text, "end");
+  EXPECT_EQ(end[0].number, 18u) << "calls that threw are not counted";
 }
 
 TEST(OperatorStage, AllWaysGiveTheSame) {

@@ -59,11 +59,15 @@ class Counter {
   Counter& operator=(const Counter&) = delete;
   void add(std::uint64_t n = 1) { value_ += n; }
   std::uint64_t value() const { return value_; }
+  /// For the engine: what a call that throws counted does not count.
+  void commit() { committed_ = value_; }
+  void roll_back() { value_ = committed_; }
   const std::string& name() const { return name_; }
 
  private:
   std::string name_;
   std::uint64_t value_ = 0;
+  std::uint64_t committed_ = 0;
 };
 
 class OperatorBase {

@@ -167,6 +167,8 @@ class OperatorStage final : public UserCodeStage {
         view, from,
         [&](std::size_t i) {
           const auto index = view.index(i);
+          if (host_->sets_aside)
+            for (auto* counter : op_->counters) counter->commit();
           if constexpr (!std::is_void_v<K>) enter_key(in.keys[index], in.metas[index].key_hash);
           op_->Op::process(in.records[index], collector);
           complete_outputs<K, In, R>(out, in, index);
@@ -175,6 +177,7 @@ class OperatorStage final : public UserCodeStage {
         [&] {
           out.records.truncate(out.metas.size());
           for (auto* side : op_->side_outputs) side->roll_back();
+          for (auto* counter : op_->counters) counter->roll_back();
           op_->side_emitted = false;
           if constexpr (!std::is_void_v<K>) op_->key_scope.roll_back();
         });

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "dag/counted.h"
 #include "runtime/cli/cluster.h"
 #include "runtime/cli/flags.h"
 #include "runtime/cli/format.h"
@@ -86,8 +87,8 @@ class Run {
     const std::int64_t now = around_.steady_ms();
     if (!running_shown_) {
       running_shown_ = true;
-      *around_.out << name_ << "  RUNNING   " << list(status_, "workers").size() << " workers, "
-                   << integer_or(status_, "tasks", 0) << " tasks, up in "
+      *around_.out << name_ << "  RUNNING   " << dag::counted(list(status_, "workers").size(), "worker") << ", "
+                   << dag::counted(static_cast<std::uint64_t>(integer_or(status_, "tasks", 0)), "task") << ", up in "
                    << duration(static_cast<double>(now - begin_ms_)) << "   http://" << address_ << "   "
                    << below_home(data_, around_.environment) << "\n"
                    << std::flush;

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "dag/counted.h"
 #include "runtime/base/process.h"
 #include "runtime/cli/flags.h"
 #include "runtime/cli/format.h"
@@ -34,8 +35,8 @@ class LocalRun {
 
   ExitCode run() {
     if (!engine_.problems().empty()) return failed(dag::to_text(engine_.problems().front()));
-    say("RUNNING   in process " + std::to_string(base::own_pid()) + ", " + std::to_string(engine_.tasks().size()) +
-        " tasks");
+    say("RUNNING   in process " + std::to_string(base::own_pid()) + ", " +
+        dag::counted(engine_.tasks().size(), "task"));
     begin_ms_ = around_.steady_ms();
     try {
       engine_.start();

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "dag/counted.h"
 #include "runtime/cli/flags.h"
 #include "runtime/cli/format.h"
 #include "runtime/cli/graph_text.h"
@@ -22,14 +23,15 @@ std::string accepted_text(const json& answer, const LibraryFile& library) {
   std::string placed;
   for (const json& place : list(answer, "placed")) {
     const std::int64_t tasks = integer_or(place, "tasks", 0);
-    placed += (placed.empty() ? "" : "   ") + text_or(place, "agent", "?") + ": " + std::to_string(tasks) +
-              (tasks == 1 ? " task" : " tasks");
+    placed += (placed.empty() ? "" : "   ") + text_or(place, "agent", "?") + ": " +
+              dag::counted(static_cast<std::uint64_t>(tasks), "task");
   }
   const json& operators = member(answer, "operators");
   const std::int64_t count =
       operators.is_array() ? static_cast<std::int64_t>(operators.size()) : integer_or(answer, "operators", 0);
-  return "validated   " + std::to_string(count) + " operators, " + std::to_string(integer_or(answer, "tasks", 0)) +
-         " tasks, library sha256:" + library.sha256.substr(0, 4) + "…, revision " +
+  return "validated   " + dag::counted(static_cast<std::uint64_t>(count), "operator") + ", " +
+         dag::counted(static_cast<std::uint64_t>(integer_or(answer, "tasks", 0)), "task") +
+         ", library sha256:" + library.sha256.substr(0, 4) + "…, revision " +
          std::to_string(integer_or(answer, "revision", 1)) + "\n" +
          (placed.empty() ? "" : "placed      " + placed + "\n");
 }

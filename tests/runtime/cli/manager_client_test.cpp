@@ -126,9 +126,8 @@ TEST_F(ManagerClientTest, SaysThatNobodyAnswersAndWhatToDo) {
   const auto response = client_of(port).get("/v1/jobs");
   ASSERT_FALSE(response);
   EXPECT_EQ(response.failure().code, ExitCode::kUnreachable);
-  EXPECT_EQ(response.failure().message,
-            "job manager 127.0.0.1:" + std::to_string(port) +
-                " does not answer. Jobs keep running without it · start it: freshet cluster start");
+  EXPECT_EQ(response.failure().message, "job manager 127.0.0.1:" + std::to_string(port) +
+                                            " does not answer. Its jobs end with it · start it: freshet cluster start");
 }
 
 TEST_F(ManagerClientTest, RefusesAnAnswerOverItsLimit) {

@@ -239,7 +239,7 @@ TEST_F(Verbs, ReadingVerbsExitWithFiveWhenNobodyAnswers) {
   for (const char* verb :
        {"list", "status shop", "cancel shop", "logs shop", "plan shop", "cluster status --data /nonexistent"}) {
     EXPECT_EQ(fake_.run(verb + nobody), ExitCode::kUnreachable) << verb;
-    EXPECT_NE(fake_.err.str().find("does not answer (address from --manager). Jobs keep running"), std::string::npos)
+    EXPECT_NE(fake_.err.str().find("does not answer (address from --manager). Its jobs end with it"), std::string::npos)
         << fake_.err.str();
   }
   EXPECT_EQ(fake_.run("version" + nobody), ExitCode::kDone);
