@@ -31,8 +31,6 @@ DEFINE_string(load_timeout, "10s", "time in which the library must load and desc
 DEFINE_int32(parallelism, 1, "tasks per operator that does not say otherwise");
 DEFINE_int32(workers, 1, "worker processes");
 DEFINE_int32(key_groups, 128, "key groups; fixed when the job first starts");
-DEFINE_string(checkpoint_interval, "10s", "time between checkpoints; 0 turns them off");
-DEFINE_string(worker_memory, "1GiB", "memory of each worker for state, caches and buffers");
 DEFINE_bool(in_process, false, "run everything in this process, for a debugger");
 DEFINE_bool(keep, false, "keep the data folder of the run");
 DEFINE_string(data, "", "data folder; default: $XDG_STATE_HOME/freshet or ~/.local/state/freshet");
@@ -68,9 +66,7 @@ std::vector<Flag> library_flags() {
 std::vector<Flag> option_flags() {
   return {{.name = "parallelism", .form = ValueForm::kInteger, .value_name = "N"},
           {.name = "workers", .form = ValueForm::kInteger, .value_name = "N", .least = 1},
-          {.name = "key-groups", .form = ValueForm::kInteger, .value_name = "N"},
-          {.name = "checkpoint-interval", .form = ValueForm::kDuration, .value_name = "TIME"},
-          {.name = "worker-memory", .form = ValueForm::kSize, .value_name = "SIZE"}};
+          {.name = "key-groups", .form = ValueForm::kInteger, .value_name = "N"}};
 }
 
 std::vector<Flag> joined(std::vector<std::vector<Flag>> lists) {

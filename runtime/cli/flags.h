@@ -35,8 +35,6 @@ DECLARE_string(load_timeout);
 DECLARE_int32(parallelism);
 DECLARE_int32(workers);
 DECLARE_int32(key_groups);
-DECLARE_string(checkpoint_interval);
-DECLARE_string(worker_memory);
 DECLARE_bool(in_process);
 DECLARE_bool(keep);
 DECLARE_string(data);

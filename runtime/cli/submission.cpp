@@ -4,7 +4,6 @@
 
 #include "runtime/cli/flags.h"
 #include "runtime/cli/json_fields.h"
-#include "runtime/cli/quantity.h"
 
 namespace freshet::cli {
 
@@ -42,12 +41,6 @@ json options_of(const Invocation& invocation) {
   if (invocation.was_given("parallelism")) options["parallelism"] = FLAGS_parallelism;
   if (invocation.was_given("workers")) options["workers"] = FLAGS_workers;
   if (invocation.was_given("key-groups")) options["key_groups"] = FLAGS_key_groups;
-  if (invocation.was_given("checkpoint-interval")) {
-    options["checkpoint_interval_ms"] = checked_duration_ms(FLAGS_checkpoint_interval);
-  }
-  if (invocation.was_given("worker-memory")) {
-    options["worker_memory_bytes"] = parse_size(FLAGS_worker_memory).value();
-  }
   return options;
 }
 

@@ -102,7 +102,7 @@ TEST(CommandLine, TypingErrorsAreAnsweredWithWhatWasMeant) {
       {{"submit", "lib.so", "--param"}, "freshet submit: --param needs a value: KEY=VALUE\n"},
       {{"submit", "lib.so", "--param", "hot"}, "freshet submit: --param 'hot': expected KEY=VALUE\n"},
       {{"run", "lib.so", "--workers", "0"}, "freshet run: --workers '0': expected a whole number of at least 1\n"},
-      {{"run", "lib.so", "--worker-memory", "2 potatoes"}, "freshet run: --worker-memory '2 potatoes': expected "},
+      {{"run", "lib.so", "--worker-memory", "2GiB"}, "freshet run: unknown flag --worker-memory."},
       {{"plan", "shop", "--format", "xml"}, "freshet plan: --format 'xml': expected one of text, dot, json\n"},
       {{"logs", "shop", "-n", "x"}, "freshet logs: --lines 'x': expected a whole number from 1 to 10000\n"},
       {{"logs", "shop", "-n0"}, "freshet logs: --lines '0': expected a whole number from 1 to 10000\n"},

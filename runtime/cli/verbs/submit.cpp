@@ -127,10 +127,9 @@ Verb submit_verb() {
       "Loads the library in a child process, validates the job, sends library and graph, and waits until it runs.\n"
       "--wait waits until it is over (exit code 9 if it failed), --detach not at all. Undo: freshet cancel JOB.\n"
       "REST: PUT /v1/libraries/SHA256, POST /v1/jobs";
-  verb.examples = {
-      "freshet submit libshop.so --name shop --param input='in/*.csv' --param hot=20 --parallelism 4",
-      "freshet submit libshop.so --name shop --file catalog=catalog.csv --checkpoint-interval 5s --worker-memory 2GiB",
-      "freshet submit libshop.so --dry-run"};
+  verb.examples = {"freshet submit libshop.so --name shop --param input='in/*.csv' --param hot=20 --parallelism 4",
+                   "freshet submit libshop.so --name shop --file catalog=catalog.csv --workers 4",
+                   "freshet submit libshop.so --dry-run"};
   verb.flags = joined({{{.name = "name", .value_name = "NAME"}},
                        library_flags(),
                        option_flags(),

@@ -89,7 +89,7 @@ TEST_F(Libraries, SubmitSendsLibraryAndJobAndWaitsUntilItRuns) {
   manager_.answer("GET /v1/jobs/j-1", 200, R"({"state":"Running","name":"shop2"})");
   const std::string catalog = folder_.touch("catalog.csv");
   ASSERT_EQ(fake_.run_words({"submit", library, "--name", "shop2", "--param", "input=a=b c", "--parallelism", "4",
-                             "--file", "catalog=" + catalog, "--worker-memory", "2GiB", "--checkpoint-interval", "5s"}),
+                             "--file", "catalog=" + catalog, "--workers", "2"}),
             ExitCode::kDone)
       << fake_.err.str();
   EXPECT_TRUE(
@@ -102,13 +102,12 @@ TEST_F(Libraries, SubmitSendsLibraryAndJobAndWaitsUntilItRuns) {
   ASSERT_EQ(seen.size(), 5u);
   EXPECT_EQ(seen[0].request, "HEAD /v1/libraries/" + sha256);
   EXPECT_EQ(seen[1].body, "abc");
-  EXPECT_EQ(
-      json::parse(seen[2].body),
-      json::parse(R"({"name":"shop2","job":"shop","graph_base64":"Z3JhcGg=",
+  EXPECT_EQ(json::parse(seen[2].body),
+            json::parse(R"({"name":"shop2","job":"shop","graph_base64":"Z3JhcGg=",
     "library":{"name":"good.so","sha256":")" +
-                  sha256 + R"("},"parameters":{"input":"a=b c"},"files":{"catalog":")" + catalog +
-                  R"("},"directory":")" + std::filesystem::current_path().string() +
-                  R"(","options":{"parallelism":4,"worker_memory_bytes":2147483648,"checkpoint_interval_ms":5000}})"));
+                        sha256 + R"("},"parameters":{"input":"a=b c"},"files":{"catalog":")" + catalog +
+                        R"("},"directory":")" + std::filesystem::current_path().string() +
+                        R"(","options":{"parallelism":4,"workers":2}})"));
 }
 
 TEST_F(Libraries, SubmitDoesNotSendALibraryThatIsThere) {

@@ -97,8 +97,6 @@ TEST_F(Parser, RefusesValuesOfAnotherForm) {
   EXPECT_EQ(complaint({"logs", "shop", "-n0"}), "freshet logs: --lines '0': expected a whole number from 1 to 10000");
   EXPECT_EQ(complaint({"cluster", "start", "--agents", "65"}),
             "freshet cluster start: --agents '65': expected a whole number from 0 to 64");
-  EXPECT_EQ(complaint({"submit", "l.so", "--worker-memory", "2GB"}),
-            "freshet submit: --worker-memory '2GB': expected a size such as 512B, 64KiB, 64MiB or 2GiB");
   EXPECT_EQ(complaint({"list", "--timeout=30"}),
             "freshet list: --timeout '30': expected a duration such as 250ms, 30s, 5min, 2h or 1d");
   EXPECT_EQ(complaint({"submit", "l.so", "--param", "=x"}), "freshet submit: --param '=x': expected KEY=VALUE");
