@@ -1,0 +1,82 @@
+#include "runtime/checkpoint/verify.h"
+
+#include <algorithm>
+#include <set>
+
+#include "runtime/checkpoint/file_bytes.h"
+#include "runtime/checkpoint/snapshot_file.h"
+
+namespace freshet::checkpoint {
+
+namespace {
+
+/// The id that the file must have. An ended task may keep the file of an earlier checkpoint.
+Result<SnapshotId> expected_id(const Manifest& manifest, const SnapshotRef& ref) {
+  const SnapshotId now{manifest.job, manifest.attempt, manifest.checkpoint, ref.task};
+  const auto named = parse_snapshot_name(ref.name);
+  if (!named) return named;
+  const bool fits = ref.ended ? named->job == now.job && named->task == now.task && named->attempt <= now.attempt &&
+                                    named->checkpoint <= now.checkpoint
+                              : *named == now;
+  if (!fits) return Error{"this cannot be the snapshot of " + snapshot_name(now)};
+  return named;
+}
+
+Status verify_snapshot(CheckpointStorage& storage, const Manifest& manifest, const SnapshotRef& ref) {
+  const auto expected = expected_id(manifest, ref);
+  if (!expected) return expected.error();
+  const auto bytes = storage.get(ref.name, std::min(ref.bytes, kMaxSnapshotBytes));
+  if (!bytes) return bytes.error();
+  if (bytes->size() != ref.bytes)
+    return Error{"it has " + std::to_string(bytes->size()) + " bytes, the manifest says " + std::to_string(ref.bytes)};
+  // Opened first: that tells where the damage is.
+  if (const auto opened = SnapshotReader::open(*bytes, *expected); !opened) return opened.error();
+  if (checksum_of(*bytes) != ref.checksum) return Error{"it is sound, but not the file that the manifest means"};
+  return {};
+}
+
+}  // namespace
+
+Result<Manifest> load_manifest(CheckpointStorage& storage, JobId job, CheckpointId checkpoint) {
+  const std::string name = manifest_name(job, checkpoint);
+  const auto bytes = storage.get(name, kMaxManifestBytes);
+  if (!bytes) return bytes.error();
+  auto manifest = decode_manifest(*bytes);
+  if (!manifest) return Error{name + ": " + manifest.error().message};
+  if (manifest->job != job || manifest->checkpoint != checkpoint)
+    return Error{name + ": it is the manifest " + manifest_name(manifest->job, manifest->checkpoint)};
+  return manifest;
+}
+
+std::vector<Damage> verify_checkpoint(CheckpointStorage& storage, const Manifest& manifest) {
+  const std::string name = manifest_name(manifest.job, manifest.checkpoint);
+  if (manifest.kind == ManifestKind::void_) return {{name, "it is void: the checkpoint never completed"}};
+  std::vector<Damage> damages;
+  std::set<TaskId> found;
+  for (const SnapshotRef& ref : manifest.snapshots) {
+    found.insert(ref.task);
+    if (ref.name.empty()) continue;  // it had ended
+    if (const auto verified = verify_snapshot(storage, manifest, ref); !verified)
+      damages.push_back({ref.name, verified.error().message});
+  }
+  for (std::uint32_t chain = 0; chain < manifest.chains.size(); ++chain) {
+    for (std::uint32_t index = 0; index < manifest.chains[chain].parallelism; ++index) {
+      if (!found.contains({chain, index}))
+        damages.push_back({name, "it has no snapshot of task " + std::to_string(chain) + "." + std::to_string(index)});
+    }
+  }
+  return damages;
+}
+
+Result<std::vector<CheckpointId>> list_checkpoints(CheckpointStorage& storage, JobId job) {
+  const auto files = storage.list(manifest_folder(job));
+  if (!files) return files.error();
+  std::vector<CheckpointId> checkpoints;
+  for (const std::string& file : *files) {
+    if (const auto id = parse_manifest_file_name(file)) checkpoints.push_back(*id);
+  }
+  std::sort(checkpoints.begin(), checkpoints.end());
+  return checkpoints;
+}
+
+}  // namespace freshet::checkpoint
