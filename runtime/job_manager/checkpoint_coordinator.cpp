@@ -31,7 +31,8 @@ std::string cut(std::string text) {
 Status check_settings(const CheckpointSettings& settings) {
   const auto in_range = [](Duration time) { return time >= Duration(0) && time <= kMaxCheckpointTime; };
   if (!in_range(settings.interval)) return Error{"the checkpoint interval is between 0 (off) and 365 days"};
-  if (!in_range(settings.minimum_pause)) return Error{"the minimum pause between checkpoints is between 0 and 365 days"};
+  if (!in_range(settings.minimum_pause))
+    return Error{"the minimum pause between checkpoints is between 0 and 365 days"};
   if (!in_range(settings.timeout) || settings.timeout == Duration(0))
     return Error{"the time-out of checkpoints is between 1 ms and 365 days"};
   if (settings.retained == 0) return Error{"at least 1 complete checkpoint is retained"};
@@ -309,8 +310,7 @@ CheckpointSummary CheckpointCoordinator::summary() const {
   CheckpointSummary summary;
   summary.newest = newest_;
   if (open_)
-    summary.open = {open_->id(),           open_->kind(),  open_->state(),
-                    open_->acknowledged(), open_->tasks(), open_->since()};
+    summary.open = {open_->id(), open_->kind(), open_->state(), open_->acknowledged(), open_->tasks(), open_->since()};
   summary.requests = waiting_.size() + (final_ && !(open_ && open_->kind() == BarrierKind::final_checkpoint) ? 1 : 0);
   summary.completed = completed_;
   summary.failed = failed_;

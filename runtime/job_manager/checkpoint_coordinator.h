@@ -11,7 +11,7 @@ struct CheckpointSummary {
   struct Complete {
     CheckpointId id{};
     BarrierKind kind = BarrierKind::checkpoint;
-    Duration took{0};     ///< from its start to the word of its publication
+    Duration took{0};  ///< from its start to the word of its publication
     std::uint64_t bytes = 0;
     base::SteadyTime at{};  ///< of the word of its publication
   };
@@ -25,12 +25,12 @@ struct CheckpointSummary {
   };
   std::optional<Complete> newest{};  ///< of this coordinator
   std::optional<Open> open{};
-  std::size_t requests = 0;           ///< that wait
-  std::uint64_t completed = 0;        ///< of this coordinator
-  std::uint64_t failed = 0;           ///< of this coordinator, savepoints too
+  std::size_t requests = 0;             ///< that wait
+  std::uint64_t completed = 0;          ///< of this coordinator
+  std::uint64_t failed = 0;             ///< of this coordinator, savepoints too
   std::uint32_t failures_in_a_row = 0;  ///< without savepoints
-  std::string last_failure{};         ///< empty: there was none
-  std::uint64_t ignored = 0;          ///< messages that were late, twice, or of nobody
+  std::string last_failure{};           ///< empty: there was none
+  std::uint64_t ignored = 0;            ///< messages that were late, twice, or of nobody
 };
 
 /// Decides about the checkpoints of one attempt of a job: when one starts, when it is complete, when it is given up,
@@ -57,8 +57,8 @@ class CheckpointCoordinator {
   base::SteadyTime next_deadline(base::SteadyTime fallback) const;
 
   /// A checkpoint or savepoint for the user, or the final one of a bounded job. One checkpoint request joins another
-  /// that still waits; a savepoint joins nothing; there is one final one, tried again until it is complete. Each request
-  /// gets one RequestEnded; joined ones share an id and get one together. Error: why there will be none.
+  /// that still waits; a savepoint joins nothing; there is one final one, tried again until it is complete. Each
+  /// request gets one RequestEnded; joined ones share an id and get one together. Error: why there will be none.
   Result<RequestId> request(BarrierKind kind, base::SteadyTime now, CheckpointDecisions& out);
 
   bool on_journalled(CheckpointId id, base::SteadyTime now, CheckpointDecisions& out);

@@ -87,10 +87,10 @@ struct KeptCheckpoint {
 
 /// What a coordinator begins with.
 struct CheckpointStart {
-  CheckpointId first_free{1};           ///< no id below was or will be given out by anybody else
-  std::vector<TaskId> tasks{};          ///< of the attempt; at least one
-  std::vector<TaskSnapshot> ended{};    ///< of those, the ones that had ended in the checkpoint it goes on from
-  std::vector<KeptCheckpoint> kept{};   ///< in any order
+  CheckpointId first_free{1};          ///< no id below was or will be given out by anybody else
+  std::vector<TaskId> tasks{};         ///< of the attempt; at least one
+  std::vector<TaskSnapshot> ended{};   ///< of those, the ones that had ended in the checkpoint it goes on from
+  std::vector<KeptCheckpoint> kept{};  ///< in any order
 };
 
 /// A wish for a checkpoint, 1, 2, 3 … within one coordinator. Several wishes may be granted by one checkpoint.

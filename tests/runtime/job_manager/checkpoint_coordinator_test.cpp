@@ -148,9 +148,8 @@ TEST(CheckpointCoordinator, TimeRunsOutForTheJournalAndForTheTasks) {
   stage.journalled(2);
   stage.acknowledge(2, kLeft);
   EXPECT_EQ(stage.after(29'999ms), Lines{}) << "the time counts from the start";
-  EXPECT_EQ(
-      stage.after(1ms),
-      Lines{"abandon c2 everywhere: not all tasks had saved within 1min: 1 of 3 had, not 0/0, 1/1"});
+  EXPECT_EQ(stage.after(1ms),
+            Lines{"abandon c2 everywhere: not all tasks had saved within 1min: 1 of 3 had, not 0/0, 1/1"});
 }
 
 TEST(CheckpointCoordinator, APublicationWithoutAnAnswerFailsTheAttemptAndIsStillSettled) {
@@ -167,8 +166,7 @@ TEST(CheckpointCoordinator, APublicationWithoutAnAnswerFailsTheAttemptAndIsStill
   for (const TaskId task : {kSource, kLeft, kRight}) stage.acknowledge(3, task);
   stage.take();
   EXPECT_EQ(stage.after(59'999ms), Lines{});
-  const std::string why =
-      "it is not known whether checkpoint 3 is complete: its publication had no answer within 1min";
+  const std::string why = "it is not known whether checkpoint 3 is complete: its publication had no answer within 1min";
   EXPECT_EQ(stage.after(1ms), (Lines{"fail: " + why, "request 3 failed: " + why}));
   EXPECT_EQ(stage.after(240h), Lines{});
   EXPECT_EQ(stage.published(3), (Lines{"commit c3", "request 2 made 3"})) << "nothing is pruned by one that is closed";
@@ -240,8 +238,7 @@ TEST(CheckpointCoordinator, OneThatSomebodyElseSettledFencesTheAttempt) {
   for (const TaskId task : {kSource, kLeft, kRight}) stage.acknowledge(1, task);
   stage.take();
   EXPECT_EQ(stage.published(1, false),
-            (Lines{"fenced 1",
-                   "request 1 failed: checkpoint 1 is settled by somebody else: this attempt is stale"}));
+            (Lines{"fenced 1", "request 1 failed: checkpoint 1 is settled by somebody else: this attempt is stale"}));
   EXPECT_EQ(stage.after(1h), Lines{});
   EXPECT_NE(stage.refusal(checkpoint), "none");
   EXPECT_FALSE(stage.coordinator.summary().open);
@@ -252,7 +249,8 @@ TEST(CheckpointCoordinator, OnlyTheNewestAreRetainedAndAllSavepoints) {
   CheckpointSettings settings;
   settings.retained = 2;
   Stage stage(settings);
-  stage.start({CheckpointId{9}, {kSource, kLeft, kRight}, {}, {{{7}, checkpoint}, {{3}, checkpoint}, {{4}, savepoint}}});
+  stage.start(
+      {CheckpointId{9}, {kSource, kLeft, kRight}, {}, {{{7}, checkpoint}, {{3}, checkpoint}, {{4}, savepoint}}});
   stage.request(savepoint);
   EXPECT_EQ(stage.completes(9), (Lines{"commit s9", "request 1 made 9"}));
   stage.request(checkpoint);

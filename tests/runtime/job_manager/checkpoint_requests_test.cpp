@@ -92,9 +92,9 @@ TEST(CheckpointCoordinator, ClosingGivesUpWhatIsOpenAndTellsWhoWaits) {
     stage.request(final_checkpoint);
     if (is_injected) stage.journalled(1);
     stage.coordinator.close("cancelled", stage.out);
-    EXPECT_EQ(stage.take(), (Lines{is_injected ? "abandon s1 everywhere: cancelled" : "abandon s1: cancelled",
-                                   "request 1 failed: cancelled", "request 2 failed: cancelled",
-                                   "request 3 failed: cancelled"}));
+    EXPECT_EQ(stage.take(),
+              (Lines{is_injected ? "abandon s1 everywhere: cancelled" : "abandon s1: cancelled",
+                     "request 1 failed: cancelled", "request 2 failed: cancelled", "request 3 failed: cancelled"}));
     stage.coordinator.close("again", stage.out);
     EXPECT_EQ(stage.after(1h), Lines{});
     EXPECT_EQ(stage.coordinator.summary().failed, 0u);
