@@ -65,7 +65,7 @@ void CheckpointCoordinator::start(const CheckpointStart& start, base::SteadyTime
 }
 
 bool CheckpointCoordinator::makes_regular_ones() const {
-  return settings_.interval > Duration(0) && settings_.mode != CheckpointMode::at_most_once && !final_ &&
+  return settings_.interval > Duration(0) && settings_.mode != CheckpointMode::at_most_once &&
          ended_.size() < tasks_.size();
 }
 
@@ -214,7 +214,6 @@ bool CheckpointCoordinator::on_published(CheckpointId id, bool made, base::Stead
   last_failure_ = why;
   ++failed_;
   out.emplace_back(Fenced{id});
-  closed_ = true;  // before its request is answered: nothing is tried again
   drop_open(PendingState::abandoned, why, out);
   shut(why, out);
   return true;
@@ -298,7 +297,6 @@ void CheckpointCoordinator::shut(const std::string& why, CheckpointDecisions& ou
 void CheckpointCoordinator::close(const std::string& why, CheckpointDecisions& out) {
   if (closed_) return;
   const std::string text = cut(why);
-  closed_ = true;
   if (open_ && open_->state() != PendingState::publishing) {
     out.emplace_back(Abandon{open_->id(), open_->kind(), text, open_->state() == PendingState::injected});
     drop_open(PendingState::abandoned, text, out);

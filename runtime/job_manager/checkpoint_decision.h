@@ -148,7 +148,7 @@ struct Fenced {
 /// What became of a request.
 struct RequestEnded {
   RequestId request{};
-  CheckpointId id{};  ///< 0 when it never got one
+  CheckpointId id{};  ///< 0 when it never got one, or the final one was given up
   std::string why{};  ///< why there is no checkpoint; empty: it is complete
   bool operator==(const RequestEnded&) const = default;
 };

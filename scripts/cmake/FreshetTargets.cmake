@@ -15,11 +15,19 @@ if(FRESHET_SANITIZER)
   endif()
 endif()
 
-# freshet_folder(NAME SOURCES a.cpp … [DEPENDS target …] [PRIVATE_DEPENDS target …])
+# The sanitizer trees compile the files of a folder as one: a third of the time. The release tree does not, and so proves
+# that each file includes what it uses.
+option(FRESHET_UNITY "Compile the files of a folder together" OFF)
+
+# freshet_folder(NAME SOURCES a.cpp … [DEPENDS target …] [PRIVATE_DEPENDS target …] [APART])
 # One object library per folder. Its objects end up in libfreshet (see runtime/CMakeLists.txt) or in the executable.
+# APART: its files have names of their own that others have as well, and are never compiled together.
 function(freshet_folder name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "APART" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
   add_library(${name} OBJECT ${ARG_SOURCES})
+  if(FRESHET_UNITY AND NOT ARG_APART)
+    set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
+  endif()
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_include_directories(${name} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>

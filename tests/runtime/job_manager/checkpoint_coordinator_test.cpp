@@ -98,6 +98,16 @@ TEST(CheckpointCoordinator, IntervalsThatWereMissedAreNotMadeUpFor) {
   EXPECT_EQ(stage.after(9'999ms), Lines{});
 }
 
+TEST(CheckpointCoordinator, ASavepointDoesNotPutOffTheRegularOne) {
+  Stage stage(every(10s));
+  stage.start();
+  stage.now += 6s;
+  stage.request(savepoint);
+  stage.completes(1);
+  EXPECT_EQ(stage.after(3'999ms), Lines{});
+  EXPECT_EQ(stage.after(1ms), Lines{"journal c2"});
+}
+
 TEST(CheckpointCoordinator, WithoutAnIntervalOnlyRequestsMakeCheckpoints) {
   Stage stage(every(0s));
   stage.start();
