@@ -54,6 +54,44 @@ TEST(EventTimeStage, TheSlowestPartitionHoldsTheWatermark) {
   EXPECT_EQ(feed(2, kStart + 2s), kStart + 1900ms);
 }
 
+/// Keeps what a stage saves.
+struct Saved final : SnapshotOut {
+  void begin(std::string_view, std::string_view kind, std::string_view) override {
+    lists.push_back({std::string(kind), {}});
+  }
+  void put(std::string_view record) override { lists.back().second.emplace_back(record); }
+  void restore_to(Stage& stage, const RestoreScope& scope) const {
+    for (const auto& [kind, records] : lists) {
+      for (const auto& record : records) EXPECT_TRUE(stage.restore({.kind = kind, .bytes = record}, scope));
+    }
+  }
+  std::vector<std::pair<std::string, std::vector<std::string>>> lists;
+};
+
+TEST(EventTimeStage, RestoredWithMoreTasksEachWaitsForItsOwnPartitionsOnly) {
+  detail::HarnessHost host;
+  const auto stage = [] { return detail::EventTimeStage<Reading>(&Reading::at, {.max_disorder = 100ms}); };
+  auto before = stage();
+  before.open(host);
+  detail::Batch<Reading> batch;
+  for (const std::uint32_t partition : {1, 2}) {
+    batch.records.add() = {0, kStart + std::chrono::seconds(partition)};
+    batch.metas.push_back({.position = {partition, 1}});
+  }
+  EXPECT_EQ(before.process(0, {&batch, nullptr, 2}, 0), 2u);
+  Saved saved;
+  before.save(saved, "times");
+  const auto watermark = [&](const RestoreScope& scope) {
+    auto after = stage();
+    saved.restore_to(after, scope);
+    after.open(host);
+    return *after.made_watermark();
+  };
+  EXPECT_EQ(watermark({.same_tasks = true}), kStart + 900ms);
+  EXPECT_EQ(watermark({.task_index = 0, .parallelism = 2, .same_tasks = false}), kStart + 1900ms);
+  EXPECT_EQ(watermark({.task_index = 1, .parallelism = 2, .same_tasks = false}), kStart + 900ms);
+}
+
 /// Gives the numbers of a split; throws on sevens, as a source does on a malformed line.
 struct Counting final : Source<Reading> {
   std::vector<Split> discover() override { return {{.partition = "a", .end = 2000}, {.partition = "b", .end = 3000}}; }

@@ -150,9 +150,11 @@ class EventTimeStage final : public UserCodeStage {
       out.put(record.view());
     }
   }
-  bool restore(const SavedRecord& saved, const RestoreScope&) override {
+  /// A partition that another task reads from now on would hold the watermark for ever.
+  bool restore(const SavedRecord& saved, const RestoreScope& scope) override {
     std::pair<std::uint32_t, Time> newest;
     if (saved.kind != "newest" || !decode_all(saved.bytes, newest)) return false;
+    if (!scope.owns_partition(newest.first)) return true;
     auto& time = newest_.try_emplace(newest.first, newest.second).first->second;
     time = std::max(time, newest.second);
     return true;
