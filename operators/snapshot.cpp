@@ -1,5 +1,8 @@
 #include <freshet/snapshot.h>
 
+#include <bit>
+#include <cstring>
+
 namespace freshet {
 
 namespace {

@@ -107,8 +107,9 @@ class Chain {
   SourceStage* source_ = nullptr;
   static thread_local const OperatorHost* running_;
   std::vector<EdgeWatermark> edge_watermarks_;
-  std::uint32_t finishing_ = 0;   // node whose finish() is next
-  std::size_t control_edge_ = 0;  // edges that have the control element being sent
+  std::uint32_t finishing_ = 0;      // node whose finish() is next
+  StateTable* restoring_ = nullptr;  // the table whose saved entries are coming
+  std::size_t control_edge_ = 0;     // edges that have the control element being sent
 };
 
 }  // namespace freshet::task

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "runtime/base/check.h"
 #include "runtime/task/chain.h"
 
 /// What a chain saves, list by list, for each of its operators:
@@ -10,6 +11,12 @@ namespace freshet::task {
 
 namespace {
 
+struct CounterValue {
+  std::string name{};
+  std::uint64_t value = 0;
+  FRESHET_RECORD(name, value)
+};
+
 /// What the engine itself knows of an operator.
 struct OperatorProgress {
   std::int64_t watermark_ms = 0;
@@ -18,7 +25,7 @@ struct OperatorProgress {
   std::uint64_t dead_letters = 0;
   std::uint64_t next_letter_id = 0;
   bool finished = false;  ///< has emitted all that it had at the end of its stream
-  std::vector<std::uint64_t> counters{};
+  std::vector<CounterValue> counters{};
   FRESHET_RECORD(watermark_ms, records_in, records_out, dead_letters, next_letter_id, finished, counters)
 };
 
@@ -38,9 +45,7 @@ class TableWriter final : public StateWriter {
 
 std::string in_words(const StateDeclaration& state) {
   return state.kind + " of " + to_text(state.value) + " by " + to_text(state.key) +
-         (state.map_key.fields.empty() && state.kind != "map" && state.kind != "set"
-              ? ""
-              : " and " + to_text(state.map_key));
+         (state.map_key.kind.empty() ? "" : " and " + to_text(state.map_key));
 }
 
 }  // namespace
@@ -57,7 +62,7 @@ void Chain::save(SnapshotOut& out) {
                               .next_letter_id = node.op.host->next_letter_id,
                               .finished = index < finishing_};
     if (auto* author = node.op.stage->author(); author != nullptr)
-      for (const auto* counter : author->counters) progress.counters.push_back(counter->value());
+      for (const auto* counter : author->counters) progress.counters.push_back({counter->name(), counter->value()});
     record.clear();
     encode(record, progress);
     out.begin(id, "operator", "");
@@ -106,8 +111,13 @@ bool Chain::restore_progress(Node& node, std::string_view bytes, const RestoreSc
   node.records_out += saved.records_out;
   node.op.host->dead_letters += saved.dead_letters;
   if (scope.same_tasks) node.op.host->next_letter_id = saved.next_letter_id;
-  if (auto* author = node.op.stage->author(); author != nullptr && author->counters.size() == saved.counters.size())
-    for (std::size_t i = 0; i < saved.counters.size(); ++i) author->counters[i]->add(saved.counters[i]);
+  auto* author = node.op.stage->author();
+  if (author == nullptr) return true;
+  for (const auto& [name, value] : saved.counters) {
+    for (auto* counter : author->counters) {  // one that the operator has no longer is forgotten
+      if (counter->name() == name) counter->add(value);
+    }
+  }
   return true;
 }
 
@@ -115,23 +125,24 @@ void Chain::restore_state(Node& node, const SavedRecord& saved, const RestoreSco
   const auto refuse = [&](const std::string& what) {
     throw TaskFailure(std::string(saved.operator_id), "restore", "state " + std::string(saved.name) + ": " + what);
   };
-  const auto states = node.op.stage->states();
-  const auto found =
-      std::find_if(states.begin(), states.end(), [&](const auto& state) { return state.first == saved.name; });
-  if (found == states.end()) refuse("it was saved, and the operator has it no longer");
-  StateTable& table = *found->second;
   if (saved.is_first) {
+    restoring_ = nullptr;
+    for (const auto& [name, table] : node.op.stage->states()) {
+      if (name == saved.name) restoring_ = table;
+    }
+    if (restoring_ == nullptr) refuse("it was saved, and the operator has it no longer");
     StateDeclaration then;
     if (!decode_all(saved.bytes, then)) refuse("its declaration is malformed");
-    const auto now = table.declaration();
+    const auto now = restoring_->declaration();
     if (in_words(then) != in_words(now)) refuse("it was a " + in_words(then) + ", and is a " + in_words(now));
     return;
   }
+  CHECK(restoring_ != nullptr, "the first record of a list comes first");
   StateEntry entry;
   if (!read_state_entry(saved.bytes, entry)) refuse("an entry is malformed");
   if (!scope.owns_key(entry.key_hash)) return;
   if (entry.written_ms == StateEntry::kNoStamp) entry.written_ms = node.op.host->now().time_since_epoch().count();
-  if (!table.restore(entry)) refuse("an entry is not of its types");
+  if (!restoring_->restore(entry)) refuse("an entry is not of its types");
 }
 
 }  // namespace freshet::task

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <map>
+#include <numeric>
 
 #include "runtime/base/random.h"
 #include "runtime/worker/local_engine.h"
@@ -16,6 +17,7 @@ using ::testing::IsEmpty;
 
 constexpr std::uint64_t kPartitions = 5;
 constexpr std::uint64_t kEventsEach = 2000;
+constexpr std::uint64_t kBadEach = 4;  // refused by the source
 
 struct Event {
   std::uint64_t id = 0;
@@ -99,7 +101,19 @@ struct ByHand final : KeyedOperator<std::string, Event, Row> {
   MapState<std::uint64_t, std::uint64_t> amounts{this, "amounts"};
 };
 
-void build(Job& job) {
+/// ByHand of another version.
+struct ByHandOfText final : KeyedOperator<std::string, Event, Row> {
+  void process(const Event&, Out<Row>&) override {}
+  ValueState<std::string> last{this, "last"};
+};
+
+struct Version {
+  Duration ttl = Duration::max();
+  bool has_changed = true;  ///< the step of that name
+  bool by_hand_of_text = false;
+};
+
+void build(Job& job, const Version& version) {
   const auto add = [](Total& total, const Event& event) {
     total.user = event.user;
     ++total.events;
@@ -110,16 +124,20 @@ void build(Job& job) {
   };
   const auto by_user = job.source<Partitions>("events").event_time(&Event::at).key_by(&Event::user);
   const auto once = by_user.dedupe("once", &Event::id);
-  once.fold("all", add).emit(at_end()).map("all_rows", row).sink<Upsert>("all_sink", "all");
-  once.fold("changed", add).emit(every(50ms)).map("changed_rows", row).sink<Upsert>("changed_sink", "changed");
-  by_user.process<ByHand>("by_hand").sink<Upsert>("by_hand_sink", "by_hand");
+  once.fold("all", add, {.ttl = version.ttl}).emit(at_end()).map("all_rows", row).sink<Upsert>("all_sink", "all");
+  if (version.has_changed)
+    once.fold("changed", add).emit(every(50ms)).map("changed_rows", row).sink<Upsert>("changed_sink", "changed");
+  if (version.by_hand_of_text)
+    by_user.process<ByHandOfText>("by_hand").sink<Upsert>("by_hand_sink", "by_hand");
+  else
+    by_user.process<ByHand>("by_hand").sink<Upsert>("by_hand_sink", "by_hand");
 }
 
 /// A job with an engine under it.
-class OneRun {
+class EngineRun {
  public:
-  explicit OneRun(std::int64_t parallelism) {
-    build(job_);
+  explicit EngineRun(std::int64_t parallelism, const Version& version = {}) {
+    build(job_, version);
     job_.finish();
     engine_ = std::make_unique<worker::LocalEngine>(
         job_, worker::LocalEngine::Options{.parallelism = parallelism, .data = small_frames(), .snapshots = true});
@@ -143,6 +161,15 @@ class OneRun {
     EXPECT_FALSE(engine_->failure()) << engine_->failure()->operator_id << engine_->failure()->what();
     engine_->close();
   }
+  /// Sum of the authors' counters; only ByHand has one.
+  std::uint64_t counted() {
+    std::uint64_t sum = 0;
+    for (auto* task : engine_->tasks()) {
+      for (const auto& op : task->status().operators)
+        sum = std::accumulate(op.counters.begin(), op.counters.end(), sum);
+    }
+    return sum;
+  }
   /// Injects a barrier and goes on until all tasks have saved.
   std::shared_ptr<const worker::JobSnapshot> save(std::uint64_t checkpoint) {
     engine_->inject_barrier(checkpoint);
@@ -165,7 +192,7 @@ class OneRun {
 
 std::map<std::string, std::string> uninterrupted() {
   results().clear();
-  OneRun run(1);
+  EngineRun run(1);
   run->start();
   run.run_to_end();
   return std::exchange(results(), {});
@@ -194,9 +221,13 @@ void interrupted(const std::vector<std::int64_t>& parallelisms, base::Random& ra
   std::shared_ptr<const worker::JobSnapshot> from;
   std::uint64_t checkpoint = 0;
   for (std::size_t i = 0; i < parallelisms.size(); ++i) {
-    OneRun run(parallelisms[i]);
+    EngineRun run(parallelisms[i]);
     run->start(from.get());
-    if (i + 1 == parallelisms.size()) return run.run_to_end();
+    if (i + 1 == parallelisms.size()) {
+      run.run_to_end();
+      EXPECT_EQ(run.counted(), kPartitions * (kEventsEach - kBadEach)) << "counters go on where they were";
+      return;
+    }
     run.go_on(random.below(most_steps));
     from = run.save(++checkpoint);
     ASSERT_NE(from, nullptr);
@@ -227,12 +258,10 @@ TEST(Restore, WithMoreOrFewerTasksGivesTheSame) {
 }
 
 TEST(Restore, BehindTheEndOfTheDataNothingIsReadOrEmittedTwice) {
-  FRESHET_SEEDED(seed);
   const auto expected = uninterrupted();
-  results().clear();
   std::shared_ptr<const worker::JobSnapshot> last;
   {
-    OneRun run(2);
+    EngineRun run(2);
     run->start();
     for (int i = 0; i < 2'000; ++i) run.go_on(1'000);  // until nothing moves: all is read, and the stream is kept open
     last = run.save(1);
@@ -240,10 +269,45 @@ TEST(Restore, BehindTheEndOfTheDataNothingIsReadOrEmittedTwice) {
   }
   EXPECT_THAT(differences(std::exchange(results(), {}), expected), IsEmpty())
       << "what goes out at the end of the data is out";
-  OneRun again(2);
+  EngineRun again(2);
   again->start(last.get());
   again.run_to_end();
   EXPECT_TRUE(results().empty()) << results().size() << " rows came again, " << results().begin()->first;
+}
+
+/// Of a job in the middle of its input.
+std::shared_ptr<const worker::JobSnapshot> saved_halfway() {
+  EngineRun run(1);
+  run->start();
+  run.go_on(1'000);
+  return run.save(1);
+}
+
+TEST(Restore, StateThatGetsATtlCountsAsWrittenThen) {
+  const auto expected = uninterrupted();
+  const auto saved = saved_halfway();
+  ASSERT_NE(saved, nullptr);
+  EngineRun run(1, {.ttl = 24h});
+  run->start(saved.get());
+  run.run_to_end();
+  EXPECT_THAT(differences(results(), expected), IsEmpty());
+}
+
+std::string refusal(const Version& version) {
+  const auto saved = saved_halfway();
+  EngineRun run(1, version);
+  try {
+    run->start(saved.get());
+  } catch (const task::TaskFailure& failure) {
+    return failure.operator_id + ": " + failure.what();
+  }
+  return "not refused";
+}
+
+TEST(Restore, IsRefusedWhereTheOperatorOrItsStateIsAnother) {
+  EXPECT_EQ(refusal({.has_changed = false}), "changed: what was saved of it has no operator to go to");
+  EXPECT_EQ(refusal({.by_hand_of_text = true}),
+            "by_hand: state last: it was a value of u64 by string, and is a value of string by string");
 }
 
 }  // namespace

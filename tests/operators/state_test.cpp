@@ -107,24 +107,6 @@ TEST(State, IsWrittenAndRestoredWhole) {
   EXPECT_THAT(other.list.get(), ElementsAre(2999, -1));
 }
 
-TEST(State, RestoredIntoATableWithATtlAnEntryWithoutATimeCountsAsWrittenThen) {
-  States forever;
-  forever.enter(1);
-  forever.value.set("v");
-  forever.commit();
-  States op(10s);
-  op.at(100'000);
-  detail::SavedTable saved;
-  forever.states[0].second->write(saved);
-  ASSERT_TRUE(saved.restore_to(*op.states[0].second));
-  op.at(109'999);
-  op.enter(1);
-  EXPECT_NE(op.value.find(), nullptr);
-  op.at(110'000);
-  op.enter(1);
-  EXPECT_EQ(op.value.find(), nullptr);
-}
-
 TEST(State, BytesThatAreNoEntryAreRefused) {
   States op;
   ByteBuffer key, value;

@@ -123,7 +123,7 @@ class KeyedCells : public StateTable {
     if (!decode_key(entry.key, key)) return false;
     bool made = false;
     slot = cells_.find_or_add(key, entry.key_hash, made);
-    stamp(slot, entry.written_ms == StateEntry::kNoStamp ? scope_->now_ms : entry.written_ms);
+    stamp(slot, entry.written_ms);
     return true;
   }
 
@@ -141,6 +141,30 @@ class KeyedCells : public StateTable {
   std::uint32_t sweep_cursor_ = 0;
 };
 
+/// A table whose entries are what is stored: one of them a key.
+template <class K, class V>
+class WholeCells : public KeyedCells<K, V> {
+ public:
+  using KeyedCells<K, V>::KeyedCells;
+
+  void write(StateWriter& out) const override {
+    ByteBuffer key, value;
+    for (std::uint32_t slot = 0; slot < this->cells_.slots(); ++slot) {
+      if (!this->cells_.is_used(slot)) continue;
+      const auto& entry = this->cells_.at(slot);
+      key.clear();
+      value.clear();
+      encode_key(key, entry.key);
+      encode(value, entry.value);
+      out.put({this->cells_.hash_of(entry), key.view(), {}, value.view(), this->stamp_of(slot)});
+    }
+  }
+  bool restore(const StateEntry& entry) override {
+    std::uint32_t slot = 0;
+    return this->restore_key(entry, slot) && decode_all(entry.value, this->cells_.at(slot).value);
+  }
+};
+
 /// A value per key, as its handle sees it: without the key's type.
 template <class V>
 class ValueAccess {
@@ -152,9 +176,9 @@ class ValueAccess {
 };
 
 template <class K, class V>
-class ValueCells final : public KeyedCells<K, V>, public ValueAccess<V> {
+class ValueCells final : public WholeCells<K, V>, public ValueAccess<V> {
  public:
-  using Base = KeyedCells<K, V>;
+  using Base = WholeCells<K, V>;
   ValueCells(std::string name, StateOptions options, KeyScope<K>* scope)
       : Base(std::move(name), "value", options, scope) {}
 
@@ -179,23 +203,6 @@ class ValueCells final : public KeyedCells<K, V>, public ValueAccess<V> {
   }
 
   StateDeclaration declaration() const override { return this->declare({}, schema_of<V>()); }
-  void write(StateWriter& out) const override {
-    ByteBuffer key, value;
-    for (std::uint32_t slot = 0; slot < this->cells_.slots(); ++slot) {
-      if (!this->cells_.is_used(slot)) continue;
-      const auto& entry = this->cells_.at(slot);
-      key.clear();
-      value.clear();
-      encode_key(key, entry.key);
-      encode(value, entry.value);
-      out.put({this->cells_.hash_of(entry), key.view(), {}, value.view(), this->stamp_of(slot)});
-    }
-  }
-  bool restore(const StateEntry& entry) override {
-    std::uint32_t slot = 0;
-    return this->restore_key(entry, slot) && decode_all(entry.value, this->cells_.at(slot).value);
-  }
-
   void commit_call() override { saved_ = false; }
   void undo_call() override {
     if (!saved_) return;
@@ -238,9 +245,9 @@ class ListAccess {
 };
 
 template <class K, class V>
-class ListCells final : public KeyedCells<K, std::vector<V>>, public ListAccess<V> {
+class ListCells final : public WholeCells<K, std::vector<V>>, public ListAccess<V> {
  public:
-  using Base = KeyedCells<K, std::vector<V>>;
+  using Base = WholeCells<K, std::vector<V>>;
   ListCells(std::string name, StateOptions options, KeyScope<K>* scope)
       : Base(std::move(name), "list", options, scope) {}
 
@@ -264,22 +271,6 @@ class ListCells final : public KeyedCells<K, std::vector<V>>, public ListAccess<
   }
 
   StateDeclaration declaration() const override { return this->declare({}, schema_of<std::vector<V>>()); }
-  void write(StateWriter& out) const override {
-    ByteBuffer key, value;
-    for (std::uint32_t slot = 0; slot < this->cells_.slots(); ++slot) {
-      if (!this->cells_.is_used(slot)) continue;
-      const auto& entry = this->cells_.at(slot);
-      key.clear();
-      value.clear();
-      encode_key(key, entry.key);
-      encode(value, entry.value);
-      out.put({this->cells_.hash_of(entry), key.view(), {}, value.view(), this->stamp_of(slot)});
-    }
-  }
-  bool restore(const StateEntry& entry) override {
-    std::uint32_t slot = 0;
-    return this->restore_key(entry, slot) && decode_all(entry.value, this->cells_.at(slot).value);
-  }
   void commit_call() override {
     saved_ = false;
     cleared_.reset();

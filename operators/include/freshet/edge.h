@@ -61,10 +61,6 @@ class EdgeType {
 struct NoKey {};
 struct CarriedKey {};
 
-/// Keys whose hash costs less to compute again than to send: eight bytes are a quarter of a record of five numbers.
-template <class K>
-inline constexpr bool kHashedAgain = std::is_integral_v<K>;
-
 /// Appends one record to a channel's open frame.
 template <class K, class T, class KeyOf>
 void put_record(OpenFrame& frame, const T& record, const RecordMeta& meta, const BatchBase& in, std::uint32_t index,

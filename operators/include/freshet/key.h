@@ -121,6 +121,10 @@ std::uint64_t key_hash(const K& key) {
   }
 }
 
+/// Keys whose hash costs less to compute again than to keep or to send.
+template <class K>
+inline constexpr bool kHashedAgain = std::is_integral_v<K>;
+
 /// Names the unit in which keyed state is placed and moved: 0 ≤ key group < the job's number of key groups.
 constexpr std::uint32_t key_group_of(std::uint64_t hash, std::uint32_t key_groups) {
   return static_cast<std::uint32_t>(((hash >> 32) * key_groups) >> 32);

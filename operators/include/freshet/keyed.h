@@ -234,7 +234,6 @@ class ProcessStage final : public UserCodeStage {
     Out<R> collector;
     collector.bind(out.records);
     scope_.now_ms = host_->now().time_since_epoch().count();
-    cells_.sweep(view.size);
     LookAhead look_ahead(cells_.cells(), view, from);
     return for_each_record<In>(
         view, from,

@@ -33,7 +33,8 @@ struct StateEntry {
   std::string_view value{};
   std::int64_t written_ms = kNoStamp;
 
-  /// The table has no TTL and keeps no times; restored into one that has, the entry counts as written then.
+  /// The table has no TTL and keeps no times. Restored into one that has, the entry counts as written then: who
+  /// restores it puts the time in.
   static constexpr std::int64_t kNoStamp = std::numeric_limits<std::int64_t>::min();
 };
 

@@ -30,7 +30,7 @@ struct TableAllocator {
 /// Which slots are in use stands beside the entries, so that a small entry fits one line of the processor's cache.
 /// Entries whose hash is quickly had again from the key do not keep it: half the memory to fetch for a number and its
 /// count. Not thread-safe.
-template <class K, class V, bool kKeepsHash = !std::integral<K>>
+template <class K, class V, bool kKeepsHash = !kHashedAgain<K>>
 class Table {
   struct KeptHash {
     std::uint64_t hash = 0;
