@@ -28,19 +28,18 @@ std::string cut(std::string text) {
 
 }  // namespace
 
-Status check_settings(const CheckpointSettings& settings) {
+Status check_policy(const CheckpointPolicy& policy) {
   const auto in_range = [](Duration time) { return time >= Duration(0) && time <= kMaxCheckpointTime; };
-  if (!in_range(settings.interval)) return Error{"the checkpoint interval is between 0 (off) and 365 days"};
-  if (!in_range(settings.minimum_pause))
-    return Error{"the minimum pause between checkpoints is between 0 and 365 days"};
-  if (!in_range(settings.timeout) || settings.timeout == Duration(0))
+  if (!in_range(policy.interval)) return Error{"the checkpoint interval is between 0 (off) and 365 days"};
+  if (!in_range(policy.minimum_pause)) return Error{"the minimum pause between checkpoints is between 0 and 365 days"};
+  if (!in_range(policy.timeout) || policy.timeout == Duration(0))
     return Error{"the time-out of checkpoints is between 1 ms and 365 days"};
-  if (settings.retained == 0) return Error{"at least 1 complete checkpoint is retained"};
+  if (policy.retained == 0) return Error{"at least 1 complete checkpoint is retained"};
   return {};
 }
 
-CheckpointCoordinator::CheckpointCoordinator(const CheckpointSettings& settings) : settings_(settings) {
-  CHECK(check_settings(settings).ok(), "the settings of checkpoints are checked before they are used");
+CheckpointCoordinator::CheckpointCoordinator(const CheckpointPolicy& policy) : policy_(policy) {
+  CHECK(check_policy(policy).ok(), "a policy is checked before it is used");
 }
 
 void CheckpointCoordinator::start(const CheckpointStart& start, base::SteadyTime now) {
@@ -60,18 +59,18 @@ void CheckpointCoordinator::start(const CheckpointStart& start, base::SteadyTime
   }
   std::ranges::sort(kept_);
   kept_.erase(std::ranges::unique(kept_).begin(), kept_.end());
-  interval_over_ = now + settings_.interval;
+  interval_over_ = now + policy_.interval;
   pause_over_ = now;
 }
 
 bool CheckpointCoordinator::makes_regular_ones() const {
-  return settings_.interval > Duration(0) && settings_.mode != CheckpointMode::at_most_once &&
+  return policy_.interval > Duration(0) && policy_.mode != CheckpointMode::at_most_once &&
          ended_.size() < tasks_.size();
 }
 
 void CheckpointCoordinator::on_time(base::SteadyTime now, CheckpointDecisions& out) {
   if (open_ && deadline_ <= now) {
-    const std::string limit = format_duration(settings_.timeout);
+    const std::string limit = format_duration(policy_.timeout);
     if (open_->state() != PendingState::publishing)
       return give_up(open_->state() == PendingState::journalling
                          ? "its id was not durable within " + limit
@@ -95,7 +94,7 @@ base::SteadyTime CheckpointCoordinator::next_deadline(base::SteadyTime fallback)
 }
 
 Result<RequestId> CheckpointCoordinator::request(BarrierKind kind, base::SteadyTime now, CheckpointDecisions& out) {
-  if (settings_.mode == CheckpointMode::at_most_once)
+  if (policy_.mode == CheckpointMode::at_most_once)
     return Error{"the job makes no checkpoints: its mode is at-most-once"};
   if (!started_) return Error{"no checkpoint can be made before all tasks run"};
   if (closed_) return Error{"no checkpoint can be made any more: " + closed_why_};
@@ -109,7 +108,7 @@ Result<RequestId> CheckpointCoordinator::request(BarrierKind kind, base::SteadyT
   if (kind == BarrierKind::checkpoint)
     for (const Request& each : waiting_)
       if (each.kind == kind) return each.id;
-  if (open_ && waiting_.size() >= settings_.max_requests)
+  if (open_ && waiting_.size() >= policy_.max_requests)
     return Error{std::to_string(waiting_.size()) + " requests for checkpoints are waiting already; try again later"};
   const RequestId id{++last_request_};
   waiting_.push_back({id, kind});
@@ -141,8 +140,8 @@ void CheckpointCoordinator::begin(BarrierKind kind, std::optional<RequestId> req
   const CheckpointId id{next_++};
   open_.emplace(id, kind, now, tasks_, ended_);
   open_request_ = request;
-  deadline_ = now + settings_.timeout;
-  if (kind == BarrierKind::checkpoint) interval_over_ = now + settings_.interval;
+  deadline_ = now + policy_.timeout;
+  if (kind == BarrierKind::checkpoint) interval_over_ = now + policy_.interval;
   out.emplace_back(JournalId{id, kind});
 }
 
@@ -196,7 +195,7 @@ bool CheckpointCoordinator::on_declined(const Declined& declined, base::SteadyTi
 
 void CheckpointCoordinator::publish(base::SteadyTime now, CheckpointDecisions& out) {
   open_->move_to(PendingState::publishing);
-  deadline_ = now + settings_.timeout;
+  deadline_ = now + policy_.timeout;
   Publish publish{open_->id(), open_->kind(), {}};
   publish.snapshots.reserve(open_->tasks());
   for (const auto& [task, info] : open_->snapshots()) publish.snapshots.push_back({task, info});
@@ -232,14 +231,14 @@ void CheckpointCoordinator::complete(base::SteadyTime now, CheckpointDecisions& 
   newest_ = {id, kind, std::chrono::duration_cast<Duration>(now - open_->since()), open_->bytes(), now};
   ++completed_;
   failures_in_a_row_ = 0;
-  pause_over_ = now + settings_.minimum_pause;
+  pause_over_ = now + policy_.minimum_pause;
   for (const auto& [task, info] : open_->snapshots())
     if (info.ended) ended_.insert_or_assign(task, info);
   out.emplace_back(NotifyCommit{id, kind});
   if (kind != BarrierKind::savepoint) kept_.push_back(id);
   // One that is closed may have a successor already, whose affair this is.
-  if (!closed_ && kept_.size() > settings_.retained) {
-    const auto end = kept_.end() - static_cast<std::ptrdiff_t>(settings_.retained);
+  if (!closed_ && kept_.size() > policy_.retained) {
+    const auto end = kept_.end() - static_cast<std::ptrdiff_t>(policy_.retained);
     out.emplace_back(Prune{{kept_.begin(), end}});
     kept_.erase(kept_.begin(), end);
   }
@@ -254,14 +253,14 @@ void CheckpointCoordinator::give_up(std::string why, base::SteadyTime now, Check
   const std::string text = name_of(open_->id(), kind) + ": " + why;
   last_failure_ = text;
   ++failed_;
-  pause_over_ = now + settings_.minimum_pause;
+  pause_over_ = now + policy_.minimum_pause;
   out.emplace_back(Abandon{open_->id(), kind, why, open_->state() != PendingState::journalling});
   drop_open(PendingState::abandoned, why, out);
   if (kind == BarrierKind::final_checkpoint) final_failed_ = true;
   if (kind != BarrierKind::savepoint) ++failures_in_a_row_;
-  if (!closed_ && failures_in_a_row_ > settings_.tolerated)
+  if (!closed_ && failures_in_a_row_ > policy_.tolerated)
     return fail_attempt(std::to_string(failures_in_a_row_) + " checkpoints failed in a row, " +
-                            std::to_string(settings_.tolerated) + " are tolerated; the last: " + text,
+                            std::to_string(policy_.tolerated) + " are tolerated; the last: " + text,
                         out);
   begin_next(now, out);
 }

@@ -47,8 +47,8 @@ class CheckpointCoordinator {
   /// Texts from outside are cut to this.
   static constexpr std::size_t kMaxWhyBytes = 1000;
 
-  /// check_settings() accepts them.
-  explicit CheckpointCoordinator(const CheckpointSettings& settings);
+  /// check_policy() accepts them.
+  explicit CheckpointCoordinator(const CheckpointPolicy& policy);
 
   /// All tasks run. Once. The first regular checkpoint is due an interval later.
   void start(const CheckpointStart& start, base::SteadyTime now);
@@ -97,7 +97,7 @@ class CheckpointCoordinator {
   base::SteadyTime regular_due() const { return std::max(interval_over_, pause_over_); }
 
   // Set once in the constructor.
-  const CheckpointSettings settings_;
+  const CheckpointPolicy policy_;
 
   // Set once in start().
   bool started_ = false;

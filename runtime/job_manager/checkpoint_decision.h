@@ -26,7 +26,7 @@ enum class CheckpointMode : std::uint8_t {
 FRESHET_ENUM(CheckpointMode, exactly_once, at_least_once, at_most_once)
 
 /// How a job makes its checkpoints.
-struct CheckpointSettings {
+struct CheckpointPolicy {
   CheckpointMode mode = CheckpointMode::exactly_once;
   Duration interval{0};          ///< from the start of a regular one to the start of the next; 0: only on demand
   Duration minimum_pause{0};     ///< from the end of any to the start of the next regular one
@@ -36,11 +36,11 @@ struct CheckpointSettings {
   std::size_t max_requests = 8;  ///< that wait behind the open one; more are refused
 };
 
-/// No time in CheckpointSettings is longer.
+/// No time in CheckpointPolicy is longer.
 inline constexpr Duration kMaxCheckpointTime{365LL * 24 * 3600 * 1000};
 
 /// Error: which setting is out of its range, and what the range is.
-Status check_settings(const CheckpointSettings& settings);
+Status check_policy(const CheckpointPolicy& policy);
 
 /// What a sink's task wants to be told when the checkpoint is complete.
 struct SinkHandle {

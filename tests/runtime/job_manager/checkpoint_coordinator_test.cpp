@@ -75,9 +75,9 @@ TEST(CheckpointCoordinator, RegularOnesKeepTheirIntervalFromStartToStart) {
 }
 
 TEST(CheckpointCoordinator, ThePauseCountsFromTheEndWhateverTheEnd) {
-  CheckpointSettings settings = every(10s);
-  settings.minimum_pause = 8s;
-  Stage stage(settings);
+  CheckpointPolicy policy = every(10s);
+  policy.minimum_pause = 8s;
+  Stage stage(policy);
   stage.start().after(10s);
   stage.now += 5s;
   stage.completes(1);
@@ -117,9 +117,9 @@ TEST(CheckpointCoordinator, WithoutAnIntervalOnlyRequestsMakeCheckpoints) {
 }
 
 TEST(CheckpointCoordinator, AtMostOnceMakesNone) {
-  CheckpointSettings settings = every(10s);
-  settings.mode = CheckpointMode::at_most_once;
-  Stage stage(settings);
+  CheckpointPolicy policy = every(10s);
+  policy.mode = CheckpointMode::at_most_once;
+  Stage stage(policy);
   stage.start();
   EXPECT_EQ(stage.after(1h), Lines{});
   for (const BarrierKind kind : {checkpoint, savepoint, final_checkpoint})
@@ -163,9 +163,9 @@ TEST(CheckpointCoordinator, TimeRunsOutForTheJournalAndForTheTasks) {
 }
 
 TEST(CheckpointCoordinator, APublicationWithoutAnAnswerFailsTheAttemptAndIsStillSettled) {
-  CheckpointSettings settings = every(100s);
-  settings.retained = 1;
-  Stage stage(settings);
+  CheckpointPolicy policy = every(100s);
+  policy.retained = 1;
+  Stage stage(policy);
   stage.start().after(100s);
   stage.completes(1);
   stage.request(savepoint);
@@ -184,9 +184,9 @@ TEST(CheckpointCoordinator, APublicationWithoutAnAnswerFailsTheAttemptAndIsStill
 }
 
 TEST(CheckpointCoordinator, OneFailureMoreThanToleratedInARowFailsTheAttempt) {
-  CheckpointSettings settings;
-  settings.tolerated = 2;
-  Stage stage(settings);
+  CheckpointPolicy policy;
+  policy.tolerated = 2;
+  Stage stage(policy);
   stage.start();
   for (std::uint64_t id = 1; id <= 9; ++id) {
     stage.request(checkpoint);
@@ -212,9 +212,9 @@ TEST(CheckpointCoordinator, OneFailureMoreThanToleratedInARowFailsTheAttempt) {
 }
 
 TEST(CheckpointCoordinator, SavepointsThatFailDoNotFailTheAttempt) {
-  CheckpointSettings settings;
-  settings.tolerated = 0;
-  Stage stage(settings);
+  CheckpointPolicy policy;
+  policy.tolerated = 0;
+  Stage stage(policy);
   stage.start();
   for (std::uint64_t id = 1; id <= 5; ++id) {
     stage.request(savepoint);
@@ -256,9 +256,9 @@ TEST(CheckpointCoordinator, OneThatSomebodyElseSettledFencesTheAttempt) {
 }
 
 TEST(CheckpointCoordinator, OnlyTheNewestAreRetainedAndAllSavepoints) {
-  CheckpointSettings settings;
-  settings.retained = 2;
-  Stage stage(settings);
+  CheckpointPolicy policy;
+  policy.retained = 2;
+  Stage stage(policy);
   stage.start(
       {CheckpointId{9}, {kSource, kLeft, kRight}, {}, {{{7}, checkpoint}, {{3}, checkpoint}, {{4}, savepoint}}});
   stage.request(savepoint);
@@ -310,9 +310,9 @@ TEST(CheckpointCoordinator, WhenAllTasksHaveEndedNoBarrierIsNeededAndNoRegularOn
 }
 
 TEST(CheckpointCoordinator, TheNextDeadlineIsWhenTimeMatters) {
-  CheckpointSettings settings = every(10s);
-  settings.minimum_pause = 4s;
-  Stage stage(settings);
+  CheckpointPolicy policy = every(10s);
+  policy.minimum_pause = 4s;
+  Stage stage(policy);
   const base::SteadyTime never = stage.now + 999h;
   const auto next = [&] { return stage.coordinator.next_deadline(never) - stage.now; };
   EXPECT_EQ(next(), 999h);
@@ -382,11 +382,11 @@ TEST(CheckpointCoordinator, TheSummaryTellsWhatIsOpenAndWhatWasMade) {
   EXPECT_EQ(summary.last_failure, "checkpoint 2: task 1/0 could not save: disk full");
 }
 
-TEST(CheckpointSettings, AreCheckedByTheirRanges) {
+TEST(CheckpointPolicy, AreCheckedByTheirRanges) {
   const auto refused = [](auto change) {
-    CheckpointSettings settings;
-    change(settings);
-    return !check_settings(settings).ok();
+    CheckpointPolicy policy;
+    change(policy);
+    return !check_policy(policy).ok();
   };
   EXPECT_FALSE(refused([](auto&) {}));
   EXPECT_FALSE(refused([](auto& s) { s.interval = s.minimum_pause = s.timeout = kMaxCheckpointTime; }));

@@ -11,9 +11,9 @@ using namespace std::chrono_literals;
 using enum BarrierKind;
 
 TEST(CheckpointCoordinator, RequestsWaitBehindTheOpenOneAndGoBeforeRegularOnes) {
-  CheckpointSettings settings = every(10s);
-  settings.minimum_pause = 5s;
-  Stage stage(settings);
+  CheckpointPolicy policy = every(10s);
+  policy.minimum_pause = 5s;
+  Stage stage(policy);
   stage.start().after(10s);
   EXPECT_EQ(stage.request(savepoint), Lines{});
   EXPECT_EQ(stage.request(checkpoint), Lines{});
@@ -45,9 +45,9 @@ TEST(CheckpointCoordinator, ACheckpointRequestJoinsOneThatWaitsAndASavepointJoin
 }
 
 TEST(CheckpointCoordinator, MoreRequestsThanMayWaitAreRefusedButNeverTheFinalOne) {
-  CheckpointSettings settings;
-  settings.max_requests = 2;
-  Stage stage(settings);
+  CheckpointPolicy policy;
+  policy.max_requests = 2;
+  Stage stage(policy);
   EXPECT_EQ(stage.refusal(savepoint), "no checkpoint can be made before all tasks run");
   stage.start();
   for (int i = 0; i < 3; ++i) stage.request(savepoint);
@@ -58,9 +58,9 @@ TEST(CheckpointCoordinator, MoreRequestsThanMayWaitAreRefusedButNeverTheFinalOne
 }
 
 TEST(CheckpointCoordinator, TheFinalOneIsTriedAgainAfterThePauseAndThenNothingFollows) {
-  CheckpointSettings settings = every(10s);
-  settings.minimum_pause = 3s;
-  Stage stage(settings);
+  CheckpointPolicy policy = every(10s);
+  policy.minimum_pause = 3s;
+  Stage stage(policy);
   stage.start();
   EXPECT_EQ(stage.request(final_checkpoint), Lines{"journal f1"});
   EXPECT_EQ(stage.fails(1), Lines{"abandon f1 everywhere: task 1/0 could not save: disk full"});
@@ -72,9 +72,9 @@ TEST(CheckpointCoordinator, TheFinalOneIsTriedAgainAfterThePauseAndThenNothingFo
 }
 
 TEST(CheckpointCoordinator, AFinalOneThatFailsTooOftenFailsTheAttemptAndItsRequest) {
-  CheckpointSettings settings;
-  settings.tolerated = 1;
-  Stage stage(settings);
+  CheckpointPolicy policy;
+  policy.tolerated = 1;
+  Stage stage(policy);
   stage.start().request(final_checkpoint);
   EXPECT_EQ(stage.fails(1), (Lines{"abandon f1 everywhere: task 1/0 could not save: disk full", "journal f2"}));
   const std::string why =

@@ -14,12 +14,12 @@ namespace {
 class Storm {
  public:
   explicit Storm(std::uint64_t seed) : random_(seed) {
-    settings_.interval = Duration(random_.below(4) * 5'000);
-    settings_.minimum_pause = Duration(random_.below(3) * 2'000);
-    settings_.timeout = Duration(1'000 + random_.below(30'000));
-    settings_.tolerated = static_cast<std::uint32_t>(random_.below(6));
-    settings_.retained = 1 + random_.below(3);
-    settings_.max_requests = random_.below(4);
+    policy_.interval = Duration(random_.below(4) * 5'000);
+    policy_.minimum_pause = Duration(random_.below(3) * 2'000);
+    policy_.timeout = Duration(1'000 + random_.below(30'000));
+    policy_.tolerated = static_cast<std::uint32_t>(random_.below(6));
+    policy_.retained = 1 + random_.below(3);
+    policy_.max_requests = random_.below(4);
     for (std::uint32_t i = 0; i < 1 + random_.below(5); ++i) tasks_.push_back({i / 2, i % 2});
     begin_attempt();
   }
@@ -48,7 +48,7 @@ class Storm {
   // --- what the outside does ---
 
   void begin_attempt() {
-    coordinator_.emplace(settings_);
+    coordinator_.emplace(policy_);
     CheckpointStart start{CheckpointId{last_id_ + 1 + random_.below(3)}, tasks_, {}, {}};
     last_id_ = start.first_free.value - 1;
     if (random_.chance(0.5)) ended_.clear();  // the attempt starts them anew
@@ -75,11 +75,11 @@ class Storm {
 
   void pass_time() {
     base::SteadyTime until = now_ + Duration(random_.below(3'000));
-    if (random_.chance(0.2)) until = std::max(now_, coordinator_->next_deadline(until + settings_.timeout));
+    if (random_.chance(0.2)) until = std::max(now_, coordinator_->next_deadline(until + policy_.timeout));
     now_ = until;
     coordinator_->on_time(now_, out_);
     check();
-    const bool is_in_time = !open_ || now_ - since_ < 2 * settings_.timeout;
+    const bool is_in_time = !open_ || now_ - since_ < 2 * policy_.timeout;
     EXPECT_TRUE(is_in_time || coordinator_->is_closed()) << "every checkpoint ends";
   }
 
@@ -220,7 +220,7 @@ class Storm {
       EXPECT_EQ(kept_.erase(id), 1u) << "only what is complete, and once";
       ++pruned;
     }
-    EXPECT_EQ(kept_.size(), settings_.retained);
+    EXPECT_EQ(kept_.size(), policy_.retained);
     EXPECT_TRUE(kept_.empty() || *kept_.begin() > prune.ids.back()) << "the oldest go";
   }
 
@@ -233,7 +233,7 @@ class Storm {
   }
 
   void on(const FailAttempt&) {
-    EXPECT_TRUE(failures_ == settings_.tolerated + 1 || (open_ && !published_.empty()));
+    EXPECT_TRUE(failures_ == policy_.tolerated + 1 || (open_ && !published_.empty()));
     ++failed_attempts;
   }
 
@@ -251,7 +251,7 @@ class Storm {
   }
 
   base::Random random_;
-  CheckpointSettings settings_;
+  CheckpointPolicy policy_;
   std::vector<TaskId> tasks_;
   std::optional<CheckpointCoordinator> coordinator_;
   base::SteadyTime now_{std::chrono::hours(1)};

@@ -52,17 +52,17 @@ inline constexpr TaskId kSource{0, 0};
 inline constexpr TaskId kLeft{1, 0};
 inline constexpr TaskId kRight{1, 1};
 
-inline CheckpointSettings every(Duration interval) {
-  CheckpointSettings settings;
-  settings.interval = interval;
-  settings.timeout = Duration(60'000);
-  return settings;
+inline CheckpointPolicy every(Duration interval) {
+  CheckpointPolicy policy;
+  policy.interval = interval;
+  policy.timeout = Duration(60'000);
+  return policy;
 }
 
 /// A coordinator of three tasks, and who carries out what it decides, as far as a test wants that.
 class Stage {
  public:
-  explicit Stage(const CheckpointSettings& settings) : coordinator(settings) {}
+  explicit Stage(const CheckpointPolicy& policy) : coordinator(policy) {}
 
   Stage& start(const CheckpointStart& with = {CheckpointId{1}, {kSource, kLeft, kRight}, {}, {}}) {
     coordinator.start(with, now);
