@@ -175,7 +175,7 @@ TEST(DedupeStage, TheFirstOfEachIdPasses) {
   const auto rows = harness.same_in_every_way();
   ASSERT_THAT(rows, SizeIs(3));
   EXPECT_EQ(rows[1], R"(out {"customer":"b","id":1,"amount":3})");
-  fill(harness, seed, 5000).same_in_every_way();
+  fill(harness, seed, 1500).same_in_every_way();  // its restores make this quadratic
 }
 
 TEST(DedupeStage, AKeyThatIsTheIdHashesAsWellAsAnyOther) {
