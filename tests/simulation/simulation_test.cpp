@@ -49,10 +49,11 @@ class Simulated : public testing::TestWithParam<std::string> {};
 TEST_P(Simulated, JobsFinishWithRightResultsOrFailLoudly) {
   FRESHET_SEEDED(seed);
   const auto tally = run_many(GetParam(), seed % 1'000'000'000);
-  if (HasFailure() || seeds_wanted() < 20) return;
+  // Every fourth or fifth job fails: of a hundred seeds some do for certain, of 25 not always. Some fail on purpose.
+  if (HasFailure() || seeds_wanted() < 100) return;
   EXPECT_GT(tally.finished, 0u);
   EXPECT_GT(tally.failed, 0u);
-  EXPECT_GE(tally.harmed, tally.failed);
+  EXPECT_GT(tally.harmed, 0u);
   EXPECT_GT(tally.remote_frames, 0u);
   EXPECT_EQ(tally.barriers > 0, make_topology(GetParam(), {})->takes_barriers());
 }
