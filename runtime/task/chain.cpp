@@ -22,28 +22,34 @@ Chain::Chain(std::vector<Operator> operators, std::vector<std::unique_ptr<Output
   source_ = dynamic_cast<SourceStage*>(nodes_[0].op.stage.get());
 }
 
-void Chain::open() {
+/// Lets each operator do something; what one throws ends the task.
+template <class Do>
+void Chain::for_each_operator(const char* what, Do act) {
   for (auto& node : nodes_) {
     running_ = node.op.host.get();
     try {
-      node.op.stage->open(*node.op.host);
+      act(node);
     } catch (...) {
       const FailedRecord failed = detail::describe_current_exception();
-      throw TaskFailure(node.op.host->operator_id, failed.reason, "could not be opened: " + failed.message);
+      throw TaskFailure(node.op.host->operator_id, failed.reason, std::string(what) + ": " + failed.message);
     }
   }
   running_ = nullptr;
 }
 
+void Chain::open() {
+  for_each_operator("could not be opened", [](Node& node) { node.op.stage->open(*node.op.host); });
+  for_each_operator("could not commit again what its checkpoint holds", [](Node& node) {
+    if (node.op.host->commits) node.op.stage->recover(std::exchange(node.handles, {}));
+  });
+}
+
+void Chain::commit(std::uint64_t checkpoint) {
+  for_each_operator("could not commit", [&](Node& node) { node.op.stage->commit(checkpoint); });
+}
+
 void Chain::close(bool finished) {
-  for (auto& node : nodes_) {
-    try {
-      node.op.stage->close(finished);
-    } catch (...) {
-      const FailedRecord failed = detail::describe_current_exception();
-      throw TaskFailure(node.op.host->operator_id, failed.reason, "could not be closed: " + failed.message);
-    }
-  }
+  for_each_operator("could not be closed", [&](Node& node) { node.op.stage->close(finished); });
 }
 
 void Chain::begin_step(std::int64_t origin_us) {

@@ -53,10 +53,14 @@ class Chain {
   /// Once a step: time for the operators, the records' stamp for the edges, the dead-letter brakes.
   void begin_step(std::int64_t origin_us);
 
-  /// Saves what its operators must not forget. Only when drain() says true.
-  void save(SnapshotOut& out);
+  /// Saves what its operators must not forget; sinks prepare what they have written. Only when drain() says true.
+  void save(std::uint64_t checkpoint, SnapshotOut& out);
   /// Takes back one record of what save() wrote, in its order; before open(). Throws TaskFailure when it cannot.
   void restore(const SavedRecord& saved, const RestoreScope& scope);
+  /// What its sink `operator_id` has to commit again when it opens. Before open().
+  void restore_handle(std::string_view operator_id, std::string handle);
+  /// That checkpoint is complete: its sinks commit. Throws TaskFailure.
+  void commit(std::uint64_t checkpoint);
 
   SourceStage* source() { return source_; }
   /// Index into the graph of the operator at the head.
@@ -85,6 +89,7 @@ class Chain {
     std::uint64_t records_out = 0;
     std::int64_t watermark_ms = std::numeric_limits<std::int64_t>::min();
     bool is_restored = false;
+    std::vector<std::string> handles;  ///< to be committed again
   };
   struct EdgeWatermark {
     std::int64_t wanted = std::numeric_limits<std::int64_t>::min();
@@ -92,6 +97,8 @@ class Chain {
     std::int64_t sent = std::numeric_limits<std::int64_t>::min();
   };
 
+  template <class Do>
+  void for_each_operator(const char* what, Do act);
   bool drive(std::uint32_t node);
   bool flush(std::uint32_t node);
   bool flush_output(std::uint32_t node, std::uint32_t output);
@@ -99,6 +106,7 @@ class Chain {
   bool route(Node& node, OutputEdge& edge, const detail::BatchView& view, Consumer& consumer);
   void set_aside(Node& node, FailedRecord failed, bool is_letter);
   void offer_output(Node& node, std::uint32_t output);
+  Node& restored_node(std::string_view operator_id);
   bool restore_progress(Node& node, std::string_view bytes, const RestoreScope& scope);
   void restore_state(Node& node, const SavedRecord& saved, const RestoreScope& scope);
 

@@ -50,11 +50,12 @@ std::string in_words(const StateDeclaration& state) {
 
 }  // namespace
 
-void Chain::save(SnapshotOut& out) {
+void Chain::save(std::uint64_t checkpoint, SnapshotOut& out) {
   ByteBuffer record;
   for (std::uint32_t index = 0; index < nodes_.size(); ++index) {
-    const Node& node = nodes_[index];
+    Node& node = nodes_[index];
     const auto& id = node.op.host->operator_id;
+    if (node.op.host->commits) node.op.stage->prepare(checkpoint, out, id);
     OperatorProgress progress{.watermark_ms = node.watermark_ms,
                               .records_in = node.records_in,
                               .records_out = node.records_out,
@@ -79,21 +80,29 @@ void Chain::save(SnapshotOut& out) {
   }
 }
 
+Chain::Node& Chain::restored_node(std::string_view operator_id) {
+  for (Node& node : nodes_) {
+    if (node.op.host->operator_id == operator_id) return node;
+  }
+  throw TaskFailure(std::string(operator_id), "restore", "what was saved of it has no operator to go to");
+}
+
 void Chain::restore(const SavedRecord& saved, const RestoreScope& scope) {
-  const auto node = std::find_if(nodes_.begin(), nodes_.end(), [&](const Node& candidate) {
-    return candidate.op.host->operator_id == saved.operator_id;
-  });
+  Node& node = restored_node(saved.operator_id);
   const auto refuse = [&](const std::string& what) {
     throw TaskFailure(std::string(saved.operator_id), "restore", what);
   };
-  if (node == nodes_.end()) refuse("what was saved of it has no operator to go to");
   if (saved.kind == "operator") {
-    if (!restore_progress(*node, saved.bytes, scope)) refuse("what was saved of it is malformed");
+    if (!restore_progress(node, saved.bytes, scope)) refuse("what was saved of it is malformed");
   } else if (saved.kind == "state") {
-    restore_state(*node, saved, scope);
-  } else if (!node->op.stage->restore(saved, scope)) {
+    restore_state(node, saved, scope);
+  } else if (!node.op.stage->restore(saved, scope)) {
     refuse("it cannot take back what was saved of it as " + std::string(saved.kind));
   }
+}
+
+void Chain::restore_handle(std::string_view operator_id, std::string handle) {
+  restored_node(operator_id).handles.push_back(std::move(handle));
 }
 
 bool Chain::restore_progress(Node& node, std::string_view bytes, const RestoreScope& scope) {

@@ -26,6 +26,11 @@ struct GrantReceived {
 };
 struct InjectBarrierCommand {
   std::uint64_t checkpoint = 0;
+  BarrierKind kind = BarrierKind::checkpoint;
+};
+/// The checkpoint is complete: sinks commit what they prepared for it.
+struct CommitCommand {
+  std::uint64_t checkpoint = 0;
 };
 /// A source that has read everything may end the stream (TaskSetup::waits_at_end).
 struct EndStreamCommand {};
@@ -38,7 +43,8 @@ struct ReportCommand {
 };
 
 using Letter =
-    std::variant<Frame, GrantReceived, InjectBarrierCommand, EndStreamCommand, PauseSourceCommand, ReportCommand>;
+    std::variant<Frame, GrantReceived, InjectBarrierCommand, CommitCommand, EndStreamCommand, PauseSourceCommand,
+                 ReportCommand>;
 
 /// Many writers, one reader: the task's thread. What comes in is bounded by the channels' credit.
 class Mailbox {

@@ -24,6 +24,9 @@ OperatorHost::OperatorHost(const Setup& setup, const base::Clock& clock,
   parallelism = setup.parallelism;
   key_groups = setup.key_groups;
   next_letter_id = setup.first_letter_id;
+  commits = setup.commits;
+  run = setup.run;
+  attempt = setup.attempt;
   const bool unset = policy_.kind == ErrorPolicyKind::unset;
   sets_aside = policy_.kind == ErrorPolicyKind::dead_letter || (unset && setup.is_source);
   refresh();

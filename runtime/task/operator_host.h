@@ -19,6 +19,8 @@ class TaskListener {
   virtual void on_task_ended(const TaskId& task) = 0;
   virtual void on_task_failed(const TaskId& task, const TaskFailure& failure) = 0;
   virtual void on_barrier_passed(const TaskId& task, std::uint64_t checkpoint) = 0;
+  /// A source has read everything, and has said so to all behind it.
+  virtual void on_data_ended(const TaskId& /*task*/) {}
   /// Where the task is to save what belongs to `checkpoint`; null: nobody wants it.
   virtual std::unique_ptr<SnapshotOut> begin_snapshot(const TaskId& /*task*/, std::uint64_t /*checkpoint*/) {
     return nullptr;
@@ -40,6 +42,9 @@ class OperatorHost final : public StageHost {
     ErrorPolicy policy{};
     bool is_source = false;
     std::uint64_t first_letter_id = 0;  ///< ids of its dead letters count up from here
+    bool commits = false;               ///< these three: see StageHost
+    std::string run{};
+    std::uint32_t attempt = 1;
   };
   OperatorHost(const Setup& setup, const base::Clock& clock, std::shared_ptr<const PartitionTable> partitions,
                TaskListener& listener);

@@ -81,8 +81,9 @@ void Task::read_mail() {
                      }
                    },
                    [&](const InjectBarrierCommand& command) {
-                     if (chain_->source() != nullptr) barriers_.push_back(command.checkpoint);
+                     if (chain_->source() != nullptr) barriers_.push_back(command);
                    },
+                   [&](const CommitCommand& command) { commits_.push_back(command.checkpoint); },
                    [&](const EndStreamCommand&) { stream_may_end_ = stream_may_end_ || chain_->source() != nullptr; },
                    [&](const PauseSourceCommand& command) { paused_ = command.paused; },
                    [&](const ReportCommand& command) { command.answer(); },
@@ -94,6 +95,7 @@ void Task::read_mail() {
 
 Progress Task::step_running() {
   chain_->begin_step(gate_.has_channels() ? gate_.origin_us() : clock_.wall_us());
+  for (const std::uint64_t checkpoint : std::exchange(commits_, {})) chain_->commit(checkpoint);
   if (!settle()) return Progress::blocked;
   if (phase_ == Phase::ended) return Progress::done;
   if (!chain_->emit_due()) return Progress::blocked;
@@ -126,7 +128,7 @@ bool Task::pass_barrier_on() {
 void Task::save() {
   auto snapshot = listener_.begin_snapshot(setup_.id, barrier_.checkpoint);
   if (snapshot == nullptr) return;
-  chain_->save(*snapshot);
+  chain_->save(barrier_.checkpoint, *snapshot);
   listener_.on_snapshot(setup_.id, barrier_.checkpoint, std::move(snapshot));
 }
 
@@ -142,6 +144,7 @@ bool Task::end_stream() {
   if (ending_ == Ending::end_of_data) {
     if (!chain_->send_control({.kind = ElementKind::end_of_data})) return false;
     ending_ = Ending::end_of_stream;
+    if (chain_->source() != nullptr) listener_.on_data_ended(setup_.id);
   }
   if (!stream_may_end_) return true;
   if (!chain_->send_control({.kind = ElementKind::end_of_stream})) return false;
@@ -154,7 +157,8 @@ bool Task::end_stream() {
 
 Progress Task::step_source() {
   if (!barriers_.empty() && (ending_ == Ending::no || ending_ == Ending::end_of_stream)) {
-    barrier_ = {.kind = ElementKind::barrier, .checkpoint = barriers_.front()};
+    barrier_ = {
+        .kind = ElementKind::barrier, .checkpoint = barriers_.front().checkpoint, .barrier = barriers_.front().kind};
     barriers_.erase(barriers_.begin());
     watermark_due_ = has_barrier_ = true;
     return settle() ? Progress::progress : Progress::blocked;

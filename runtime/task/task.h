@@ -73,11 +73,12 @@ class Task {
   bool saved_ = false;  ///< what belongs to the barrier
   ControlElement barrier_;
   enum class Ending { no, finishing, end_of_data, end_of_stream } ending_ = Ending::no;
-  bool stream_may_end_ = false;  ///< the inputs' streams have ended
+  bool stream_may_end_ = false;         ///< the inputs' streams have ended
+  std::vector<std::uint64_t> commits_;  // of complete checkpoints, not yet done
 
   // Sources only.
   bool paused_ = false;
-  std::vector<std::uint64_t> barriers_;  // asked for, not yet injected
+  std::vector<InjectBarrierCommand> barriers_;  // asked for, not yet injected
 
   // Accounting.
   base::SteadyTime last_end_{};

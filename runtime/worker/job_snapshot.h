@@ -17,6 +17,12 @@ class TaskSnapshot final : public SnapshotOut {
     lists_.push_back({std::string(operator_id), std::string(kind), std::string(name), {}});
   }
   void put(std::string_view record) override { lists_.back().records.emplace_back(record); }
+  void ask_commit(std::string_view operator_id, std::string_view handle) override {
+    handles_[std::string(operator_id)].emplace_back(handle);
+  }
+  void before_done(std::function<Status()> work) override {
+    if (const auto done = work(); !done) throw task::TaskFailure("", "snapshot", done.error().message);
+  }
   /// Gives it all to a chain that has not been opened.
   void restore_to(task::Chain& chain, const RestoreScope& scope) const {
     for (const auto& list : lists_) {
@@ -24,6 +30,8 @@ class TaskSnapshot final : public SnapshotOut {
         chain.restore({list.operator_id, list.kind, list.name, list.records[i], i == 0}, scope);
     }
   }
+  /// What sinks asked to have committed, by operator.
+  const std::map<std::string, std::vector<std::string>>& handles() const { return handles_; }
 
  private:
   struct List {
@@ -33,6 +41,7 @@ class TaskSnapshot final : public SnapshotOut {
     std::vector<std::string> records{};
   };
   std::vector<List> lists_;
+  std::map<std::string, std::vector<std::string>> handles_;
 };
 
 using JobSnapshot = std::map<TaskId, std::shared_ptr<const TaskSnapshot>>;  // shared by engines that begin from it

@@ -36,11 +36,11 @@ LocalEngine::LocalEngine(const Job& job, const Options& options)
   const auto placed = dag::place(plan_, {{"local", kAnyNumber}}, {.workers = 1});
   CHECK(placed.is_placed(), "one agent with slots for all takes every task");
   plan_ = placed.plan;
-  const WorkerKey self{{1}, {1}, {0}};
+  const WorkerKey self{{1}, {options.attempt}, {0}};
   exchange_ = std::make_unique<Exchange>(self, plan_, nullptr, [](const std::string&) {});
   const base::Clock* clock = options_.clock != nullptr ? options_.clock : &clock_;
-  tasks_ =
-      make_tasks({&job_, &plan_, self, options_.data, clock, exchange_.get(), this, partitions_, options.snapshots});
+  tasks_ = make_tasks({&job_, &plan_, self, options_.data, clock, exchange_.get(), this, partitions_,
+                       options.snapshots, options.run});
   for (auto& task : tasks_) exchange_->add_task(task->id(), task->mailbox());
 }
 
@@ -84,8 +84,15 @@ void LocalEngine::restore(const JobSnapshot& from) {
     const RestoreScope scope{task->id().index, parallelism, plan_.key_groups, saved.size() == parallelism};
     for (std::uint32_t index = 0; index < saved.size(); ++index) {
       if (!scope.same_tasks || index == scope.task_index) saved[index]->restore_to(task->chain(), scope);
+      if (index % parallelism != scope.task_index) continue;
+      for (const auto& [sink, handles] : saved[index]->handles())
+        for (const auto& handle : handles) task->chain().restore_handle(sink, handle);
     }
   }
+}
+
+void LocalEngine::commit(std::uint64_t checkpoint) {
+  for (auto& task : tasks_) task->mailbox().post(task::CommitCommand{checkpoint});
 }
 
 void LocalEngine::end_stream() {

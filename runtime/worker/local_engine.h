@@ -19,7 +19,9 @@ class LocalEngine final : public task::TaskListener {
     bool chaining = true;
     wire::DataOptions data{};
     const base::Clock* clock = nullptr;  ///< instead of the one that stands still
-    bool snapshots = false;              ///< tasks save at barriers, and sources that have read everything wait
+    bool snapshots = false;  ///< tasks save at barriers, sinks commit, and sources that have read everything wait
+    std::string run{};       ///< see StageHost
+    std::uint32_t attempt = 1;
   };
 
   /// `job` is built and finished; it must pass validation, else `problems` says why not and nothing can be run.
@@ -35,6 +37,8 @@ class LocalEngine final : public task::TaskListener {
   /// Ends the operators; sinks keep what they wrote when the job ended by itself.
   void close();
   void inject_barrier(std::uint64_t checkpoint);
+  /// With snapshots: that checkpoint is complete, and sinks commit.
+  void commit(std::uint64_t checkpoint);
   /// With snapshots: sources that have read everything end the stream.
   void end_stream();
 

@@ -31,7 +31,7 @@ class TaskMaker {
     task.max_linger = setup_.options.max_linger;
     task.window = setup_.options.channel_window;
     task.inputs = inputs();
-    task.waits_at_end = setup_.waits_at_end;
+    task.waits_at_end = setup_.checkpoints;
     auto operators = make_operators();
     auto edges = make_edges(operators);
     auto chain =
@@ -66,7 +66,10 @@ class TaskMaker {
                                     .policy = spec.on_error,
                                     .is_source = spec.kind == OperatorKind::source,
                                     .first_letter_id = ((number_ + 1) * kMostOperators + operators.size())
-                                                       << kLetterBits},
+                                                       << kLetterBits,
+                                    .commits = setup_.checkpoints,
+                                    .run = setup_.run,
+                                    .attempt = setup_.worker.attempt.value},
           *setup_.clock, setup_.partitions, *setup_.listener);
       op.consumers.resize(op.stage->outputs().size());
       operators.push_back(std::move(op));

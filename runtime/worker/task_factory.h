@@ -20,7 +20,8 @@ struct TaskFactorySetup {
   task::FrameCarrier* carrier = nullptr;
   task::TaskListener* listener = nullptr;
   std::shared_ptr<const task::PartitionTable> partitions;  ///< filled before the tasks are opened
-  bool waits_at_end = false;                               ///< see task::TaskSetup
+  bool checkpoints = false;                                ///< sources wait at the end, and sinks commit by them
+  std::string run{};                                       ///< see StageHost
 };
 
 /// Makes the tasks that the plan places on a worker, with the author's operators inside. Not opened yet.

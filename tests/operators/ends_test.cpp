@@ -60,6 +60,8 @@ struct Saved final : SnapshotOut {
     lists.push_back({std::string(kind), {}});
   }
   void put(std::string_view record) override { lists.back().second.emplace_back(record); }
+  void ask_commit(std::string_view, std::string_view) override {}
+  void before_done(std::function<Status()>) override {}
   void restore_to(Stage& stage, const RestoreScope& scope) const {
     for (const auto& [kind, records] : lists) {
       for (const auto& record : records) EXPECT_TRUE(stage.restore({.kind = kind, .bytes = record}, scope));

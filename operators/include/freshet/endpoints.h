@@ -18,6 +18,9 @@ struct SinkContext {
   std::string operator_id{};
   std::uint32_t task_index = 0;
   std::uint32_t parallelism = 1;
+  bool commits = false;       ///< see StageHost
+  std::string run{};          ///< see StageHost
+  std::uint32_t attempt = 1;  ///< see StageHost
 };
 
 namespace detail {
@@ -196,8 +199,12 @@ class RowWriter {
   /// `key` is null on a stream without a key.
   virtual void write(const Key* key, const T& record) = 0;
   virtual void flush() {}
-  /// The stream ended: what was written is to stay. Without it, nothing of it may look finished.
+  /// The stream ended: what was written is to stay. Without it, nothing of it may look finished. Not called when the
+  /// context says `commits`: then these do it, as told at Stage.
   virtual void finish() = 0;
+  virtual void prepare(std::uint64_t /*checkpoint*/, SnapshotOut&, std::string_view /*operator_id*/) {}
+  virtual void commit(std::uint64_t /*checkpoint*/) {}
+  virtual void recover(const std::vector<std::string>& /*handles*/) {}
 };
 
 template <class K, class T>
@@ -208,7 +215,7 @@ class RowSinkStage final : public UserCodeStage {
   }
   void open(StageHost& host) override {
     UserCodeStage::open(host);
-    writer_->open({host.operator_id, host.task_index, host.parallelism});
+    writer_->open({host.operator_id, host.task_index, host.parallelism, host.commits, host.run, host.attempt});
   }
   std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
     const auto& in = static_cast<const BatchOf<K, T>&>(*view.batch);
@@ -223,8 +230,13 @@ class RowSinkStage final : public UserCodeStage {
         },
         [] {});
   }
+  void prepare(std::uint64_t checkpoint, SnapshotOut& out, std::string_view operator_id) override {
+    writer_->prepare(checkpoint, out, operator_id);
+  }
+  void commit(std::uint64_t checkpoint) override { writer_->commit(checkpoint); }
+  void recover(const std::vector<std::string>& handles) override { writer_->recover(handles); }
   void close(bool finished) override {
-    if (finished) writer_->finish();
+    if (finished && !host_->commits) writer_->finish();
     writer_.reset();
   }
 
@@ -272,6 +284,8 @@ class SinkStage final : public UserCodeStage {
     sink_->flush();
     return true;
   }
+  /// What came before the barrier does not come again: it must have left the sink.
+  void prepare(std::uint64_t, SnapshotOut&, std::string_view) override { sink_->flush(); }
   void close(bool) override { sink_->close(); }
 
  private:

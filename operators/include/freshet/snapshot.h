@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+
+#include <freshet/result.h>
 #include <freshet/state.h>
 
 /// What the operators of a task save at a barrier and get back when the job is restored: named lists of records, opaque
@@ -14,6 +17,14 @@ class SnapshotOut {
   virtual void begin(std::string_view operator_id, std::string_view kind, std::string_view name) = 0;
   /// A record of the list begun last; copied.
   virtual void put(std::string_view record) = 0;
+  /// What a sink wants to be told to commit once the checkpoint is complete: opaque bytes, at most kMaxHandleBytes;
+  /// copied.
+  virtual void ask_commit(std::string_view operator_id, std::string_view handle) = 0;
+  /// Work without which the snapshot is worth nothing, such as making a file durable. Done once, soon, on a thread that
+  /// may wait; when it fails the checkpoint does.
+  virtual void before_done(std::function<Status()> work) = 0;
+
+  static constexpr std::size_t kMaxHandleBytes = 64u << 10;
 };
 
 /// One record that was saved, on its way back; the views are good during the call.

@@ -46,6 +46,10 @@ class StageHost {
   std::uint32_t parallelism = 1;
   std::uint32_t key_groups = 128;
   bool sets_aside = false;  ///< the policy is dead-letter: a call that throws must leave no effect
+  /// What sinks write appears by Stage::prepare and commit, checkpoint by checkpoint; else when the job has ended.
+  bool commits = false;
+  std::string run{};          ///< names this job among all jobs of all clusters: letters and digits
+  std::uint32_t attempt = 1;  ///< of the job; grows with every restart
 
   /// The record in work, for the report of a crash; `index` is stored before each call of user code.
   struct AtHand {
@@ -128,6 +132,16 @@ class Stage {
   /// Takes back one record that save() wrote; before open(), when the tables are back. False: it is not one of this
   /// stage.
   [[nodiscard]] virtual bool restore(const SavedRecord&, const RestoreScope&) { return false; }
+
+  /// Two-phase commit, of sinks; called when StageHost::commits. Before save(): closes what was written since the last
+  /// barrier, and asks `out` to commit all that has been closed and not been committed yet, also of earlier checkpoints:
+  /// one that is given up leaves its part to the next.
+  virtual void prepare(std::uint64_t /*checkpoint*/, SnapshotOut&, std::string_view /*operator_id*/) {}
+  /// That checkpoint is complete: all that was prepared for it or before is to appear. May come twice.
+  virtual void commit(std::uint64_t /*checkpoint*/) {}
+  /// Once, behind open() and before any record: commits again what the checkpoint that the job goes on from holds, and
+  /// gives up everything else that earlier attempts prepared. `handles` are of this operator, maybe of other tasks.
+  virtual void recover(const std::vector<std::string>& /*handles*/) {}
 
   std::vector<detail::OutputPort>& outputs() { return outputs_; }
   /// The author's operator object, for its states, counters and side outputs; null when there is none.
