@@ -134,8 +134,8 @@ class Stage {
   [[nodiscard]] virtual bool restore(const SavedRecord&, const RestoreScope&) { return false; }
 
   /// Two-phase commit, of sinks; called when StageHost::commits. Before save(): closes what was written since the last
-  /// barrier, and asks `out` to commit all that has been closed and not been committed yet, also of earlier checkpoints:
-  /// one that is given up leaves its part to the next.
+  /// barrier, and asks `out` to commit all that has been closed and not been committed yet, also of earlier
+  /// checkpoints: one that is given up leaves its part to the next.
   virtual void prepare(std::uint64_t /*checkpoint*/, SnapshotOut&, std::string_view /*operator_id*/) {}
   /// That checkpoint is complete: all that was prepared for it or before is to appear. May come twice.
   virtual void commit(std::uint64_t /*checkpoint*/) {}
@@ -167,6 +167,7 @@ class SourceStage : public Stage {
   virtual std::vector<Split> discover() = 0;
   /// A split to read, from its position on.
   virtual void add_split(SavedSplit split) = 0;
+  virtual const std::vector<SavedSplit>& splits() const = 0;
   /// Emits some records of one split into the output.
   virtual Progress read() = 0;
   virtual std::string describe(const std::string& partition, std::uint64_t offset) const = 0;
