@@ -71,7 +71,8 @@ void CommittedParts::begin_file() {
 void CommittedParts::prepare(std::uint64_t checkpoint, SnapshotOut& out, std::string_view operator_id) {
   if (broken_) fail("rows could not be written, the checkpoint would lack them");
   if (current_ != nullptr) {
-    if (prepared_.size() == kMostPrepared) fail("no checkpoint of the last " + std::to_string(kMostPrepared) + " is complete");
+    if (prepared_.size() == kMostPrepared)
+      fail("no checkpoint of the last " + std::to_string(kMostPrepared) + " is complete");
     const PendingName pending{context_.attempt, context_.task_index, files_, extension_};
     const CommittedName committed{context_.task_index, checkpoint, context_.run, extension_};
     prepared_.push_back({checkpoint, pending.text(), committed.text(), std::exchange(current_, nullptr)});
@@ -111,8 +112,7 @@ void CommittedParts::commit(std::uint64_t checkpoint) {
 void CommittedParts::recover(const std::vector<std::string>& handles) {
   std::vector<PendingHandle> parsed;
   for (const auto& handle : handles) parsed.push_back(parse(handle));
-  for (const auto& handle : parsed)
-    check(move_file(join(folder_, handle.pending), join(folder_, handle.committed)));
+  for (const auto& handle : parsed) check(move_file(join(folder_, handle.pending), join(folder_, handle.committed)));
   if (!parsed.empty()) check(sync_directory(folder_));
   remove_left_by_earlier_attempts();
 }

@@ -43,8 +43,8 @@ class CommittedParts final : public PartOutput {
  private:
   struct Prepared {
     std::uint64_t checkpoint = 0;
-    std::string pending{};    // name in pending_folder_
-    std::string committed{};  // name in folder_
+    std::string pending{};                // name in pending_folder_
+    std::string committed{};              // name in folder_
     std::shared_ptr<PendingFile> file{};  // shared with the work of before_done
   };
 

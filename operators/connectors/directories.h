@@ -24,8 +24,8 @@ Status make_directory(const std::filesystem::path& directory);
 /// Writes all of `bytes`. False: errno says why.
 [[nodiscard]] bool write_fully(int descriptor, std::string_view bytes);
 
-/// Moves a file within one file system, without waiting for the disk. It may come again: when `from` is gone and `to` is
-/// there, it has been done before.
+/// Moves a file within one file system, without waiting for the disk. It may come again: when `from` is gone and `to`
+/// is there, it has been done before.
 Status move_file(const std::string& from, const std::string& to);
 
 }  // namespace freshet::files

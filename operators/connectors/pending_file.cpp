@@ -16,8 +16,7 @@ Result<std::shared_ptr<PendingFile>> PendingFile::create(const std::string& path
   for (int i = 0; i < kTries; ++i) {
     const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor >= 0) return std::make_shared<PendingFile>(path, descriptor);
-    if (errno == EEXIST)
-      return Error{path + " is there already: give each file sink of a job a folder of its own"};
+    if (errno == EEXIST) return Error{path + " is there already: give each file sink of a job a folder of its own"};
     if (errno != ENOENT) break;
     if (auto status = make_directory(parent_of(path)); !status) return status.error();
     errno = ENOENT;

@@ -10,9 +10,9 @@
 
 namespace freshet::files {
 
-/// A file that a sink writes, and that another thread makes durable once the sink has closed it. Life: create, append by
-/// the task's thread, then make_durable by any, or discard by the task's. Owns the open file; the destructor closes it
-/// and leaves what was written.
+/// A file that a sink writes, and that another thread makes durable once the sink has closed it. Life: create, append
+/// by the task's thread, then make_durable by any, or discard by the task's. Owns the open file; the destructor closes
+/// it and leaves what was written.
 class PendingFile {
  public:
   static constexpr std::size_t kBufferBytes = 256 * 1024;

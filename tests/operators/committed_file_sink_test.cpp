@@ -8,11 +8,11 @@
 namespace freshet::files {
 namespace {
 
+using testing::content_of;
 using ::testing::ElementsAre;
+using testing::FakeSnapshot;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using testing::content_of;
-using testing::FakeSnapshot;
 using testing::TestDirectory;
 using testing::visible_files;
 using testing::visible_rows;
@@ -212,25 +212,25 @@ TEST_F(CommittedFileSinkTest, HandlesThatNameOtherFilesAreRefused) {
   directory.write("out/.pending/r7/a1-t00000-1.csv", "rows");
   const std::string pending = ".pending/r7/a1-t00000-1.csv";
   const std::string committed = "part-00000-00000001-r7.csv";
-  for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
-           {"../secret", committed},
-           {".pending/r7/../../../secret", committed},
-           {"/etc/passwd", committed},
-           {".pending/r8/a1-t00000-1.csv", committed},
-           {".pending/r7/a1-t0-1.csv", committed},
-           {".pending/r7/a1-t00000-01.csv", committed},
-           {".pending/r7/a1-t00000-1.csv/", committed},
-           {".pending/r7/a1-t00000-1.exe", committed},
-           {".pending/r7/a9-t00000-1.csv", committed},
-           {".pending/r7/a1-t99999999999-1.csv", committed},
-           {pending, "part-00001-00000001-r7.csv"},
-           {pending, "part-00000-00000001-r8.csv"},
-           {pending, "part-00000-00000001-r7.jsonl"},
-           {pending, "part-00000-1-r7.csv"},
-           {pending, "../part-00000-00000001-r7.csv"},
-           {pending, "part-00000-00000001-r7/../../x.csv"},
-           {pending, ""},
-           {"", ""}}) {
+  for (const auto& [from, to] :
+       std::vector<std::pair<std::string, std::string>>{{"../secret", committed},
+                                                        {".pending/r7/../../../secret", committed},
+                                                        {"/etc/passwd", committed},
+                                                        {".pending/r8/a1-t00000-1.csv", committed},
+                                                        {".pending/r7/a1-t0-1.csv", committed},
+                                                        {".pending/r7/a1-t00000-01.csv", committed},
+                                                        {".pending/r7/a1-t00000-1.csv/", committed},
+                                                        {".pending/r7/a1-t00000-1.exe", committed},
+                                                        {".pending/r7/a9-t00000-1.csv", committed},
+                                                        {".pending/r7/a1-t99999999999-1.csv", committed},
+                                                        {pending, "part-00001-00000001-r7.csv"},
+                                                        {pending, "part-00000-00000001-r8.csv"},
+                                                        {pending, "part-00000-00000001-r7.jsonl"},
+                                                        {pending, "part-00000-1-r7.csv"},
+                                                        {pending, "../part-00000-00000001-r7.csv"},
+                                                        {pending, "part-00000-00000001-r7/../../x.csv"},
+                                                        {pending, ""},
+                                                        {"", ""}}) {
     EXPECT_THAT(refusal(handle(from, to)), HasSubstr("is no file of run r7")) << from << " to " << to;
   }
   for (const auto& bytes : {std::string(), std::string("\x93"), std::string(100, '\xff'), handle(pending, committed, 2),

@@ -26,14 +26,17 @@ class Disk {
     crash_at_ = call;
     power_cut_ = power_cut;
   }
-  void stop_counting() { counting_ = false; }
+  void cut_power() {
+    counting_ = false;
+    lose_what_was_not_synced();
+    ::_exit(kCrashed);
+  }
   bool counting() const { return counting_; }
 
   /// Before each call.
   void before_call() {
     if (!counting_ || ++calls_ != crash_at_) return;
-    counting_ = false;
-    if (power_cut_) lose_what_was_not_synced();
+    if (power_cut_) cut_power();
     ::_exit(kCrashed);
   }
   void opened(const std::string& path, int flags, int descriptor) {
@@ -181,6 +184,7 @@ struct Attempt {
   std::uint32_t tasks = 1;
   std::uint64_t crash_at = 0;  ///< the how-manieth call; 0: none
   bool power_cut = false;
+  bool power_cut_before_close = false;
 };
 
 class Scene {
@@ -255,6 +259,7 @@ class Scene {
       if (epoch == 3) continue;
       for (auto& task : tasks) task->commit(id(epoch));
     }
+    if (attempt.power_cut_before_close) disk().cut_power();
     tasks.clear();
   }
 
@@ -286,6 +291,12 @@ TEST_P(FileCommitCrash, AtAnyCallLeavesEveryRowOnce) {
     }
   }
   EXPECT_GT(calls, 50u) << "the calls are not seen";
+}
+
+TEST(FileCommitPowerCut, BehindTheLastCommitTakesNothingAway) {
+  const Scene scene;
+  EXPECT_FALSE(scene.run({.number = 1, .tasks = 2, .power_cut_before_close = true}));
+  EXPECT_EQ(visible_rows(scene.folder()), rows_until(kEpochs)) << "nobody would commit again: the job has finished";
 }
 
 }  // namespace
