@@ -1,75 +1,63 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <stdexcept>
 
 #include <freshet/file_sink.h>
 
+#include "operators/connectors/committed_parts.h"
 #include "operators/connectors/output_file.h"
+#include "operators/connectors/part_names.h"
 
 namespace freshet::files {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::string part_name(std::uint32_t task, std::string_view extension) {
-  char name[32];
-  std::snprintf(name, sizeof name, "part-%05u.", task);
-  return name + std::string(extension);
-}
+// All rows of a task in one file.
+class PartFile final : public PartOutput {
+ public:
+  PartFile(const std::string& folder, std::string_view extension, const SinkContext& context)
+      : folder_(folder), extension_(extension), context_(context) {
+    auto file = OutputFile::create((fs::path(folder) / part_name(context.task_index, extension)).string());
+    if (!file) throw std::runtime_error("sink " + context.operator_id + ": " + file.error().message);
+    file_.emplace(std::move(*file));
+  }
+  void append(std::string_view rows) override { check(file_->append(rows)); }
+  void finish() override {
+    check(file_->finish());
+    if (context_.task_index == 0) remove_parts_from(context_.parallelism);
+  }
 
-// The task that a part file of this extension is of; nothing when the name is no part file's.
-std::optional<std::uint32_t> task_of(std::string_view name, std::string_view extension) {
-  constexpr std::string_view kPrefix = "part-";
-  if (!name.starts_with(kPrefix)) return std::nullopt;
-  std::uint32_t task = 0;
-  const auto [end, error] = std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), task);
-  if (error != std::errc() || name != part_name(task, extension)) return std::nullopt;
-  return task;
-}
-
-}  // namespace
-
-struct PartFile::Impl {
+ private:
   void check(const Status& status) const {
     if (!status) throw std::runtime_error(status.error().message);
   }
   void remove_parts_from(std::uint32_t first) const {
     std::error_code error;
-    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-      const auto task = task_of(entry->path().filename().string(), extension);
+    for (fs::directory_iterator entry(folder_, error), end; !error && entry != end; entry.increment(error)) {
+      const auto task = task_of_part(entry->path().filename().string(), extension_);
       std::error_code ignored;
       if (task && *task >= first) fs::remove(entry->path(), ignored);
     }
   }
 
-  // Set once in the constructor.
-  std::string folder;
-  std::string extension;
-  SinkContext context;
-
-  std::optional<OutputFile> file;
+  const std::string folder_;
+  const std::string extension_;
+  const SinkContext context_;
+  std::optional<OutputFile> file_;
 };
 
-PartFile::PartFile(std::string folder, RowFormat format, const SinkContext& context)
-    : impl_(std::make_unique<Impl>(std::move(folder), format == RowFormat::csv ? "csv" : "jsonl", context,
-                                   std::nullopt)) {
-  auto file = OutputFile::create((fs::path(impl_->folder) / part_name(context.task_index, impl_->extension)).string());
-  if (!file) throw std::runtime_error("sink " + context.operator_id + ": " + file.error().message);
-  impl_->file.emplace(std::move(*file));
-}
+}  // namespace
 
-PartFile::~PartFile() = default;
-
-void PartFile::append(std::string_view rows) { impl_->check(impl_->file->append(rows)); }
-
-void PartFile::finish() {
-  impl_->check(impl_->file->finish());
-  if (impl_->context.task_index == 0) impl_->remove_parts_from(impl_->context.parallelism);
+std::unique_ptr<PartOutput> open_parts(const std::string& folder, RowFormat format, const SinkContext& context,
+                                       std::string header) {
+  if (context.commits) return std::make_unique<CommittedParts>(folder, format, context, std::move(header));
+  auto file = std::make_unique<PartFile>(folder, extension_of(format), context);
+  file->append(header);
+  return file;
 }
 
 void ConsoleOutput::flush() {

@@ -25,6 +25,9 @@ struct Total {
 struct ByUser : KeyedOperator<std::uint64_t, Event, Total> {
   void process(const Event&, Out<Total>&) override {}
 };
+struct Totals : UpsertSink<std::uint64_t, Event> {
+  void put(const std::uint64_t&, const Event&, Version) override {}
+};
 inline Stream<Event> events(Job& job) { return job.source("events", SourceSpec<Event>{}); }
 CODE
 # Read once for all of them: the headers are what takes the time.
@@ -49,6 +52,8 @@ case_of() {
 }
 
 case_of "no mistake" "" 'by_user.fold("n", [](Total& t, const Event&) { ++t.count; }).emit(at_end());'
+case_of "a sink by key" "" 'by_user.sink<Totals>("t");'
+case_of "a sink by key on a stream without" "an UpsertSink<K, T> ends a stream keyed by K" 'all.sink<Totals>("t");'
 case_of "map gives no record" "map must return a record: a struct with FRESHET_RECORD" \
   'all.map("m", [](const Event&) { return Plain{}; });'
 case_of "map gives a number" "map must return a record: a struct with FRESHET_RECORD" \

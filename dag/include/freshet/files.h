@@ -70,13 +70,13 @@ inline SourceSpec<Line> lines(const std::string& path) {
           }};
 }
 
-/// Rows into files of a folder, one per task; see PartFile.
+/// Rows into files of a folder; see open_parts.
 struct FileSink {
   std::string folder{};
   RowFormat format = RowFormat::csv;
 
   std::string description() const { return (format == RowFormat::csv ? "csv files in " : "jsonl files in ") + folder; }
-  std::string guarantee() const { return "whole files at the end"; }
+  std::string guarantee() const { return "exactly-once with checkpoints, else whole files at the end"; }
   template <class K, class T>
   std::unique_ptr<freshet::detail::RowWriter<K, T>> make(const std::vector<std::string>& key_names) const {
     return std::make_unique<FileWriter<K, T>>(folder, format, key_names);

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <freshet/endpoints.h>
 #include <freshet/job.h>
+#include <freshet/sinks.h>
 
 /// What every stream handle has: where it comes from, and the settings of the operator named last.
 namespace freshet {

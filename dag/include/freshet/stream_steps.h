@@ -102,14 +102,18 @@ class StreamSteps : public Settings<Self> {
       return std::make_unique<detail::RowSinkStage<K, T>>(spec.template make<K, T>(names));
     });
   }
-  /// Ends the stream in a sink class of the author's own; each task makes one from `args`.
+  /// Ends the stream in a sink class of the author's own, a Sink, UpsertSink or TransactionalSink; each task makes one
+  /// from `args`.
   template <class S, class... Args>
   SinkRef sink(std::string_view id, Args... args) const {
     static_assert(std::is_same_v<typename S::Input, T>, "the sink's input is another record type");
+    if constexpr (detail::IsUpsertSink<S>)
+      static_assert(std::is_same_v<typename S::Key, K>,
+                    "an UpsertSink<K, T> ends a stream keyed by K: key_by(…) first");
     OperatorNode node = this->node(id, OperatorKind::sink, "sink " + std::string(type_name<S>()));
-    node.guarantee = "at-least-once";
+    node.guarantee = detail::guarantee_of<S>();
     return add_sink(std::move(node), [args...](const auto&) -> std::unique_ptr<Stage> {
-      return std::make_unique<detail::SinkStage<S>>(std::make_unique<S>(args...));
+      return std::make_unique<detail::SinkStageOf<S>>(std::make_unique<S>(args...));
     });
   }
 

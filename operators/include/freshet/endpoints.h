@@ -199,7 +199,8 @@ class RowWriter {
   virtual void open(const SinkContext& context) = 0;
   /// `key` is null on a stream without a key.
   virtual void write(const Key* key, const T& record) = 0;
-  virtual void flush() {}
+  /// No row comes any more, but maybe barriers and commits.
+  virtual void end() {}
   /// The stream ended: what was written is to stay. Without it, nothing of it may look finished. Not called when the
   /// context says `commits`: then these do it, as told at Stage.
   virtual void finish() = 0;
@@ -230,6 +231,10 @@ class RowSinkStage final : public UserCodeStage {
             writer_->write(&in.keys[index], in.records[index]);
         },
         [] {});
+  }
+  bool finish() override {
+    writer_->end();
+    return true;
   }
   void prepare(std::uint64_t checkpoint, SnapshotOut& out, std::string_view operator_id) override {
     writer_->prepare(checkpoint, out, operator_id);

@@ -5,26 +5,35 @@
 
 #include <freshet/endpoints.h>
 
-/// Sinks that write rows into files, one file per task: PATH/part-00000.csv, and to standard output.
+/// Sinks that write rows into the files of a folder, and to standard output.
 namespace freshet::files {
 
 enum class RowFormat : std::uint8_t { csv, jsonl };
 
-/// The file of one task. It is written aside and appears, whole and durable, under its name when the stream has ended;
-/// it replaces that of an earlier run, and task 0 then removes part files of an earlier run with more tasks. A stream
-/// that does not end leaves no part file. One thread; owns the open file.
-class PartFile {
+/// Where the rows of one task of a file sink go. One thread but for the work it gives away; owns the open file.
+class PartOutput {
  public:
-  /// Throws when the folder cannot be written to.
-  PartFile(std::string folder, RowFormat format, const SinkContext& context);
-  ~PartFile();
-  void append(std::string_view rows);
-  void finish();
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  virtual ~PartOutput() = default;
+  /// Throws when the rows cannot be written; the output is then of no use.
+  virtual void append(std::string_view rows) = 0;
+  virtual void finish() {}
+  virtual void end() {}
+  virtual void prepare(std::uint64_t /*checkpoint*/, SnapshotOut&, std::string_view /*operator_id*/) {}
+  virtual void commit(std::uint64_t /*checkpoint*/) {}
+  virtual void recover(const std::vector<std::string>& /*handles*/) {}
 };
+
+/// Throws when the folder cannot be written to. `header` begins each file.
+///
+/// Without commits: one file per task, PATH/part-00000.csv. It is written aside and appears, whole and durable, under
+/// its name when the stream has ended; it replaces that of an earlier run, and task 0 then removes part files of an
+/// earlier run with more tasks. A stream that does not end leaves no part file.
+///
+/// With commits: what a task writes between two barriers, unless nothing, is a file in PATH/.pending/RUN, moved to
+/// PATH/part-00000-00000007-RUN.csv (task, checkpoint) when that checkpoint is complete. Attempts remove what earlier
+/// ones left pending; files of other runs are left alone. The folder is this sink's: two sinks of one job need two.
+std::unique_ptr<PartOutput> open_parts(const std::string& folder, RowFormat format, const SinkContext& context,
+                                       std::string header);
 
 /// Standard output; lines of several tasks do not mix.
 class ConsoleOutput {
@@ -116,23 +125,28 @@ class FileWriter final : public freshet::detail::RowWriter<K, T> {
   FileWriter(std::string folder, RowFormat format, std::vector<std::string> key_names)
       : folder_(std::move(folder)), format_(format), text_(format, std::move(key_names)) {}
   void open(const SinkContext& context) override {
-    file_ = std::make_unique<PartFile>(folder_, format_, context);
     row_.clear();
     text_.append_header(row_);
-    file_->append(row_);
+    parts_ = open_parts(folder_, format_, context, row_);
   }
   void write(const Key* key, const T& record) override {
     row_.clear();
     text_.append_row(row_, key, record);
-    file_->append(row_);
+    parts_->append(row_);
   }
-  void finish() override { file_->finish(); }
+  void finish() override { parts_->finish(); }
+  void end() override { parts_->end(); }
+  void prepare(std::uint64_t checkpoint, SnapshotOut& out, std::string_view operator_id) override {
+    parts_->prepare(checkpoint, out, operator_id);
+  }
+  void commit(std::uint64_t checkpoint) override { parts_->commit(checkpoint); }
+  void recover(const std::vector<std::string>& handles) override { parts_->recover(handles); }
 
  private:
   std::string folder_;
   RowFormat format_;
   RowText<K, T> text_;
-  std::unique_ptr<PartFile> file_;
+  std::unique_ptr<PartOutput> parts_;
   std::string row_;
 };
 
