@@ -42,9 +42,8 @@ struct ReportCommand {
   std::function<void()> answer;
 };
 
-using Letter =
-    std::variant<Frame, GrantReceived, InjectBarrierCommand, CommitCommand, EndStreamCommand, PauseSourceCommand,
-                 ReportCommand>;
+using Letter = std::variant<Frame, GrantReceived, InjectBarrierCommand, CommitCommand, EndStreamCommand,
+                            PauseSourceCommand, ReportCommand>;
 
 /// Many writers, one reader: the task's thread. What comes in is bounded by the channels' credit.
 class Mailbox {

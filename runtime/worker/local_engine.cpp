@@ -39,8 +39,8 @@ LocalEngine::LocalEngine(const Job& job, const Options& options)
   const WorkerKey self{{1}, {options.attempt}, {0}};
   exchange_ = std::make_unique<Exchange>(self, plan_, nullptr, [](const std::string&) {});
   const base::Clock* clock = options_.clock != nullptr ? options_.clock : &clock_;
-  tasks_ = make_tasks({&job_, &plan_, self, options_.data, clock, exchange_.get(), this, partitions_,
-                       options.snapshots, options.run});
+  tasks_ = make_tasks(
+      {&job_, &plan_, self, options_.data, clock, exchange_.get(), this, partitions_, options.snapshots, options.run});
   for (auto& task : tasks_) exchange_->add_task(task->id(), task->mailbox());
 }
 

@@ -134,8 +134,8 @@ class Stage {
   [[nodiscard]] virtual bool restore(const SavedRecord&, const RestoreScope&) { return false; }
 
   /// Two-phase commit, of sinks; called when StageHost::commits. Before save(): closes what was written since the last
-  /// barrier, and asks `out` to commit all that has been closed and not been committed yet, also of earlier checkpoints:
-  /// one that is given up leaves its part to the next.
+  /// barrier, and asks `out` to commit all that has been closed and not been committed yet, also of earlier
+  /// checkpoints: one that is given up leaves its part to the next.
   virtual void prepare(std::uint64_t /*checkpoint*/, SnapshotOut&, std::string_view /*operator_id*/) {}
   /// That checkpoint is complete: all that was prepared for it or before is to appear. May come twice.
   virtual void commit(std::uint64_t /*checkpoint*/) {}
