@@ -1,8 +1,9 @@
 """Kills and stops the processes of a running job, and then counts its results again. scripts/chaos.sh calls it.
 
 The job is jobs/user_behavior on files of traffic.py, read at a rate that makes them last for the time asked for. What
-is harmed, and when, depends on the seed alone. What was killed is started again by `freshet cluster start`, on the
-same folders, as a supervisor would. When the job has finished, recount.py says what is lost, duplicated and wrong.
+is harmed, and when, follows from the seed, as far as the machine keeps time. What was killed is started again by
+`freshet cluster start`, on the same folders, as a supervisor would. When the job has finished, recount.py says what is
+lost, duplicated and wrong.
 """
 
 import argparse
@@ -45,6 +46,7 @@ class Chaos:
         self._begin = time.monotonic()
         self._deck = []
         self._seen = None
+        self._daemons = self._running_daemons()
         self.kills = self.stops = self.recoveries = 0
         self.state = "?"
 
@@ -64,7 +66,13 @@ class Chaos:
             if next_harm is not None and next_harm < now < seconds + EXTRA_LIMIT_PER_HARM_S:
                 self._harm()
                 next_harm = time.monotonic() - self._begin + self._gap()
+            gone = self._daemons - self._running_daemons()
+            if gone:
+                raise Trouble(f"ended by itself: {', '.join(sorted(gone))}")
             time.sleep(POLL_S)
+
+    def _running_daemons(self):
+        return {process.folder for process in self._cluster.processes() if process.role != "worker"}
 
     def _gap(self):
         return None if self._mean_gap_s is None else self._mean_gap_s * self._random.uniform(0.5, 1.5)
@@ -236,6 +244,8 @@ def main():
     try:
         good = run(given, data)
     except Trouble as trouble:
+        if not any(data.iterdir()):
+            data.rmdir()
         sys.exit(f"error: {trouble}")
     if good and not given.data:
         shutil.rmtree(data)
