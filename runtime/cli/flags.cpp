@@ -31,6 +31,10 @@ DEFINE_string(load_timeout, "10s", "time in which the library must load and desc
 DEFINE_int32(parallelism, 1, "tasks per operator that does not say otherwise");
 DEFINE_int32(workers, 1, "worker processes");
 DEFINE_int32(key_groups, 128, "key groups; fixed when the job first starts");
+DEFINE_string(checkpoint_interval, "", "time between checkpoints, 0 for none; default: as the job says");
+DEFINE_string(
+    restart, "",
+    "when it fails: none, 'fixed N DELAY', 'exponential FIRST LONGEST', 'rate N WITHIN'; default: rate 5 1min");
 DEFINE_bool(in_process, false, "run everything in this process, for a debugger");
 DEFINE_bool(keep, false, "keep the data folder of the run");
 DEFINE_string(data, "", "data folder; default: $XDG_STATE_HOME/freshet or ~/.local/state/freshet");
@@ -41,7 +45,7 @@ DEFINE_int32(control_port, 0, "port for agents and workers; default: the REST po
 DEFINE_string(bind, "127.0.0.1", "address to listen on; another than loopback needs authentication");
 DEFINE_string(grace, "10s", "time to end by itself before it is killed");
 DEFINE_string(log_level, "info", "trace, debug, info, warn or error");
-DEFINE_string(orphan_after, "10s", "a worker without job manager ends by itself after this time");
+DEFINE_string(orphan_after, "2min", "a worker without job manager ends by itself after this time");
 DEFINE_string(library, "", "the job's library");
 DEFINE_string(job_name, "", "the job's name, for people who look at the process list");
 DEFINE_string(crash_file, "", "where to write which record was in work when the process crashed");
@@ -64,7 +68,9 @@ std::vector<Flag> library_flags() {
 }
 
 std::vector<Flag> option_flags() {
-  return {{.name = "parallelism", .form = ValueForm::kInteger, .value_name = "N"},
+  return {{.name = "checkpoint-interval", .form = ValueForm::kDuration, .value_name = "TIME"},
+          {.name = "restart", .form = ValueForm::kText, .value_name = "STRATEGY"},
+          {.name = "parallelism", .form = ValueForm::kInteger, .value_name = "N"},
           {.name = "workers", .form = ValueForm::kInteger, .value_name = "N", .least = 1},
           {.name = "key-groups", .form = ValueForm::kInteger, .value_name = "N"}};
 }

@@ -46,6 +46,8 @@ DECLARE_string(bind);
 DECLARE_string(grace);
 DECLARE_string(log_level);
 DECLARE_string(orphan_after);
+DECLARE_string(checkpoint_interval);
+DECLARE_string(restart);
 DECLARE_string(library);
 DECLARE_string(job_name);
 DECLARE_string(crash_file);

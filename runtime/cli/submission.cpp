@@ -41,6 +41,9 @@ json options_of(const Invocation& invocation) {
   if (invocation.was_given("parallelism")) options["parallelism"] = FLAGS_parallelism;
   if (invocation.was_given("workers")) options["workers"] = FLAGS_workers;
   if (invocation.was_given("key-groups")) options["key_groups"] = FLAGS_key_groups;
+  if (invocation.was_given("checkpoint-interval"))
+    options["checkpoint_interval_ms"] = checked_duration_ms(FLAGS_checkpoint_interval);
+  if (invocation.was_given("restart")) options["restart"] = FLAGS_restart;
   return options;
 }
 

@@ -44,6 +44,19 @@ ScratchFolder::~ScratchFolder() {
   fs::remove_all(path_, ignored);
 }
 
+std::string part_of(const fs::path& folder, std::uint32_t task) {
+  std::string number = std::to_string(task);
+  number.insert(0, 5 - number.size(), '0');
+  std::vector<fs::path> files;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none))
+    if (entry.path().filename().string().starts_with("part-" + number)) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  std::string content;
+  for (const auto& file : files) content += content_of(file);
+  return content;
+}
+
 std::string content_of(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};

@@ -24,6 +24,8 @@ class ScratchFolder {
 };
 
 std::string content_of(const std::filesystem::path& file);
+/// All that one task has committed into a sink's folder, file after file; headers stay.
+std::string part_of(const std::filesystem::path& folder, std::uint32_t task);
 
 struct Answer {
   int exit_code = -1;  ///< 128 and the signal, when one ended it

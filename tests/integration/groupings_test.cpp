@@ -49,9 +49,9 @@ class Groupings : public testing::Test {
   static Tasks rows_of(const std::string& grouping) {
     Tasks tasks;
     for (std::uint32_t task = 0;; ++task) {
-      const auto file = *output_ / (grouping + "/part-0000" + std::to_string(task) + ".jsonl");
-      if (!std::filesystem::exists(file)) return tasks;
-      std::istringstream lines(content_of(file));
+      const auto content = part_of(*output_ / grouping, task);
+      if (content.empty()) return tasks;
+      std::istringstream lines(content);
       auto& rows = tasks.emplace_back();
       for (std::string line; std::getline(lines, line);) {
         const json row = json::parse(line);

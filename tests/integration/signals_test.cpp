@@ -95,7 +95,9 @@ TEST_F(SignalsToRun, WorkersOfAKilledRunEndByThemselves) {
 class SignalsToCluster : public Signals {
  protected:
   void SetUp() override {
-    const auto submitted = cluster_.submit(FRESHET_FAULTS, kJob, endless(output_));
+    auto arguments = endless(output_);
+    arguments.insert(arguments.end(), {"--restart", "none"});
+    const auto submitted = cluster_.submit(FRESHET_FAULTS, kJob, arguments);
     ASSERT_EQ(submitted.exit_code, 0) << submitted.output;
     workers_ = cluster_.view().worker_pids(kJob);
     ASSERT_EQ(workers_.size(), 2u);

@@ -129,6 +129,7 @@ Verb submit_verb() {
       "REST: PUT /v1/libraries/SHA256, POST /v1/jobs";
   verb.examples = {"freshet submit libshop.so --name shop --param input='in/*.csv' --param hot=20 --parallelism 4",
                    "freshet submit libshop.so --name shop --file catalog=catalog.csv --workers 4",
+                   "freshet submit libshop.so --checkpoint-interval 1s --restart 'exponential 100ms 1min'",
                    "freshet submit libshop.so --dry-run"};
   verb.flags = joined({{{.name = "name", .value_name = "NAME"}},
                        library_flags(),
