@@ -273,7 +273,7 @@ INSTANTIATE_TEST_SUITE_P(All, FileCommitCrash, ::testing::Values(false, true),
 TEST_P(FileCommitCrash, AtAnyCallLeavesEveryRowOnce) {
   FRESHET_SEEDED(seed);
   Random random(seed);
-  constexpr std::uint64_t kSecondCrashes = 3;
+  constexpr std::uint64_t kSecondCrashes = 2;  // none, and one somewhere
   bool came_to_its_end = false;
   std::uint64_t calls = 1;
   for (; !came_to_its_end && !HasFailure(); ++calls) {
