@@ -5,10 +5,10 @@ namespace {
 
 constexpr std::string_view kShopPath = "shop:";
 
-ShopInput declare_shop(Job& job, const std::string& name, const std::string& values) {
+ShopInput declare_shop(Job& job, const std::string& name, const InputOptions& options) {
   const ShopInput defaults;
   ShopInput shop;
-  shop.rate = job.param(name + ".rate", defaults.rate, "of shop: events per second, 0 for full speed");
+  shop.rate = options.rate;
   shop.seconds =
       job.param(name + ".seconds", defaults.seconds, "of shop: ends after so many seconds of events; 0: never");
   shop.events = job.param(name + ".events", defaults.events, "of shop: ends after so many events; 0: never");
@@ -16,7 +16,7 @@ ShopInput declare_shop(Job& job, const std::string& name, const std::string& val
   shop.items = job.param(name + ".items", defaults.items, "of shop: how many items there are");
   shop.seed = job.param(name + ".seed", defaults.seed, "of shop: another seed, other events");
   shop.partitions = job.param(name + ".partitions", defaults.partitions, "of shop: splits, read side by side");
-  shop.values = values;
+  shop.values = options.values;
   return shop;
 }
 
@@ -41,8 +41,11 @@ Input declare_input(Job& job, const std::string& name, const std::string& fallba
       job.text_param(name + ".header", "auto", "whether the first line names the columns: true, false or auto");
   options.default_columns = defaults.columns;
   options.required = defaults.required;
-  const ShopInput shop = declare_shop(job, name, options.values);
-  if (options.path == kShopPath) input.shop = shop;
+  const bool is_shop = options.path == kShopPath;
+  options.rate = job.param(name + ".rate", is_shop ? ShopInput{}.rate : 0.0,
+                           "records per second of each file, or of shop in all; 0: full speed");
+  const ShopInput shop = declare_shop(job, name, options);
+  if (is_shop) input.shop = shop;
   return input;
 }
 

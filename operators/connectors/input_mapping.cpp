@@ -17,6 +17,8 @@ bool is_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
+constexpr double kMaxRate = 1e9;
+
 const std::string kColumnsRemedy = "write FIELD=COLUMN, a name of the header or a number from 1, or @line, @file";
 const std::string kValuesRemedy = "write FIELD:FROM=TO, as in action:pv=view,action:C*=cancel";
 
@@ -55,6 +57,8 @@ InputMapping::InputMapping(const InputOptions& options, const Schema& record, Pr
     header_ = Header::no;
   else if (options_.header != "auto")
     problems.push_back({"header", "'" + options_.header + "' is not known", "use true, false or auto"});
+  if (!(options_.rate >= 0 && options_.rate <= kMaxRate))
+    problems.push_back({"rate", "is no rate", "give 0 (full speed) to 1e9 records per second"});
   if (options_.format != "lines") {
     if (const auto dialect = Dialect::from_name(options_.format, "x.csv"); !dialect)
       problems.push_back({"format", "'" + options_.format + "' is not known", "use csv, tsv, jsonl, lines or auto"});

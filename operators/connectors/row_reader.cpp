@@ -24,6 +24,8 @@ struct OpenFile {
   Delimited delimited;
   std::optional<JsonLine> json{};
   FileColumns columns{};
+  Time began{};             // when the first record was asked for
+  std::uint64_t taken = 0;  // records since then, malformed ones too
 
   bool is_json() const { return !format.plain_lines && format.dialect.format == Format::jsonl; }
   LineReader::Got next(InputLine& line) {
@@ -93,7 +95,12 @@ std::vector<InputProblem> check_input(const InputOptions& options, const Schema&
 struct RowReader::Impl {
   Impl(InputOptions given, Schema schema) : options(std::move(given)), record(std::move(schema)) {}
 
-  OpenFile& file_of(const Split& split);
+  OpenFile& file_of(const Split& split, Time now);
+  bool due(const OpenFile& file, Time now) const {
+    if (options.rate == 0) return true;
+    const double seconds = std::chrono::duration<double>(now - file.began).count();
+    return static_cast<double>(file.taken) < seconds * options.rate;
+  }
   /// Splits the line into fields; throws the RejectRecord when it is none.
   void take_apart();
   [[noreturn]] void reject(const std::string& message, const std::string& reason) const {
@@ -136,7 +143,7 @@ std::vector<Split> RowReader::discover() const {
   return splits;
 }
 
-OpenFile& RowReader::Impl::file_of(const Split& split) {
+OpenFile& RowReader::Impl::file_of(const Split& split, Time now) {
   if (current != nullptr && current_path == split.partition) return *current;
   auto found = files.find(split.partition);
   if (found == files.end()) {
@@ -144,6 +151,7 @@ OpenFile& RowReader::Impl::file_of(const Split& split) {
     if (!opened) throw SourceFailed(opened.error().message);
     OpenFile& file = files.emplace(split.partition, std::move(*opened)).first->second;
     found = files.find(split.partition);
+    file.began = now;
     // The position names the record read last: on to its first line, and past it, however many lines it has.
     if (split.position > file.reader.lines_consumed()) {
       const auto skipped = file.reader.skip_lines(split.position - 1 - file.reader.lines_consumed());
@@ -177,23 +185,25 @@ void RowReader::Impl::take_apart() {
   }
 }
 
-bool RowReader::next(Split& split) {
-  OpenFile& file = impl_->file_of(split);
+RowReader::Got RowReader::next(Split& split, Time now) {
+  OpenFile& file = impl_->file_of(split, now);
+  if (!impl_->due(file, now)) return Got::not_due;
   while (true) {
     const auto got = file.next(impl_->line);
     if (got == LineReader::Got::failed) throw SourceFailed(file.reader.error().message);
     if (got == LineReader::Got::end || impl_->line.number >= split.end) {
       impl_->current = nullptr;
       impl_->files.erase(split.partition);
-      return false;
+      return Got::end;
     }
     split.position = impl_->line.number;
     if (impl_->line.text.empty() && !file.format.plain_lines) continue;  // a blank line holds no record
     impl_->number_size = static_cast<std::size_t>(
         std::to_chars(impl_->number.data(), impl_->number.data() + impl_->number.size(), impl_->line.number).ptr -
         impl_->number.data());
+    ++file.taken;
     impl_->take_apart();
-    return true;
+    return Got::record;
   }
 }
 

@@ -120,13 +120,18 @@ Cause fingerprint_cause(std::uint32_t worker, const std::string& agent) {
   return {Cause::Weight::root,
           worker_on(worker, agent) +
               " built another graph than was submitted: its build function reads something besides its parameters",
-          std::nullopt};
+          std::nullopt, true};
 }
 
 Cause too_many_splits_cause(std::size_t found, std::size_t limit) {
   return {Cause::Weight::root,
           "its sources found " + std::to_string(found) + " splits; at most " + std::to_string(limit) +
               " can be dealt out: fewer, larger files, or a narrower pattern",
+          std::nullopt, true};
+}
+
+Cause not_adopted_cause(std::uint32_t worker, const std::string& agent) {
+  return {Cause::Weight::root, worker_on(worker, agent) + " was gone when the job manager was started anew",
           std::nullopt};
 }
 

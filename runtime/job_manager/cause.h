@@ -19,6 +19,7 @@ struct Cause {
   Weight weight = Weight::root;
   std::string reason{};  ///< one sentence; stands behind the job's state
   std::optional<ProblemView> problem{};
+  bool is_final = false;  ///< another attempt would fail as this one did
 };
 
 /// Longest text of a cause or problem; what comes from a worker may be of any length.
@@ -38,6 +39,8 @@ Cause agent_lost_cause(const std::string& agent, const std::string& why, const s
 Cause prepare_cause(const std::vector<Problem>& problems, std::uint32_t worker, const std::string& agent);
 Cause fingerprint_cause(std::uint32_t worker, const std::string& agent);
 Cause too_many_splits_cause(std::size_t found, std::size_t limit);
+/// It did not run any more when a job manager came back.
+Cause not_adopted_cause(std::uint32_t worker, const std::string& agent);
 Cause deployment_timeout_cause(Duration limit, const std::string& waiting_for);
 Cause silent_worker_cause(std::uint32_t worker, const std::string& agent, Duration limit, const std::string& job);
 

@@ -8,7 +8,7 @@
 #include <freshet/element.h>
 #include <freshet/result.h>
 #include "runtime/base/clock.h"
-#include "runtime/base/ids.h"
+#include "runtime/wire/control.h"
 
 /// What the checkpoint coordinator is told, and what it decides. Plain values.
 ///
@@ -34,6 +34,8 @@ struct CheckpointPolicy {
   std::uint32_t tolerated = 3;   ///< failures in a row; one more fails the attempt. Savepoints do not count
   std::size_t retained = 3;      ///< complete ones kept besides savepoints; at least 1
   std::size_t max_requests = 8;  ///< that wait behind the open one; more are refused
+  bool operator==(const CheckpointPolicy&) const = default;
+  FRESHET_RECORD(mode, interval, minimum_pause, timeout, tolerated, retained, max_requests)
 };
 
 /// No time in CheckpointPolicy is longer.
@@ -42,22 +44,8 @@ inline constexpr Duration kMaxCheckpointTime{365LL * 24 * 3600 * 1000};
 /// Error: which setting is out of its range, and what the range is.
 Status check_policy(const CheckpointPolicy& policy);
 
-/// What a sink's task wants to be told when the checkpoint is complete.
-struct SinkHandle {
-  std::string operator_id{};
-  std::string bytes{};  ///< opaque
-  bool operator==(const SinkHandle&) const = default;
-};
-
-/// What a task saved for one checkpoint.
-struct SnapshotInfo {
-  std::string name{};          ///< of its file in the checkpoint storage; may be empty when it has ended
-  std::uint64_t bytes = 0;     ///< of the file
-  std::uint64_t checksum = 0;  ///< of the file
-  bool ended = false;          ///< it had seen the end of its stream: this is its last state
-  std::vector<SinkHandle> handles{};
-  bool operator==(const SnapshotInfo&) const = default;
-};
+using wire::SinkHandle;
+using wire::SnapshotInfo;
 
 struct TaskSnapshot {
   TaskId task{};

@@ -23,9 +23,11 @@ std::optional<std::uint32_t> worker_of_task(const dag::ExecutionPlan& plan, std:
 
 }  // namespace
 
-std::vector<wire::AssignedSplit> deal_splits(const DeploymentSpec& spec, const std::vector<wire::SourceSplits>& found) {
-  std::vector<wire::AssignedSplit> assigned;
+std::vector<wire::AssignedSplit> deal_splits(const DeploymentSpec& spec, const std::vector<wire::SourceSplits>& found,
+                                             std::vector<wire::AssignedSplit> restored) {
+  std::vector<wire::AssignedSplit> assigned = std::move(restored);
   std::uint32_t next_partition = 0;
+  for (const wire::AssignedSplit& split : assigned) next_partition = std::max(next_partition, split.partition + 1);
   for (const std::uint32_t source : spec.sources) {
     const auto splits =
         std::find_if(found.begin(), found.end(), [&](const auto& each) { return each.operator_index == source; });
@@ -36,7 +38,7 @@ std::vector<wire::AssignedSplit> deal_splits(const DeploymentSpec& spec, const s
     for (const wire::SplitInfo& split : splits->splits) {
       const auto [partition, is_new] = partitions.try_emplace(split.partition, next_partition);
       if (is_new) ++next_partition;
-      assigned.push_back({source, task, partition->second, split});
+      assigned.push_back({source, task, partition->second, split, false});
       task = (task + 1) % chain->parallelism;
     }
   }
@@ -107,7 +109,7 @@ bool Deployment::on_prepared(const wire::WorkerPrepared& prepared, Orders& order
   take_splits(prepared);
   if (tasks_started_ || !all_at(WorkerPhase::prepared)) return true;
   tasks_started_ = true;
-  splits_ = deal_splits(spec_, found_splits_);
+  splits_ = deal_splits(spec_, found_splits_, restored_splits_);
   for (const DeployedWorker& each : workers_)
     if (each.phase != WorkerPhase::ended) orders.push_back(to_worker(each.peer, start_tasks_order(each.key)));
   return true;
@@ -124,6 +126,13 @@ void Deployment::take_splits(const wire::WorkerPrepared& prepared) {
                                       [&](const auto& each) { return each.operator_index == splits.operator_index; });
     if (!is_known) found_splits_.push_back(splits);
   }
+  for (const wire::AssignedSplit& split : prepared.restored) {
+    const dag::Chain* chain = chain_of(spec_.plan, split.operator_index);
+    if (chain == nullptr || worker_of_task(spec_.plan, chain->id, split.task) != prepared.worker.worker.value) continue;
+    if (split.partition >= kMaxSplits) continue;
+    restored_splits_.push_back(split);
+    restored_splits_.back().restored = true;
+  }
 }
 
 bool Deployment::on_running(const WorkerKey& key) {
@@ -139,6 +148,18 @@ bool Deployment::on_finished(const WorkerKey& key) {
   if (worker->phase != WorkerPhase::prepared && worker->phase != WorkerPhase::running) return false;
   worker->phase = WorkerPhase::finished;
   return true;
+}
+
+bool Deployment::on_data_ended(const WorkerKey& key) {
+  DeployedWorker* worker = at(key);
+  if (worker == nullptr || !tasks_started_ || worker->data_ended) return false;
+  worker->data_ended = true;
+  return true;
+}
+
+bool Deployment::is_data_ended() const {
+  return std::all_of(workers_.begin(), workers_.end(),
+                     [&](const auto& worker) { return worker.data_ended || !has_source_task(worker.key); });
 }
 
 bool Deployment::on_ended(const WorkerKey& key) {
@@ -204,8 +225,8 @@ bool Deployment::has_source_task(const WorkerKey& worker) const {
 }
 
 wire::PrepareWorker Deployment::prepare_order(const WorkerKey& key) const {
-  return {key,        spec_.library_job, spec_.parameters,      spec_.default_parallelism,
-          spec_.plan, spec_.data,        spec_.status_interval, spec_.directory};
+  return {key,        spec_.library_job,     spec_.parameters, spec_.default_parallelism, spec_.plan,
+          spec_.data, spec_.status_interval, spec_.directory,  spec_.checkpoints};
 }
 
 wire::StartTasks Deployment::start_tasks_order(const WorkerKey& key) const {

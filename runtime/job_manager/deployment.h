@@ -33,6 +33,7 @@ struct DeploymentSpec {
   wire::DataOptions data{};
   std::string directory{};
   Duration status_interval{500};
+  wire::CheckpointOrders checkpoints{};
   std::vector<std::uint32_t> sources{};  ///< operator indices, ascending
   dag::ExecutionPlan plan{};             ///< placed
 };
@@ -46,11 +47,14 @@ struct DeployedWorker {
   std::uint64_t pid = 0;
   base::SteadyTime last_heard{};
   bool stop_ordered = false;  ///< its agent was told to end it
+  bool data_ended = false;    ///< its sources have read everything
 };
 
-/// Deals the splits that the sources found: round robin over a source's tasks, in the order found. Partition numbers
-/// count through the job, source by source; ranges of one partition share its number. Pure.
-std::vector<wire::AssignedSplit> deal_splits(const DeploymentSpec& spec, const std::vector<wire::SourceSplits>& found);
+/// Deals the splits that the sources found: round robin over a source's tasks, in the order found, behind those that
+/// came back from a checkpoint. Partition numbers count through the job, source by source; ranges of one partition
+/// share its number. Pure.
+std::vector<wire::AssignedSplit> deal_splits(const DeploymentSpec& spec, const std::vector<wire::SourceSplits>& found,
+                                             std::vector<wire::AssignedSplit> restored = {});
 
 /// One attempt's workers, from StartWorker to the end of each. Pure: is told facts, answers with the next orders; a
 /// fact told twice, late or of a worker that it does not have changes nothing. Owned by its job.
@@ -74,6 +78,9 @@ class Deployment {
   bool on_prepared(const wire::WorkerPrepared& prepared, Orders& orders);
   bool on_running(const WorkerKey& worker);
   bool on_finished(const WorkerKey& worker);
+  bool on_data_ended(const WorkerKey& worker);
+  /// Every source has read everything.
+  bool is_data_ended() const;
   bool on_ended(const WorkerKey& worker);
   bool heard(const WorkerKey& worker, base::SteadyTime now);
 
@@ -115,6 +122,7 @@ class Deployment {
   bool prepare_sent_ = false;
   bool tasks_started_ = false;
   std::vector<wire::SourceSplits> found_splits_;
+  std::vector<wire::AssignedSplit> restored_splits_;
   std::vector<wire::AssignedSplit> splits_;
 };
 

@@ -23,7 +23,9 @@ Job::Job(JobId id, Submission submission, dag::ExecutionPlan plan, const Manager
       options_(options),
       submitted_ms_(submitted_ms),
       since_ms_(submitted_ms),
-      time_line_(options.max_events) {
+      time_line_(options.max_events),
+      checkpoints_(checkpoint_policy(submission_)),
+      restarts_(submission_.restart) {
   time_line_.add(submitted_ms, "state", "Submitted as " + id_text());
 }
 
@@ -36,6 +38,18 @@ void Job::restore(Attempt attempt, const JobEnd& end) {
     for (const auto& [name, kind] : freshet_enumerators(ProblemKind{}))
       if (name == problem.kind) problems_[kind] = problem;
   time_line_.add(end.time_ms, "state", state_text(state_) + (reason_.empty() ? "" : ": " + reason_));
+}
+
+void Job::adopt(Attempt attempt, dag::ExecutionPlan plan, Moment now) {
+  if (attempt.value == 0) return;
+  state_ = JobState::recovering;
+  since_ms_ = now.wall_ms;
+  reason_ = "the job manager was started anew, and looks for the job's workers";
+  time_line_.add(now.wall_ms, "state", "Recovering: " + reason_);
+  attempt_ = attempt;
+  begin_attempt(spec_of(attempt, std::move(plan)), now);
+  adopting_ = true;
+  deployed_by_ = now.steady + options_.adoption_timeout;
 }
 
 JobEnd Job::end() const {
@@ -74,6 +88,7 @@ void Job::clear_problem(ProblemKind kind, Moment now) {
 void Job::wait_for_slots(const std::string& text, Moment now) {
   if (state_ == JobState::submitted) move_to(JobState::scheduling, now, text);
   reason_ = text;
+  restart_at_.reset();
   begin_problem(no_slots_problem(text), now);
 }
 
@@ -81,17 +96,27 @@ void Job::deploy(Attempt attempt, dag::ExecutionPlan plan, std::uint64_t library
   CHECK(attempt > attempt_, "attempts count up");
   attempt_ = attempt;
   reason_.clear();
+  restart_at_.reset();
   if (state_ == JobState::submitted) move_to(JobState::scheduling, now);
   clear_problem(ProblemKind::NO_SLOTS, now);
+  const auto restore = checkpoints_.restore_point();
   move_to(JobState::deploying, now,
-          "attempt " + std::to_string(attempt.value) + ", workers " + std::to_string(plan.workers.size()));
+          "attempt " + std::to_string(attempt.value) + ", workers " + std::to_string(plan.workers.size()) +
+              (restore ? ", from checkpoint " + std::to_string(restore->value) : ""));
+  DeploymentSpec spec = spec_of(attempt, std::move(plan));
+  spec.library_bytes = library_bytes;
+  begin_attempt(std::move(spec), now);
+  deployed_by_ = now.steady + options_.deployment_timeout;
+  deployment_->order_workers(orders);
+}
+
+DeploymentSpec Job::spec_of(Attempt attempt, dag::ExecutionPlan plan) const {
   DeploymentSpec spec;
   spec.job = id_;
   spec.attempt = attempt;
   spec.name = submission_.name;
   spec.library_job = submission_.job;
   spec.library_sha256 = submission_.library_sha256;
-  spec.library_bytes = library_bytes;
   spec.parameters = worker_parameters(submission_);
   spec.default_parallelism = submission_.default_parallelism;
   spec.data = submission_.data;
@@ -100,11 +125,16 @@ void Job::deploy(Attempt attempt, dag::ExecutionPlan plan, std::uint64_t library
   for (std::uint32_t i = 0; i < submission_.graph.operators.size(); ++i)
     if (submission_.graph.operators[i].kind == OperatorKind::source) spec.sources.push_back(i);
   spec.plan = std::move(plan);
+  spec.checkpoints = {checkpoints_.enabled(), submission_.run, options_.checkpoints, id_,
+                      checkpoints_.restore_point().value_or(CheckpointId{0})};
+  return spec;
+}
+
+void Job::begin_attempt(DeploymentSpec spec, Moment now) {
   deployment_.emplace(std::move(spec), now.steady);
   status_.emplace(submission_.graph, deployment_->spec().plan);
-  deployed_by_ = now.steady + options_.deployment_timeout;
+  not_yet_paused_.clear();
   ending_.reset();
-  deployment_->order_workers(orders);
 }
 
 const DeployedWorker* Job::living(const WorkerKey& key) const {
@@ -133,7 +163,11 @@ bool Job::on(const std::string&, const wire::WorkerStarted& started, Moment, Ord
 }
 
 bool Job::on(const std::string& peer, const wire::WorkerHello& hello, Moment now, Orders& orders) {
-  if (!ending_) return deployment_->on_hello(peer, hello, now.steady, orders);
+  if (!ending_) {
+    if (!deployment_->on_hello(peer, hello, now.steady, orders)) return false;
+    repeat_checkpoint_orders(*living(hello.worker), orders);
+    return true;
+  }
   Orders not_wanted;
   if (!deployment_->on_hello(peer, hello, now.steady, not_wanted)) return false;
   orders.push_back(to_worker(peer, wire::StopTasks{hello.worker, ending_->kind == EndKind::finished}));
@@ -145,10 +179,12 @@ bool Job::on(const std::string&, const wire::WorkerPrepared& prepared, Moment no
   const DeployedWorker* worker = living(prepared.worker);
   if (worker->phase != WorkerPhase::hello) return false;
   const std::uint32_t number = prepared.worker.worker.value;
-  std::size_t found = 0;
+  std::size_t found = prepared.restored.size();
   for (const wire::SourceSplits& source : prepared.splits) found += source.splits.size();
   if (!prepared.problems.empty()) {
-    fail(prepare_cause(prepared.problems, number, worker->agent), now, orders);
+    Cause cause = prepare_cause(prepared.problems, number, worker->agent);
+    cause.is_final = !started_ms_ && attempt_.value == 1;  // it has never run: who submitted it has to mend it
+    fail(std::move(cause), now, orders);
   } else if (prepared.fingerprint != plan().fingerprint) {
     fail(fingerprint_cause(number, worker->agent), now, orders);
   } else if (found > Deployment::kMaxSplits) {
@@ -160,9 +196,26 @@ bool Job::on(const std::string&, const wire::WorkerPrepared& prepared, Moment no
 }
 
 void Job::run_if_all_running(Moment now) {
-  if (state_ != JobState::deploying || ending_ || !deployment_->all_at(WorkerPhase::running)) return;
-  started_ms_ = now.wall_ms;
-  move_to(JobState::running, now, "attempt " + std::to_string(attempt_.value));
+  const bool comes_up = state_ == JobState::deploying || adopting_;
+  if (!comes_up || ending_ || !deployment_->all_at(WorkerPhase::running)) return;
+  const bool adopted = std::exchange(adopting_, false);
+  if (!started_ms_ || !adopted) started_ms_ = now.wall_ms;
+  reason_.clear();
+  move_to(JobState::running, now,
+          "attempt " + std::to_string(attempt_.value) + (adopted ? ", taken over with all of its workers" : ""));
+  std::vector<TaskId> tasks;
+  for (const dag::Placement& task : plan().tasks) tasks.push_back({task.chain, task.index});
+  checkpoints_.begin(tasks, adopted, now.steady);
+  finish_if_data_ended(now);
+}
+
+/// All input is read: what is left to do is a checkpoint that holds all results.
+void Job::finish_if_data_ended(Moment now) {
+  if (!deployment_ || ending_ || checkpoints_.coordinator() == nullptr || checkpoints_.coordinator()->is_closed())
+    return;
+  if (state_ == JobState::deploying || adopting_ || !deployment_->is_data_ended()) return;
+  if (const auto asked = checkpoints_.request(BarrierKind::final_checkpoint, now.steady); !asked)
+    time_line_.add(now.wall_ms, "checkpoint", "no final checkpoint: " + asked.error().message);
 }
 
 bool Job::on(const std::string&, const wire::WorkerRunning& running, Moment now, Orders&) {
@@ -194,8 +247,18 @@ bool Job::on(const std::string&, const wire::TaskFailed& failed, Moment now, Ord
   return true;
 }
 
-bool Job::on(const std::string&, const wire::BarrierPassed& passed, Moment, Orders&) {
-  return barriers_.on_passed(passed.checkpoint, passed.task);
+bool Job::on(const std::string&, const wire::SnapshotStored& stored, Moment now, Orders&) {
+  return checkpoints_.on_stored(stored, now.steady);
+}
+
+bool Job::on(const std::string&, const wire::SnapshotDeclined& declined, Moment now, Orders&) {
+  return checkpoints_.on_declined(declined, now.steady);
+}
+
+bool Job::on(const std::string&, const wire::DataEnded& ended, Moment now, Orders&) {
+  if (!deployment_->on_data_ended(ended.worker)) return false;
+  finish_if_data_ended(now);
+  return true;
 }
 
 bool Job::on(const std::string&, const wire::TasksFinished& finished, Moment now, Orders& orders) {
@@ -220,8 +283,19 @@ bool Job::on(const std::string&, const wire::WorkerEnded& ended, Moment now, Ord
   return true;
 }
 
-void Job::on_agent_hello(const std::string& agent, Orders& orders) {
-  if (deployment_ && !ending_ && !is_over()) deployment_->order_workers(agent, orders);
+void Job::on_agent_hello(const std::string& agent, const std::vector<WorkerKey>& workers, Moment now, Orders& orders) {
+  if (!deployment_ || is_over() || state_ == JobState::scheduling) return;
+  if (!adopting_ && !ending_) return deployment_->order_workers(agent, orders);
+  for (const DeployedWorker& worker : deployment_->workers()) {
+    if (worker.agent != agent || worker.phase == WorkerPhase::ended) continue;
+    if (std::find(workers.begin(), workers.end(), worker.key) != workers.end()) {
+      if (worker.stop_ordered) orders.push_back(to_agent(agent, wire::StopWorker{worker.key, options_.kill_grace}));
+      continue;
+    }
+    deployment_->on_ended(worker.key);
+    if (adopting_) fail(not_adopted_cause(worker.key.worker.value, agent), now, orders);
+  }
+  end_if_all_gone(now);
 }
 
 void Job::on_agent_lost(const std::string& agent, const std::string& why, Moment now, Orders& orders) {
@@ -245,10 +319,13 @@ Status Job::cancel(Moment now, Orders& orders) {
   time_line_.add(now.wall_ms, "verb", "cancel");
   problems_.erase(ProblemKind::NO_SLOTS);
   reason_.clear();
-  if (!deployment_) {
+  restart_at_.reset();
+  if (!deployment_ || state_ == JobState::scheduling) {
     move_to(JobState::cancelled, now);
     return {};
   }
+  checkpoints_.end("the job is cancelled");
+  adopting_ = false;
   move_to(JobState::cancelling, now);
   ending_.reset();
   begin_ending(EndKind::cancelled, {}, now, orders);
@@ -258,15 +335,19 @@ Status Job::cancel(Moment now, Orders& orders) {
 void Job::fail(Cause cause, Moment now, Orders& orders) {
   if (is_over()) return;
   cause = shortened(std::move(cause));
-  if (!deployment_) {
+  if (!deployment_ || state_ == JobState::scheduling || state_ == JobState::submitted) {
     reason_ = cause.reason;
     if (cause.problem) begin_problem(*cause.problem, now);
     move_to(JobState::failed, now, reason_);
     return;
   }
   if (ending_ && ending_->kind == EndKind::cancelled) return;
+  // Every result is committed; how its workers end is of no importance any more.
+  if (ending_ && ending_->kind == EndKind::finished && checkpoints_.enabled())
+    return time_line_.add(now.wall_ms, "worker", cause.reason);
   if (ending_ && ending_->kind == EndKind::failed) {
     time_line_.add(now.wall_ms, "worker", cause.reason);
+    if (cause.is_final) restart_at_.reset();
     if (cause.weight <= ending_->cause.weight) return;
     reason_ = cause.reason;
     if (cause.problem) begin_problem(*cause.problem, now);
@@ -274,8 +355,15 @@ void Job::fail(Cause cause, Moment now, Orders& orders) {
     return;
   }
   ending_.reset();
+  adopting_ = false;
   reason_ = cause.reason;
+  checkpoints_.end(reason_);
+  restart_at_.reset();
+  if (checkpoints_.enabled() && !cause.is_final) {
+    if (const auto delay = restarts_.on_failure(now.steady); delay) restart_at_ = now.steady + *delay;
+  }
   if (cause.problem) begin_problem(*cause.problem, now);
+  if (state_ == JobState::recovering) time_line_.add(now.wall_ms, "worker", reason_);
   move_to(JobState::recovering, now, reason_ + "; its other workers are being stopped");
   begin_ending(EndKind::failed, std::move(cause), now, orders);
 }
@@ -295,16 +383,39 @@ void Job::end_if_all_gone(Moment now) {
     case EndKind::cancelled:
       return move_to(JobState::cancelled, now);
     case EndKind::failed:
-      return move_to(JobState::failed, now, reason_);
+      break;
   }
+  if (restart_at_) {
+    ending_.reset();
+    for (auto& [kind, problem] : problems_) problem.effect = "the job is started again; nothing is lost";
+    return move_to(JobState::scheduling, now, "the next attempt");
+  }
+  if (const std::string why = restarts_.why_not(); checkpoints_.enabled() && !why.empty() && !ending_->cause.is_final)
+    reason_ += "; given up after " + why;
+  move_to(JobState::failed, now, reason_);
+}
+
+bool Job::wants_slots(Moment now) const {
+  return state_ == JobState::submitted ||
+         (state_ == JobState::scheduling && (!restart_at_ || *restart_at_ <= now.steady));
+}
+
+void Job::postpone(const std::string& why, Duration delay, Moment now) {
+  if (state_ == JobState::submitted) move_to(JobState::scheduling, now, why);
+  reason_ = why;
+  restart_at_ = now.steady + delay;
 }
 
 void Job::on_tick(Moment now, Orders& orders) {
-  if (is_over() || !deployment_) return;
+  if (is_over() || !deployment_ || state_ == JobState::scheduling) return;
   if (!ending_) {
-    if (state_ == JobState::deploying && deployed_by_ <= now.steady)
-      return fail(deployment_timeout_cause(options_.deployment_timeout, missing_workers()), now, orders);
-    if (state_ == JobState::deploying) return;
+    const bool comes_up = state_ == JobState::deploying || adopting_;
+    if (comes_up && deployed_by_ <= now.steady)
+      return fail(deployment_timeout_cause(adopting_ ? options_.adoption_timeout : options_.deployment_timeout,
+                                           missing_workers()),
+                  now, orders);
+    if (comes_up) return;
+    checkpoints_.on_time(now.steady);
     for (const DeployedWorker& worker : deployment_->workers()) {
       if (worker.last_heard + options_.worker_silence_limit >= now.steady) continue;
       return fail(silent_worker_cause(worker.key.worker.value, worker.agent, options_.worker_silence_limit, name()),
@@ -329,9 +440,12 @@ void Job::on_tick(Moment now, Orders& orders) {
 }
 
 base::SteadyTime Job::next_deadline(base::SteadyTime fallback) const {
-  if (is_over() || !deployment_) return fallback;
+  if (is_over()) return fallback;
+  if (state_ == JobState::scheduling) return restart_at_ ? std::min(fallback, *restart_at_) : fallback;
+  if (!deployment_) return fallback;
   if (ending_) return std::min(fallback, ending_->deadline);
-  if (state_ == JobState::deploying) return std::min(fallback, deployed_by_);
+  if (state_ == JobState::deploying || adopting_) return std::min(fallback, deployed_by_);
+  fallback = checkpoints_.next_deadline(fallback);
   for (const DeployedWorker& worker : deployment_->workers())
     fallback = std::min(fallback, worker.last_heard + options_.worker_silence_limit + std::chrono::milliseconds(1));
   return fallback;
@@ -347,13 +461,37 @@ std::string Job::missing_workers() const {
   return text;
 }
 
-Result<CheckpointId> Job::inject_barrier(Orders& orders) {
-  if (state_ != JobState::running || ending_) return Error{"job " + name() + " is " + state_text(state_)};
-  const CheckpointId checkpoint = barriers_.next();
+void Job::inject_barrier(CheckpointId id, BarrierKind kind, Orders& orders) {
   for (const DeployedWorker& worker : deployment_->workers())
     if (deployment_->has_source_task(worker.key))
-      orders.push_back(to_worker(worker.peer, wire::InjectBarrier{worker.key, checkpoint}));
-  return checkpoint;
+      orders.push_back(to_worker(worker.peer, wire::InjectBarrier{worker.key, id, kind}));
 }
+
+/// A worker whose connection was lost may not have heard what was said last.
+void Job::repeat_checkpoint_orders(const DeployedWorker& worker, Orders& orders) {
+  if (checkpoints_.coordinator() == nullptr || worker.phase < WorkerPhase::running) return;
+  const CheckpointSummary now = checkpoints_.coordinator()->summary();
+  if (now.newest) {
+    orders.push_back(to_worker(worker.peer, wire::CommitCheckpoint{worker.key, now.newest->id}));
+    if (now.newest->kind == BarrierKind::final_checkpoint)
+      orders.push_back(to_worker(worker.peer, wire::EndStream{worker.key}));
+  }
+  if (now.open && now.open->state == PendingState::injected && deployment_->has_source_task(worker.key))
+    orders.push_back(to_worker(worker.peer, wire::InjectBarrier{worker.key, now.open->id, now.open->kind}));
+}
+
+void Job::commit_checkpoint(CheckpointId id, BarrierKind kind, Orders& orders) {
+  if (ending_) return;  // the next attempt commits again what the checkpoint holds
+  deployment_->broadcast(wire::CommitCheckpoint{{}, id}, orders);
+  if (kind == BarrierKind::final_checkpoint) deployment_->broadcast(wire::EndStream{}, orders);
+}
+
+void Job::note_checkpoint_given_up(const Abandon& abandon, Moment now) {
+  if (!ending_)
+    time_line_.add(now.wall_ms, "checkpoint",
+                   "checkpoint " + std::to_string(abandon.id.value) + " failed: " + abandon.why);
+}
+
+void Job::on_request_ended(const RequestEnded&, Moment, Orders&) {}
 
 }  // namespace freshet::manager

@@ -7,9 +7,9 @@
 
 #include <freshet/result.h>
 #include "dag/life_cycle.h"
-#include "runtime/job_manager/barrier_book.h"
 #include "runtime/job_manager/cause.h"
 #include "runtime/job_manager/deployment.h"
+#include "runtime/job_manager/job_checkpoints.h"
 #include "runtime/job_manager/manager_options.h"
 #include "runtime/job_manager/status_book.h"
 #include "runtime/job_manager/submission.h"
@@ -35,9 +35,9 @@ struct JobEnd {
 /// One job's life: its state, the workers of its attempt, and how it ends. Is told facts and answers with orders;
 /// sends, journals and places nothing itself. Facts told twice, late, or of another attempt change nothing.
 ///
-/// While it ends its state shows why: Running when it has finished, Cancelling, or Recovering when it has failed (one
-/// day it is restarted from there); it is over only when all its workers are gone. Owned by the job table; the job
-/// manager's thread.
+/// While it ends its state shows why: Running when it has finished, Cancelling, or Recovering when its attempt has
+/// failed; it is over, or Scheduling its next attempt, only when all its workers are gone. Owned by the job table; the
+/// job manager's thread.
 class Job {
  public:
   Job(JobId id, Submission submission, dag::ExecutionPlan plan, const ManagerOptions& options,
@@ -45,8 +45,12 @@ class Job {
   Job(const Job&) = delete;
   Job& operator=(const Job&) = delete;
 
-  /// As the journal remembers it.
+  /// As the journal remembers it when it was over.
   void restore(Attempt attempt, const JobEnd& end);
+  /// As the journal remembers it when it was not: the workers of its last attempt may run, under that placed plan, and
+  /// are taken over as they are when all of them show up; else the next attempt begins. Without an attempt it is
+  /// scheduled.
+  void adopt(Attempt attempt, dag::ExecutionPlan plan, Moment now);
 
   /// Not enough slots; `text` says how many are missing.
   void wait_for_slots(const std::string& text, Moment now);
@@ -54,17 +58,32 @@ class Job {
   void deploy(Attempt attempt, dag::ExecutionPlan plan, std::uint64_t library_bytes, Moment now, Orders& orders);
   /// False: the message is of no worker of this attempt, or out of order. It is counted, and changes nothing.
   bool on_message(const std::string& peer, const wire::ControlBody& body, Moment now, Orders& orders);
-  /// The agent's process is there (again): what it may not have heard is said once more.
-  void on_agent_hello(const std::string& agent, Orders& orders);
+  /// The agent's process is there (again), with these `workers` running: what it may not have heard is said once more.
+  void on_agent_hello(const std::string& agent, const std::vector<WorkerKey>& workers, Moment now, Orders& orders);
   /// All workers on that agent are given up. `why`: "silent for 6s".
   void on_agent_lost(const std::string& agent, const std::string& why, Moment now, Orders& orders);
   void on_tick(Moment now, Orders& orders);
   base::SteadyTime next_deadline(base::SteadyTime fallback) const;
 
   Status cancel(Moment now, Orders& orders);
-  /// The job is given up; with an attempt, once its workers are gone.
+  /// The attempt is given up, and once its workers are gone the job is, too, unless its restart strategy says
+  /// otherwise.
   void fail(Cause cause, Moment now, Orders& orders);
-  Result<CheckpointId> inject_barrier(Orders& orders);
+  /// It is time to look for slots for it.
+  bool wants_slots(Moment now) const;
+  bool restart_is_due(Moment now) const { return restart_at_ && *restart_at_ <= now.steady; }
+  /// It cannot be looked for yet: `why`, and try again after `delay`.
+  void postpone(const std::string& why, Duration delay, Moment now);
+
+  JobCheckpoints& checkpoints() { return checkpoints_; }
+  const JobCheckpoints& checkpoints() const { return checkpoints_; }
+  /// It is known again which of its checkpoints are complete.
+  void on_checkpoints_settled(Moment now) { finish_if_data_ended(now); }
+  // What its checkpoints decide; see CheckpointRunner.
+  void inject_barrier(CheckpointId id, BarrierKind kind, Orders& orders);
+  void commit_checkpoint(CheckpointId id, BarrierKind kind, Orders& orders);
+  void note_checkpoint_given_up(const Abandon& abandon, Moment now);
+  void on_request_ended(const RequestEnded& ended, Moment now, Orders& orders);
 
   JobId id() const { return id_; }
   std::string id_text() const { return "job-" + std::to_string(id_.value); }
@@ -82,7 +101,6 @@ class Job {
   std::optional<std::int64_t> started_ms() const { return started_ms_; }
   const std::map<ProblemKind, ProblemView>& problems() const { return problems_; }
   const TimeLine& time_line() const { return time_line_; }
-  const BarrierBook& barriers() const { return barriers_; }
   /// Nullptr before the first attempt.
   const Deployment* deployment() const { return deployment_ ? &*deployment_ : nullptr; }
   const StatusBook* status() const { return status_ ? &*status_ : nullptr; }
@@ -105,14 +123,20 @@ class Job {
   bool on(const std::string& peer, const wire::WorkerStatus& status, Moment now, Orders& orders);
   bool on(const std::string& peer, const wire::BrakePulled& brake, Moment now, Orders& orders);
   bool on(const std::string& peer, const wire::TaskFailed& failed, Moment now, Orders& orders);
-  bool on(const std::string& peer, const wire::BarrierPassed& passed, Moment now, Orders& orders);
+  bool on(const std::string& peer, const wire::SnapshotStored& stored, Moment now, Orders& orders);
+  bool on(const std::string& peer, const wire::SnapshotDeclined& declined, Moment now, Orders& orders);
+  bool on(const std::string& peer, const wire::DataEnded& ended, Moment now, Orders& orders);
   bool on(const std::string& peer, const wire::TasksFinished& finished, Moment now, Orders& orders);
   bool on(const std::string& peer, const wire::WorkerEnded& ended, Moment now, Orders& orders);
 
+  DeploymentSpec spec_of(Attempt attempt, dag::ExecutionPlan plan) const;
+  void begin_attempt(DeploymentSpec spec, Moment now);
   void move_to(dag::JobState state, Moment now, const std::string& text = "");
   void begin_ending(EndKind kind, Cause cause, Moment now, Orders& orders);
   void end_if_all_gone(Moment now);
   void run_if_all_running(Moment now);
+  void finish_if_data_ended(Moment now);
+  void repeat_checkpoint_orders(const DeployedWorker& worker, Orders& orders);
   void begin_problem(const ProblemView& problem, Moment now);
   void clear_problem(ProblemKind kind, Moment now);
   const DeployedWorker* living(const WorkerKey& key) const;
@@ -132,11 +156,14 @@ class Job {
   Attempt attempt_{};
   TimeLine time_line_;
   std::map<ProblemKind, ProblemView> problems_;
-  BarrierBook barriers_;
+  JobCheckpoints checkpoints_;
+  RestartStrategy restarts_;
+  std::optional<base::SteadyTime> restart_at_;  ///< failed and not given up: when the next attempt may begin
 
   // Of the attempt; kept when it is over, to be looked at.
   std::optional<Deployment> deployment_;
   std::optional<StatusBook> status_;
+  bool adopting_ = false;  ///< the attempt began under another job manager; not all of its workers have shown up yet
   base::SteadyTime deployed_by_{};
   std::set<WorkerId> not_yet_paused_;
   std::optional<Ending> ending_;

@@ -23,7 +23,14 @@ struct SubmittedEntry {
 struct AttemptEntry {
   JobId job{};
   Attempt attempt{};
-  FRESHET_RECORD(job, attempt)
+  dag::ExecutionPlan plan{};  // placed: who runs it
+  FRESHET_RECORD(job, attempt, plan)
+};
+
+struct CheckpointEntry {
+  JobId job{};
+  CheckpointId checkpoint{};
+  FRESHET_RECORD(job, checkpoint)
 };
 
 struct EndEntry {
@@ -39,7 +46,8 @@ struct Entry {
   std::optional<SubmittedEntry> submitted{};
   std::optional<AttemptEntry> attempt{};
   std::optional<EndEntry> end{};
-  FRESHET_RECORD(format, term, submitted, attempt, end)
+  std::optional<CheckpointEntry> checkpoint{};
+  FRESHET_RECORD(format, term, submitted, attempt, end, checkpoint)
 };
 
 std::string encoded(const Entry& entry) {
@@ -54,12 +62,18 @@ void fold(const Entry& entry, History& history) {
     history.next_job = std::max(history.next_job, entry.term->next_job);
   }
   if (entry.submitted) {
-    history.jobs[entry.submitted->job] = {entry.submitted->submission, entry.submitted->submitted_ms, {}, {}};
+    history.jobs[entry.submitted->job] = {entry.submitted->submission, entry.submitted->submitted_ms};
     history.next_job = std::max(history.next_job, entry.submitted->job.value + 1);
   }
   if (entry.attempt) {
-    if (const auto job = history.jobs.find(entry.attempt->job); job != history.jobs.end())
+    if (const auto job = history.jobs.find(entry.attempt->job); job != history.jobs.end()) {
       job->second.attempt = entry.attempt->attempt;
+      job->second.plan = entry.attempt->plan;
+    }
+  }
+  if (entry.checkpoint) {
+    if (const auto job = history.jobs.find(entry.checkpoint->job); job != history.jobs.end())
+      job->second.checkpoint = std::max(job->second.checkpoint, entry.checkpoint->checkpoint);
   }
   if (entry.end) {
     if (const auto job = history.jobs.find(entry.end->job); job != history.jobs.end()) job->second.end = entry.end->end;
@@ -88,26 +102,30 @@ Result<History> JobJournal::replay() {
 
 Status JobJournal::compact(const History& history) {
   std::vector<std::string> entries;
-  entries.push_back(encoded({kFormat, TermEntry{history.term, history.next_job}, {}, {}, {}}));
+  entries.push_back(encoded({.term = TermEntry{history.term, history.next_job}}));
   for (const auto& [id, job] : history.jobs) {
-    entries.push_back(encoded({kFormat, {}, SubmittedEntry{id, job.submitted_ms, job.submission}, {}, {}}));
-    if (job.attempt.value != 0) entries.push_back(encoded({kFormat, {}, {}, AttemptEntry{id, job.attempt}, {}}));
-    if (job.end) entries.push_back(encoded({kFormat, {}, {}, {}, EndEntry{id, *job.end}}));
+    entries.push_back(encoded({.submitted = SubmittedEntry{id, job.submitted_ms, job.submission}}));
+    if (job.attempt.value != 0) entries.push_back(encoded({.attempt = AttemptEntry{id, job.attempt, job.plan}}));
+    if (job.checkpoint.value != 0) entries.push_back(encoded({.checkpoint = CheckpointEntry{id, job.checkpoint}}));
+    if (job.end) entries.push_back(encoded({.end = EndEntry{id, *job.end}}));
   }
   return journal_.replace(entries);
 }
 
 Status JobJournal::record_submitted(JobId job, const RememberedJob& remembered) {
-  return journal_.append(
-      encoded({kFormat, {}, SubmittedEntry{job, remembered.submitted_ms, remembered.submission}, {}, {}}));
+  return journal_.append(encoded({.submitted = SubmittedEntry{job, remembered.submitted_ms, remembered.submission}}));
 }
 
-Status JobJournal::record_attempt(JobId job, Attempt attempt) {
-  return journal_.append(encoded({kFormat, {}, {}, AttemptEntry{job, attempt}, {}}));
+Status JobJournal::record_attempt(JobId job, Attempt attempt, const dag::ExecutionPlan& plan) {
+  return journal_.append(encoded({.attempt = AttemptEntry{job, attempt, plan}}));
+}
+
+Status JobJournal::record_checkpoint(JobId job, CheckpointId checkpoint) {
+  return journal_.append(encoded({.checkpoint = CheckpointEntry{job, checkpoint}}));
 }
 
 Status JobJournal::record_end(JobId job, const JobEnd& end) {
-  return journal_.append(encoded({kFormat, {}, {}, {}, EndEntry{job, end}}));
+  return journal_.append(encoded({.end = EndEntry{job, end}}));
 }
 
 }  // namespace freshet::manager

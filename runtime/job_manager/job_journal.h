@@ -13,6 +13,8 @@ struct RememberedJob {
   Submission submission{};
   std::int64_t submitted_ms = 0;
   Attempt attempt{};            ///< the last one that was allowed to start
+  dag::ExecutionPlan plan{};    ///< of that attempt, placed
+  CheckpointId checkpoint{};    ///< the highest that was given out; 0: none
   std::optional<JobEnd> end{};  ///< nothing: it was not over
 };
 
@@ -35,7 +37,9 @@ class JobJournal {
   Status compact(const History& history);
 
   Status record_submitted(JobId job, const RememberedJob& remembered);
-  Status record_attempt(JobId job, Attempt attempt);
+  Status record_attempt(JobId job, Attempt attempt, const dag::ExecutionPlan& plan);
+  /// The id may be used from now on, once.
+  Status record_checkpoint(JobId job, CheckpointId checkpoint);
   Status record_end(JobId job, const JobEnd& end);
 
  private:

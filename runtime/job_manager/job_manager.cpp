@@ -10,7 +10,17 @@ namespace freshet::manager {
 namespace {
 
 constexpr auto kLongestWait = std::chrono::seconds(1);
-constexpr const char* kLostWithManager = "the job manager ended while the job ran";
+/// The journal is rewritten after so many numbers of checkpoints.
+constexpr std::uint64_t kMaxCheckpointEntries = 10'000;
+constexpr Duration kStorageRetry{1'000};
+
+/// Names a job among all jobs of all clusters, as far as chance allows.
+std::string run_name(const Submission& submission, JobId id, Term term, std::int64_t now_ms, std::uint64_t pid) {
+  std::string text = submission.name + " " + submission.library_sha256;
+  for (const std::uint64_t number : {id.value, term.value, static_cast<std::uint64_t>(now_ms), pid})
+    text += " " + std::to_string(number);
+  return base::sha256_hex(text).substr(0, 12);
+}
 
 Refusal not_found(const std::string& job, std::vector<std::string> near) {
   return {Refusal::Code::not_found, "there is no job " + job.substr(0, 64), {}, std::move(near)};
@@ -19,11 +29,12 @@ Refusal not_found(const std::string& job, std::vector<std::string> near) {
 }  // namespace
 
 JobManager::JobManager(ManagerOptions options, base::Clock& clock, transport::ControlOutbox& outbox,
-                       state::Journal& journal, LibraryStore& libraries)
+                       state::Journal& journal, LibraryStore& libraries, checkpoint::CheckpointStorage& checkpoints)
     : options_(std::move(options)),
       clock_(clock),
       outbox_(outbox),
       journal_(journal),
+      runner_(journal_, checkpoints),
       libraries_(libraries),
       started_(clock.steady()),
       agents_({options_.max_agents, options_.silence_limit}),
@@ -40,16 +51,53 @@ Status JobManager::recover() {
     Admission admission = admit(remembered.submission);
     auto job =
         std::make_unique<Job>(id, remembered.submission, std::move(admission.plan), options_, remembered.submitted_ms);
-    if (!remembered.end) remembered.end = JobEnd{dag::JobState::failed, kLostWithManager, now().wall_ms, {}};
-    job->restore(remembered.attempt, *remembered.end);
+    if (remembered.end) {
+      job->restore(remembered.attempt, *remembered.end);
+    } else {
+      job->checkpoints().restore(remembered.checkpoint);
+      (void)settle_checkpoints(*job);  // when it cannot be done now, it is tried again
+      job->adopt(remembered.attempt, remembered.plan, now());
+      end_not_journalled_.insert(id);
+    }
     jobs_.add(std::move(job));
   }
+  slots_changed_ = true;
   jobs_.prune();
   std::erase_if(history->jobs, [&](const auto& each) { return jobs_.find(each.first) == nullptr; });
+  std::erase_if(end_not_journalled_, [&](JobId id) { return jobs_.find(id) == nullptr; });
   if (const Status written = journal_.compact(*history); !written) return written;
   term_ = history->term;
   next_job_ = history->next_job;
   return {};
+}
+
+Status JobManager::settle_checkpoints(Job& job) {
+  const auto unsettled = job.checkpoints().unsettled();
+  if (!unsettled) return {};
+  auto settled = runner_.settle(job, unsettled);
+  if (!settled) return settled.error();
+  job.checkpoints().settle(std::move(settled->complete), std::move(settled->damage), clock_.steady());
+  return {};
+}
+
+/// Again and again, while the storage does not answer.
+void JobManager::settle_all_checkpoints() {
+  if (clock_.steady() < next_settling_) return;
+  next_settling_ = clock_.steady() + kStorageRetry;
+  for (const auto& [id, job] : jobs_.all()) {
+    if (job->is_over() || !job->checkpoints().unsettled() || job->state() == dag::JobState::scheduling) continue;
+    with(*job, [&](Orders&) {
+      if (settle_checkpoints(*job)) job->on_checkpoints_settled(now());
+    });
+  }
+}
+
+template <class Act>
+void JobManager::with(Job& job, Act act) {
+  Orders orders;
+  act(orders);
+  runner_.carry_out(job, now(), orders);
+  send_all(orders);
 }
 
 // ---- messages
@@ -97,9 +145,8 @@ void JobManager::on_body(const std::string& peer, const wire::AgentHello& hello)
   welcome(peer);
   if (answer == AgentRegistry::Hello::replaced) lose_agent(hello.agent, "was started anew");
   stop_strangers(peer, hello.workers);
-  Orders orders;
-  for (const auto& [id, job] : jobs_.all()) job->on_agent_hello(hello.agent, orders);
-  send_all(orders);
+  for (const auto& [id, job] : jobs_.all())
+    with(*job, [&](Orders& orders) { job->on_agent_hello(hello.agent, hello.workers, now(), orders); });
   slots_changed_ = true;
 }
 
@@ -160,25 +207,24 @@ void JobManager::on_worker_message(const std::string& peer, const WorkerKey& wor
     if (runs) send(peer, wire::StopTasks{worker, false});
     return;
   }
-  Orders orders;
-  if (!jobs_.find(worker.job)->on_message(peer, body, now(), orders)) ++dropped_;
+  Job& job = *jobs_.find(worker.job);
+  with(job, [&](Orders& orders) {
+    if (!job.on_message(peer, body, now(), orders)) ++dropped_;
+  });
   if (std::holds_alternative<wire::WorkerEnded>(body)) slots_changed_ = true;
-  send_all(orders);
 }
 
 void JobManager::lose_agent(const std::string& agent, const std::string& why) {
-  Orders orders;
-  for (const auto& [id, job] : jobs_.all()) job->on_agent_lost(agent, why, now(), orders);
-  send_all(orders);
+  for (const auto& [id, job] : jobs_.all())
+    with(*job, [&](Orders& orders) { job->on_agent_lost(agent, why, now(), orders); });
   slots_changed_ = true;
 }
 
 base::SteadyTime JobManager::on_tick() {
   for (const std::string& agent : agents_.on_tick(clock_.steady()))
     lose_agent(agent, "silent for " + std::to_string(options_.silence_limit.count()) + " ms");
-  Orders orders;
-  for (const auto& [id, job] : jobs_.all()) job->on_tick(now(), orders);
-  send_all(orders);
+  settle_all_checkpoints();
+  for (const auto& [id, job] : jobs_.all()) with(*job, [&](Orders& orders) { job->on_tick(now(), orders); });
   settle();
   base::SteadyTime next = agents_.next_deadline(clock_.steady() + kLongestWait);
   for (const auto& [id, job] : jobs_.all()) next = job->next_deadline(next);
@@ -200,7 +246,11 @@ void JobManager::settle() {
     any_ended = true;
   }
   if (any_ended) forget_old_jobs();
-  if (any_ended || slots_changed_) schedule();
+  const bool any_due = std::ranges::any_of(jobs_.all(), [&](const auto& each) {
+    return each.second->state() == dag::JobState::scheduling && each.second->restart_is_due(now());
+  });
+  if (any_ended || slots_changed_ || any_due) schedule();
+  if (runner_.journalled() - compacted_at_ > kMaxCheckpointEntries) compact_journal();
 }
 
 // Keeps the journal in proportion to the list: rewritten once it holds as many forgotten jobs as the list may have.
@@ -208,13 +258,17 @@ void JobManager::forget_old_jobs() {
   const std::size_t before = jobs_.all().size();
   jobs_.prune();
   forgotten_ += before - jobs_.all().size();
-  if (forgotten_ <= options_.max_over_jobs) return;
+  if (forgotten_ > options_.max_over_jobs) compact_journal();
+}
+
+void JobManager::compact_journal() {
   History history{term_, next_job_, {}};
   for (const auto& [id, job] : jobs_.all()) {
     RememberedJob& remembered = history.jobs[id];
-    remembered = {job->submission(), job->submitted_ms(), job->attempt(), {}};
+    remembered = {job->submission(), job->submitted_ms(), job->attempt(), job->plan(), job->checkpoints().last(), {}};
     if (job->is_over()) remembered.end = job->end();
   }
+  compacted_at_ = runner_.journalled();
   if (journal_.compact(history))
     forgotten_ = 0;
   else
@@ -227,11 +281,17 @@ void JobManager::forget_old_jobs() {
 void JobManager::schedule() {
   slots_changed_ = false;
   for (const auto& [id, job] : jobs_.all()) {
-    if (job->state() == dag::JobState::submitted || job->state() == dag::JobState::scheduling) schedule(*job);
+    if (job->wants_slots(now())) schedule(*job);
   }
 }
 
 void JobManager::schedule(Job& job) {
+  if (const Status settled = settle_checkpoints(job); !settled)
+    return job.postpone("its checkpoints cannot be looked at: " + settled.error().message, kStorageRetry, now());
+  if (const std::string& damage = job.checkpoints().damage(); !damage.empty()) {
+    Orders none;
+    return job.fail({Cause::Weight::root, damage + "; what it held may have been committed", {}, true}, now(), none);
+  }
   std::vector<dag::AgentSlots> free;
   for (const auto& [name, agent] : agents_.all()) {
     const std::uint32_t used = used_slots(name, jobs_);
@@ -245,7 +305,7 @@ void JobManager::schedule(Job& job) {
   const std::optional<std::uint64_t> library = libraries_.size_of(job.submission().library_sha256);
   if (!library) {
     job.fail({Cause::Weight::root, "its library is no longer stored; submit it again", {}}, now(), orders);
-  } else if (const Status durable = journal_.record_attempt(job.id(), attempt); !durable) {
+  } else if (const Status durable = journal_.record_attempt(job.id(), attempt, placed.plan); !durable) {
     job.fail({Cause::Weight::root, durable.error().message, {}}, now(), orders);
   } else {
     job.deploy(attempt, std::move(placed.plan), *library, now(), orders);
@@ -283,7 +343,8 @@ Answer<SubmitAnswer> JobManager::submit(Submission submission) {
     return Refusal{Refusal::Code::validation, "refused: " + count + ", nothing was started", std::move(problems), {}};
   }
   const JobId id{next_job_++};
-  const RememberedJob remembered{submission, now().wall_ms, {}, {}};
+  submission.run = run_name(submission, id, term_, now().wall_ms, options_.pid);
+  const RememberedJob remembered{submission, now().wall_ms};
   if (const Status durable = journal_.record_submitted(id, remembered); !durable)
     return Refusal{Refusal::Code::failed, "not accepted: " + durable.error().message, {}, {}};
   Job& job = jobs_.add(
@@ -304,23 +365,22 @@ Answer<const Job*> JobManager::find_job(const std::string& text) const {
 Answer<std::string> JobManager::cancel(const std::string& text) {
   JobTable::Found found = jobs_.find(text);
   if (found.job == nullptr) return not_found(text, std::move(found.near));
-  Orders orders;
   const std::string id = found.job->id_text();
-  const Status done = found.job->cancel(now(), orders);
+  Status done;
+  with(*found.job, [&](Orders& orders) { done = found.job->cancel(now(), orders); });
   if (!done) return Refusal{Refusal::Code::bad_state, done.error().message, {}, {}};
-  send_all(orders);
   slots_changed_ = true;
   settle();
   return id;
 }
 
-Result<CheckpointId> JobManager::inject_barrier(JobId id) {
+Result<RequestId> JobManager::request_checkpoint(JobId id, BarrierKind kind) {
   Job* job = jobs_.find(id);
   if (job == nullptr) return Error{"there is no job-" + std::to_string(id.value)};
-  Orders orders;
-  Result<CheckpointId> checkpoint = job->inject_barrier(orders);
-  send_all(orders);
-  return checkpoint;
+  Result<RequestId> request = Error{"job " + job->name() + " is " + state_text(job->state())};
+  if (job->state() == dag::JobState::running || job->state() == dag::JobState::paused)
+    with(*job, [&](Orders&) { request = job->checkpoints().request(kind, clock_.steady()); });
+  return request;
 }
 
 Answer<JobView> JobManager::job(const std::string& text) const {

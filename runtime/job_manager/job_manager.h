@@ -4,6 +4,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/job_manager/agent_registry.h"
+#include "runtime/job_manager/checkpoint_runner.h"
 #include "runtime/job_manager/job_journal.h"
 #include "runtime/job_manager/job_table.h"
 #include "runtime/job_manager/library_store.h"
@@ -23,11 +24,12 @@ class JobManager {
  public:
   /// All of these must outlive it.
   JobManager(ManagerOptions options, base::Clock& clock, transport::ControlOutbox& outbox, state::Journal& journal,
-             LibraryStore& libraries);
+             LibraryStore& libraries, checkpoint::CheckpointStorage& checkpoints);
   JobManager(const JobManager&) = delete;
   JobManager& operator=(const JobManager&) = delete;
 
-  /// Reads the journal and begins a new term. Jobs that were not over are Failed: nothing takes them up again yet.
+  /// Reads the journal and begins a new term. Jobs that were not over are taken over with their workers, or go on from
+  /// their newest checkpoint. Error: journal or checkpoint storage cannot be read.
   Status recover();
   void on_message(const std::string& peer, const wire::ControlMessage& message);
   /// Does what is due; answers when it wants to be called again, at the latest. Call it after every message or request,
@@ -38,8 +40,8 @@ class JobManager {
   Answer<SubmitAnswer> submit(Submission submission);
   /// `job`: see JobTable::find. Answers the job's id; its end is to be seen in its state.
   Answer<std::string> cancel(const std::string& job);
-  /// Numbers count up from 1 per job; for tests and the simulator, and for checkpoints once there are some.
-  Result<CheckpointId> inject_barrier(JobId job);
+  /// Asks for a checkpoint or savepoint; its end is to be seen in the job's checkpoints.
+  Result<RequestId> request_checkpoint(JobId job, BarrierKind kind);
 
   Answer<const Job*> find_job(const std::string& job) const;
   Answer<JobView> job(const std::string& job) const;
@@ -66,6 +68,12 @@ class JobManager {
 
   void send(const std::string& peer, wire::ControlBody body);
   void send_all(const Orders& orders);
+  /// Lets a job do something, and carries out what it answers.
+  template <class Act>
+  void with(Job& job, Act act);
+  void compact_journal();
+  Status settle_checkpoints(Job& job);
+  void settle_all_checkpoints();
   void welcome(const std::string& peer);
   void stop_strangers(const std::string& peer, const std::vector<WorkerKey>& workers);
   bool is_living(const WorkerKey& worker) const;
@@ -81,6 +89,7 @@ class JobManager {
   base::Clock& clock_;
   transport::ControlOutbox& outbox_;
   JobJournal journal_;
+  CheckpointRunner runner_;
   LibraryStore& libraries_;
   const base::SteadyTime started_;
 
@@ -90,7 +99,9 @@ class JobManager {
   JobTable jobs_;
   std::set<JobId> end_not_journalled_;  // jobs that are not over, as the journal knows it
   bool slots_changed_ = false;
-  std::size_t forgotten_ = 0;  // jobs that the journal still has and the table no longer
+  base::SteadyTime next_settling_{};
+  std::size_t forgotten_ = 0;       // jobs that the journal still has and the table no longer
+  std::uint64_t compacted_at_ = 0;  // numbers of checkpoints journalled before the journal was last rewritten
   std::uint64_t dropped_ = 0;
   std::uint64_t journal_failures_ = 0;
 };

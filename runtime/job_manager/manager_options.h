@@ -15,6 +15,7 @@ struct ManagerOptions {
   std::string abi{};
   std::string data{};  ///< its data folder
   std::uint64_t pid = 0;
+  std::string checkpoints{};  ///< folder of the checkpoint storage, as workers are told
 
   Duration heartbeat_interval{1'000};     ///< agents are told to send one this often
   Duration silence_limit{6'000};          ///< an agent that is silent for longer is lost
@@ -24,6 +25,7 @@ struct ManagerOptions {
   Duration stop_grace{10'000};            ///< a worker that was told to stop its tasks ends within
   Duration kill_grace{3'000};             ///< … or is asked by its agent to end, and after this killed
   Duration give_up_after{5'000};          ///< and when nobody says that it is gone, it is no longer waited for
+  Duration adoption_timeout{10'000};      ///< a job manager that is back waits so long for workers that ran before
 
   std::size_t max_jobs = 1'000;       ///< that are not over
   std::size_t max_over_jobs = 1'000;  ///< kept in the list; the oldest go first

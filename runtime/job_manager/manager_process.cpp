@@ -8,6 +8,7 @@
 
 #include "runtime/base/process.h"
 #include "runtime/base/signals.h"
+#include "runtime/checkpoint/file_storage.h"
 #include "runtime/job_manager/http_server.h"
 #include "runtime/job_manager/job_manager.h"
 #include "runtime/job_manager/rest_api.h"
@@ -48,6 +49,7 @@ class ManagerUnit::Parts {
         loop_(loop),
         log_(std::move(log)),
         libraries_(options.data + "/libraries"),
+        checkpoints_(options.data + "/checkpoints"),
         logs_(options.agents_data) {}
   ~Parts() {
     if (http_) http_->stop();
@@ -79,7 +81,7 @@ class ManagerUnit::Parts {
         [this](std::function<void()> work) { loop_.post(std::move(work)); });
     if (auto started = http_->start(); !started) return started.error();
     address = options_.bind + ":" + std::to_string(http_->port());
-    manager_ = std::make_unique<JobManager>(manager_options(), clock_, *server_, *journal_, libraries_);
+    manager_ = std::make_unique<JobManager>(manager_options(), clock_, *server_, *journal_, libraries_, checkpoints_);
     if (auto recovered = manager_->recover(); !recovered) return recovered.error();
     tick();
     return {};
@@ -95,6 +97,7 @@ class ManagerUnit::Parts {
     options.version = FRESHET_VERSION;
     options.abi = FRESHET_ABI_TAG;
     options.data = options_.data;
+    options.checkpoints = fs::absolute(options_.data + "/checkpoints").string();
     options.pid = static_cast<std::uint64_t>(base::own_pid());
     return options;
   }
@@ -108,6 +111,7 @@ class ManagerUnit::Parts {
   base::Logger log_;
   base::SystemClock clock_;
   FileLibraryStore libraries_;
+  checkpoint::FileCheckpointStorage checkpoints_;
   SiblingLogSource logs_;
   std::unique_ptr<state::RocksDbJournal> journal_;
   std::unique_ptr<transport::ZmqControlServer> server_;

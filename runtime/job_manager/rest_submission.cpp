@@ -102,6 +102,16 @@ void read_options(const json& object, Submission& submission, std::vector<Proble
   options.number("max_record_bytes", submission.data.max_record_bytes, 1 << 8, 1 << 30);
   options.number("max_overflow_bytes", submission.data.max_overflow_bytes, 1 << 10, kMost);
   options.flag("force_remote", submission.data.force_remote);
+  if (object.contains("checkpoint_interval_ms"))
+    options.duration("checkpoint_interval_ms", submission.checkpoint_interval.emplace(0), kMaxCheckpointTime.count());
+  std::string restart;
+  options.text("restart", restart, false);
+  if (!restart.empty()) {
+    if (const auto policy = parse_restart_policy(restart); policy)
+      submission.restart = *policy;
+    else
+      problems.push_back({"option restart", policy.error().message, "--restart"});
+  }
   options.refuse_others();
 }
 

@@ -23,6 +23,8 @@ void check_limits(const Submission& submission, std::vector<Problem>& problems) 
     problems.push_back({"name", "is not a name for a job", "1 to 64 letters, digits, '_', '-' or '.', --name"});
   if (!base::is_sha256(submission.library_sha256))
     problems.push_back({"library", "its sha256 is not 64 hexadecimal digits", ""});
+  if (const Status policy = check_policy(checkpoint_policy(submission)); !policy)
+    problems.push_back({"checkpoints", policy.error().message, "--checkpoint-interval, or checkpoints() of the job"});
   if (submission.workers > kMaxWorkersPerJob)
     problems.push_back({"workers", "at most " + std::to_string(kMaxWorkersPerJob) + " can be asked for", "--workers"});
   if (submission.parameters.size() + submission.files.size() > kMaxParameters)
@@ -48,6 +50,15 @@ std::vector<wire::NamedValue> worker_parameters(const Submission& submission) {
   std::vector<wire::NamedValue> parameters = submission.parameters;
   parameters.insert(parameters.end(), submission.files.begin(), submission.files.end());
   return parameters;
+}
+
+CheckpointPolicy checkpoint_policy(const Submission& submission) {
+  const auto& said = submission.graph.checkpoints;
+  CheckpointPolicy policy;
+  policy.interval = submission.checkpoint_interval.value_or(said.every);
+  if (policy.interval == Duration(0)) policy.mode = CheckpointMode::at_most_once;
+  policy.retained = said.keep;
+  return policy;
 }
 
 Admission admit(const Submission& submission) {

@@ -6,6 +6,8 @@
 
 #include <freshet/graph.h>
 #include "dag/plan.h"
+#include "runtime/job_manager/checkpoint_decision.h"
+#include "runtime/job_manager/restart_strategy.h"
 #include "runtime/wire/control.h"
 
 namespace freshet::manager {
@@ -24,10 +26,16 @@ struct Submission {
   std::string directory{};    ///< what relative paths in parameters count from
   bool chaining = true;
   wire::DataOptions data{};
+  std::string run{};                              ///< names it among all jobs of all clusters; given by the job manager
+  std::optional<Duration> checkpoint_interval{};  ///< instead of the graph's; 0: no checkpoints at all
+  RestartPolicy restart{};
   LogicalGraph graph{};
   FRESHET_RECORD(name, job, library_name, library_sha256, parameters, files, default_parallelism, key_groups, workers,
-                 directory, chaining, data, graph)
+                 directory, chaining, data, run, checkpoint_interval, restart, graph)
 };
+
+/// How the job makes its checkpoints: as its author said, unless the submitter said otherwise.
+CheckpointPolicy checkpoint_policy(const Submission& submission);
 
 /// A submission that can run, or what is wrong with it, all at once.
 struct Admission {

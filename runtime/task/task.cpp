@@ -81,7 +81,10 @@ void Task::read_mail() {
                      }
                    },
                    [&](const InjectBarrierCommand& command) {
-                     if (chain_->source() != nullptr) barriers_.push_back(command);
+                     // It may be asked for twice; numbers grow.
+                     if (chain_->source() == nullptr || command.checkpoint <= last_barrier_) return;
+                     last_barrier_ = command.checkpoint;
+                     barriers_.push_back(command);
                    },
                    [&](const CommitCommand& command) { commits_.push_back(command.checkpoint); },
                    [&](const EndStreamCommand&) { stream_may_end_ = stream_may_end_ || chain_->source() != nullptr; },
@@ -95,7 +98,10 @@ void Task::read_mail() {
 
 Progress Task::step_running() {
   chain_->begin_step(gate_.has_channels() ? gate_.origin_us() : clock_.wall_us());
-  for (const std::uint64_t checkpoint : std::exchange(commits_, {})) chain_->commit(checkpoint);
+  for (const std::uint64_t checkpoint : std::exchange(commits_, {})) {
+    chain_->commit(checkpoint);
+    committed_ = std::max(committed_, checkpoint);
+  }
   if (!settle()) return Progress::blocked;
   if (phase_ == Phase::ended) return Progress::done;
   if (!chain_->emit_due()) return Progress::blocked;
@@ -120,6 +126,7 @@ bool Task::pass_barrier_on() {
   saved_ = true;
   if (!chain_->send_control(barrier_)) return false;
   has_barrier_ = saved_ = false;
+  if (barrier_.barrier == BarrierKind::final_checkpoint) final_checkpoint_ = barrier_.checkpoint;
   listener_.on_barrier_passed(setup_.id, barrier_.checkpoint);
   return true;
 }
@@ -146,7 +153,8 @@ bool Task::end_stream() {
     ending_ = Ending::end_of_stream;
     if (chain_->source() != nullptr) listener_.on_data_ended(setup_.id);
   }
-  if (!stream_may_end_) return true;
+  // The end may come through a channel before the word that the final checkpoint is complete.
+  if (!stream_may_end_ || committed_ < final_checkpoint_) return true;
   if (!chain_->send_control({.kind = ElementKind::end_of_stream})) return false;
   for (auto& edge : chain_->edges()) edge->flush();
   gate_.send_grants();

@@ -75,10 +75,13 @@ class Task {
   enum class Ending { no, finishing, end_of_data, end_of_stream } ending_ = Ending::no;
   bool stream_may_end_ = false;         ///< the inputs' streams have ended
   std::vector<std::uint64_t> commits_;  // of complete checkpoints, not yet done
+  std::uint64_t committed_ = 0;         // the newest that is done
+  std::uint64_t final_checkpoint_ = 0;  // the newest final one whose barrier has passed; the stream ends behind it
 
   // Sources only.
   bool paused_ = false;
   std::vector<InjectBarrierCommand> barriers_;  // asked for, not yet injected
+  std::uint64_t last_barrier_ = 0;              // asked for
 
   // Accounting.
   base::SteadyTime last_end_{};

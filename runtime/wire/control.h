@@ -4,6 +4,7 @@
 #include <variant>
 
 #include <freshet/codec.h>
+#include <freshet/element.h>
 #include "dag/plan.h"
 #include "runtime/base/ids.h"
 
@@ -22,12 +23,20 @@
 /// deals out the splits and sends StartTasks with the addresses of all workers; each answers WorkerRunning and then
 /// sends WorkerStatus at the interval it was told, which is its heartbeat, too.
 ///
-/// A barrier travels when the manager says so (InjectBarrier, to workers with sources); each task that it has passed is
-/// reported (BarrierPassed). Sources are held and let go by PauseSources. A bounded job ends by itself: every worker
-/// says TasksFinished once all its tasks have seen end-of-stream, and the manager answers StopTasks. A job is cancelled
-/// by StopTasks alone. A worker that has stopped its tasks ends its process; its agent sees that and says WorkerEnded,
-/// with the crash report the worker left behind if there is one. An operator that fails is TaskFailed: the job fails,
-/// and StopTasks goes to all.
+/// A checkpoint begins when the manager says so (InjectBarrier, to workers with sources). Each task that its barrier
+/// reaches saves; once that is durable in the checkpoint storage its worker says SnapshotStored, or SnapshotDeclined.
+/// When all are in, the manager publishes the manifest and sends CommitCheckpoint: sinks commit. Sources are held and
+/// let go by PauseSources.
+///
+/// A bounded job ends by itself. A worker whose sources have read everything says DataEnded; when all have, the manager
+/// makes a final checkpoint, and behind its CommitCheckpoint sends EndStream. (A job without checkpoints ends its
+/// stream without being told.) Every worker says TasksFinished once all its tasks have seen end-of-stream, and the
+/// manager answers StopTasks. A job is cancelled by StopTasks alone. A worker that has stopped its tasks ends its
+/// process; its agent sees that and says WorkerEnded, with the crash report the worker left behind if there is one.
+///
+/// An operator that fails is TaskFailed. Then, and when a worker or an agent is lost, StopTasks goes to all that is
+/// left of the attempt, and when that is gone the next attempt begins as the first did; PrepareWorker names the
+/// checkpoint that it goes on from, from which each worker takes what belongs to its tasks.
 ///
 /// Everything the manager sends carries its term, everything about a job the worker's key; what is older than the
 /// receiver's is dropped and counted. Messages may be repeated: each is written so that a second one changes nothing.
@@ -148,12 +157,24 @@ struct SourceSplits {
   FRESHET_RECORD(operator_index, splits)
 };
 
+/// One split with its owner. Partition numbers count through the whole job and stand in every record's position.
+struct AssignedSplit {
+  std::uint32_t operator_index = 0;
+  std::uint32_t task = 0;  ///< index of the source's task
+  std::uint32_t partition = 0;
+  SplitInfo split{};
+  bool restored = false;  ///< its task has it from a checkpoint, with the position it had reached
+  bool operator==(const AssignedSplit&) const = default;
+  FRESHET_RECORD(operator_index, task, partition, split, restored)
+};
+
 struct WorkerPrepared {
   WorkerKey worker{};
   std::uint64_t fingerprint = 0;
   std::vector<Problem> problems{};     ///< empty: ready to start
-  std::vector<SourceSplits> splits{};  ///< from the worker that holds task 0 of each source
-  FRESHET_RECORD(worker, fingerprint, problems, splits)
+  std::vector<SourceSplits> splits{};  ///< from the worker that holds task 0 of each source; none of restored sources
+  std::vector<AssignedSplit> restored{};  ///< that its own tasks have taken back
+  FRESHET_RECORD(worker, fingerprint, problems, splits, restored)
 };
 
 struct WorkerRunning {
@@ -230,14 +251,48 @@ struct TaskFailed {
   FRESHET_RECORD(worker, task, reason, message, record)
 };
 
-struct BarrierPassed {
+struct TasksFinished {
+  WorkerKey worker{};
+  FRESHET_RECORD(worker)
+};
+
+/// What a sink's task wants to be told when the checkpoint is complete.
+struct SinkHandle {
+  std::string operator_id{};
+  std::string bytes{};  ///< opaque
+  bool operator==(const SinkHandle&) const = default;
+  FRESHET_RECORD(operator_id, bytes)
+};
+
+/// What a task saved for one checkpoint.
+struct SnapshotInfo {
+  std::string name{};          ///< of its file in the checkpoint storage; may be empty when it has ended
+  std::uint64_t bytes = 0;     ///< of the file
+  std::uint64_t checksum = 0;  ///< of the file
+  bool ended = false;          ///< it had seen the end of its stream: this is its last state
+  std::vector<SinkHandle> handles{};
+  bool operator==(const SnapshotInfo&) const = default;
+  FRESHET_RECORD(name, bytes, checksum, ended, handles)
+};
+
+struct SnapshotStored {
   WorkerKey worker{};
   TaskId task{};
   CheckpointId checkpoint{};
-  FRESHET_RECORD(worker, task, checkpoint)
+  SnapshotInfo snapshot{};
+  FRESHET_RECORD(worker, task, checkpoint, snapshot)
 };
 
-struct TasksFinished {
+struct SnapshotDeclined {
+  WorkerKey worker{};
+  TaskId task{};
+  CheckpointId checkpoint{};
+  std::string why{};
+  FRESHET_RECORD(worker, task, checkpoint, why)
+};
+
+/// All sources of the worker have read everything.
+struct DataEnded {
   WorkerKey worker{};
   FRESHET_RECORD(worker)
 };
@@ -264,6 +319,17 @@ struct NamedValue {
   FRESHET_RECORD(name, value)
 };
 
+/// What a worker has to know of its job's checkpoints.
+struct CheckpointOrders {
+  bool enabled = false;    ///< else nothing is saved, and a bounded job ends without a final one
+  std::string run{};       ///< names the job among all jobs of all clusters: letters and digits
+  std::string storage{};   ///< folder of the checkpoint storage
+  JobId from_job{};        ///< whose checkpoint it goes on from
+  CheckpointId restore{};  ///< 0: it begins anew
+  bool operator==(const CheckpointOrders&) const = default;
+  FRESHET_RECORD(enabled, run, storage, from_job, restore)
+};
+
 struct PrepareWorker {
   WorkerKey worker{};
   std::string job{};  ///< which of the library's jobs
@@ -273,23 +339,14 @@ struct PrepareWorker {
   DataOptions options{};
   Duration status_interval = 500ms;
   std::string directory{};  ///< what relative paths in parameters count from: the submitter's; empty: the worker's own
-  FRESHET_RECORD(worker, job, parameters, default_parallelism, plan, options, status_interval, directory)
+  CheckpointOrders checkpoints{};
+  FRESHET_RECORD(worker, job, parameters, default_parallelism, plan, options, status_interval, directory, checkpoints)
 };
 
 struct Peer {
   WorkerId worker{};
   std::string endpoint{};
   FRESHET_RECORD(worker, endpoint)
-};
-
-/// One split with its owner. Partition numbers count through the whole job and stand in every record's position.
-struct AssignedSplit {
-  std::uint32_t operator_index = 0;
-  std::uint32_t task = 0;  ///< index of the source's task
-  std::uint32_t partition = 0;
-  SplitInfo split{};
-  bool operator==(const AssignedSplit&) const = default;
-  FRESHET_RECORD(operator_index, task, partition, split)
 };
 
 struct StartTasks {
@@ -302,7 +359,8 @@ struct StartTasks {
 struct InjectBarrier {
   WorkerKey worker{};
   CheckpointId checkpoint{};
-  FRESHET_RECORD(worker, checkpoint)
+  BarrierKind kind = BarrierKind::checkpoint;
+  FRESHET_RECORD(worker, checkpoint, kind)
 };
 
 struct PauseSources {
@@ -317,13 +375,27 @@ struct StopTasks {
   FRESHET_RECORD(worker, finished)
 };
 
+/// The checkpoint is complete: sinks commit what they prepared for it and before.
+struct CommitCheckpoint {
+  WorkerKey worker{};
+  CheckpointId checkpoint{};
+  FRESHET_RECORD(worker, checkpoint)
+};
+
+/// The final checkpoint is complete: sources that have read everything end the stream.
+struct EndStream {
+  WorkerKey worker{};
+  FRESHET_RECORD(worker)
+};
+
 // ---- the envelope
 // ----------------------------------------------------------------------------------------------------
 
-using ControlBody = std::variant<AgentHello, AgentHeartbeat, WorkerStarted, WorkerEnded, LibraryRequest, AgentWelcome,
-                                 StartWorker, StopWorker, LibraryChunk, WorkerHello, WorkerPrepared, WorkerRunning,
-                                 WorkerStatus, BrakePulled, TaskFailed, BarrierPassed, TasksFinished, PrepareWorker,
-                                 StartTasks, InjectBarrier, PauseSources, StopTasks>;
+using ControlBody =
+    std::variant<AgentHello, AgentHeartbeat, WorkerStarted, WorkerEnded, LibraryRequest, AgentWelcome, StartWorker,
+                 StopWorker, LibraryChunk, WorkerHello, WorkerPrepared, WorkerRunning, WorkerStatus, BrakePulled,
+                 TaskFailed, TasksFinished, SnapshotStored, SnapshotDeclined, DataEnded, PrepareWorker, StartTasks,
+                 InjectBarrier, PauseSources, StopTasks, CommitCheckpoint, EndStream>;
 
 struct ControlMessage {
   Term term{};  ///< the manager's; senders other than the manager repeat the last they heard

@@ -1,10 +1,14 @@
 #include "runtime/worker/worker.h"
 
+#include <algorithm>
+
 #include "dag/codec.h"
 #include "dag/counted.h"
 #include "dag/fingerprint.h"
 #include "dag/validator.h"
 #include "runtime/base/check.h"
+#include "runtime/worker/restore.h"
+#include "runtime/worker/snapshot_file_out.h"
 #include "runtime/worker/splits.h"
 #include "runtime/worker/task_factory.h"
 
@@ -30,26 +34,42 @@ void Worker::send(wire::ControlBody body) { setup_.manager->send({term_, std::mo
 void Worker::on_connected() {
   send(wire::WorkerHello{setup_.key, setup_.pid, setup_.transport->endpoint()});
   if (phase_ != Phase::waiting) send(prepared_);
-  if (phase_ == Phase::running) send(wire::WorkerRunning{setup_.key});
+  if (phase_ == Phase::running) send_progress();
+}
+
+void Worker::send_progress() {
+  send(wire::WorkerRunning{setup_.key});
+  for (const auto& [task, stored] : stored_) send(stored);
+  if (sources_at_end_ == source_tasks()) send(wire::DataEnded{setup_.key});
+  if (ended_ == tasks_.size()) send(wire::TasksFinished{setup_.key});
+}
+
+std::size_t Worker::source_tasks() const {
+  return static_cast<std::size_t>(
+      std::count_if(tasks_.begin(), tasks_.end(), [](const auto& task) { return task->chain().source() != nullptr; }));
 }
 
 void Worker::on_message(const wire::ControlMessage& message) {
   if (message.term < term_) return;  // an older manager's
   term_ = message.term;
-  const auto for_me = [&](const WorkerKey& key) { return key == setup_.key; };
-  if (const auto* order = std::get_if<wire::PrepareWorker>(&message.body); order != nullptr && for_me(order->worker))
-    prepare(*order);
-  if (const auto* order = std::get_if<wire::StartTasks>(&message.body); order != nullptr && for_me(order->worker))
-    start(*order);
-  if (const auto* order = std::get_if<wire::InjectBarrier>(&message.body); order != nullptr && for_me(order->worker))
-    inject_barrier(order->checkpoint);
-  if (const auto* order = std::get_if<wire::PauseSources>(&message.body); order != nullptr && for_me(order->worker))
-    pause_sources(order->paused);
-  if (const auto* order = std::get_if<wire::StopTasks>(&message.body); order != nullptr && for_me(order->worker))
-    stop_tasks(order->finished);
+  std::visit(
+      [this]<class Body>(const Body& order) {
+        if constexpr (requires { on(order); }) {
+          if (order.worker == setup_.key) on(order);
+        }
+      },
+      message.body);
 }
 
-void Worker::prepare(const wire::PrepareWorker& order) {
+void Worker::on(const wire::InjectBarrier& order) {
+  tell_tasks(task::InjectBarrierCommand{order.checkpoint.value, order.kind});
+}
+void Worker::on(const wire::PauseSources& order) { tell_tasks(task::PauseSourceCommand{order.paused}); }
+void Worker::on(const wire::CommitCheckpoint& order) { tell_tasks(task::CommitCommand{order.checkpoint.value}); }
+void Worker::on(const wire::EndStream&) { tell_tasks(task::EndStreamCommand{}); }
+void Worker::on(const wire::StopTasks& order) { stop_tasks(order.finished); }
+
+void Worker::on(const wire::PrepareWorker& order) {
   if (phase_ == Phase::waiting) {
     order_ = order;
     prepared_ = {};
@@ -88,18 +108,11 @@ std::vector<Problem> Worker::make_job(const wire::PrepareWorker& order) {
              "or the environment"}};
   if (const auto wrong = dag::check_plan(order.plan, job_->graph()); !wrong.empty()) return {{where, wrong, ""}};
 
-  partitions_ = std::make_shared<task::PartitionTable>();
-  exchange_ = std::make_unique<Exchange>(setup_.key, order_.plan, setup_.transport, [this](const std::string& reason) {
-    setup_.post([this, reason] { fail("channel broken", reason); });
-  });
-  tasks_ = make_tasks(
-      {job_.get(), &order_.plan, setup_.key, order_.options, setup_.clock, exchange_.get(), this, partitions_});
-  statuses_.resize(tasks_.size());
-  asked_.resize(tasks_.size());
-  for (auto& task : tasks_) exchange_->add_task(task->id(), task->mailbox());
-  setup_.transport->start(*exchange_);
+  make_tasks_of(order_);
+  if (const auto restored = restore(); !restored) return {{where, restored.error().message, ""}};
   try {
-    prepared_.splits = discover_splits(tasks_);
+    prepared_.splits =
+        discover_splits(tasks_, [this](std::uint32_t source) { return restored_sources_.contains(source); });
     job_->make_resources();
   } catch (...) {
     const FailedRecord failed = detail::describe_current_exception();
@@ -108,8 +121,38 @@ std::vector<Problem> Worker::make_job(const wire::PrepareWorker& order) {
   return {};
 }
 
-void Worker::start(const wire::StartTasks& order) {
-  if (phase_ == Phase::running) return send(wire::WorkerRunning{setup_.key});  // repeated
+void Worker::make_tasks_of(const wire::PrepareWorker& order) {
+  partitions_ = std::make_shared<task::PartitionTable>();
+  exchange_ = std::make_unique<Exchange>(setup_.key, order.plan, setup_.transport, [this](const std::string& reason) {
+    setup_.post([this, reason] { fail("channel broken", reason); });
+  });
+  tasks_ = make_tasks({job_.get(), &order.plan, setup_.key, order.options, setup_.clock, exchange_.get(), this,
+                       partitions_, order.checkpoints.enabled, order.checkpoints.run});
+  statuses_.resize(tasks_.size());
+  asked_.resize(tasks_.size());
+  for (auto& task : tasks_) exchange_->add_task(task->id(), task->mailbox());
+  setup_.transport->start(*exchange_);
+}
+
+/// Opens the checkpoint storage, and gives the tasks what they had.
+Status Worker::restore() {
+  const auto& checkpoints = order_.checkpoints;
+  if (!checkpoints.enabled) return {};
+  storage_ = setup_.open_storage(checkpoints.storage);
+  if (checkpoints.restore.value == 0) return {};
+  auto restored =
+      restore_tasks(*storage_, checkpoints.from_job, checkpoints.restore, job_->graph(), order_.plan, tasks_);
+  if (!restored) return restored.error();
+  prepared_.restored = std::move(restored->splits);
+  for (std::uint32_t node = 0; node < job_->graph().operators.size(); ++node) {
+    if (restored->operators.contains(job_->graph().operators[node].id)) restored_sources_.insert(node);
+  }
+  setup_.log.info("restored from checkpoint ", checkpoints.restore.value);
+  return {};
+}
+
+void Worker::on(const wire::StartTasks& order) {
+  if (phase_ == Phase::running) return send_progress();  // repeated
   if (phase_ != Phase::prepared || !prepared_.problems.empty()) return;
   for (const auto& peer : order.peers) {
     if (peer.worker == setup_.key.worker && !order_.options.force_remote) continue;
@@ -129,14 +172,10 @@ void Worker::start(const wire::StartTasks& order) {
   executor_->start(tasks);
 }
 
-void Worker::inject_barrier(CheckpointId checkpoint) {
+template <class Command>
+void Worker::tell_tasks(const Command& command) {
   if (phase_ != Phase::running) return;
-  for (auto& task : tasks_) task->mailbox().post(task::InjectBarrierCommand{checkpoint.value});
-}
-
-void Worker::pause_sources(bool paused) {
-  if (phase_ != Phase::running) return;
-  for (auto& task : tasks_) task->mailbox().post(task::PauseSourceCommand{paused});
+  for (auto& task : tasks_) task->mailbox().post(command);
 }
 
 void Worker::stop_tasks(bool finished) {
@@ -239,8 +278,29 @@ void Worker::fail_at_end(const wire::TaskFailed& report) {
   report_failure(report);
 }
 
-void Worker::on_barrier_passed(const TaskId& task, std::uint64_t checkpoint) {
-  setup_.post([this, task, checkpoint] { send(wire::BarrierPassed{setup_.key, task, {checkpoint}}); });
+void Worker::on_data_ended(const TaskId&) {
+  setup_.post([this] {
+    if (++sources_at_end_ == source_tasks() && phase_ == Phase::running) send(wire::DataEnded{setup_.key});
+  });
+}
+
+std::unique_ptr<SnapshotOut> Worker::begin_snapshot(const TaskId& task, std::uint64_t checkpoint) {
+  if (storage_ == nullptr) return nullptr;
+  return std::make_unique<SnapshotFileOut>(
+      checkpoint::SnapshotId{setup_.key.job, setup_.key.attempt, {checkpoint}, task});
+}
+
+void Worker::on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::unique_ptr<SnapshotOut> snapshot) {
+  std::shared_ptr<SnapshotFileOut> file(static_cast<SnapshotFileOut*>(snapshot.release()));
+  setup_.in_background([this, task, checkpoint, file, storage = storage_] {
+    auto stored = file->store(*storage);
+    setup_.post([this, task, checkpoint, stored = std::move(stored)] {
+      if (phase_ != Phase::running) return;
+      if (stored) return send(stored_[task] = {setup_.key, task, {checkpoint}, *stored});
+      setup_.log.error("checkpoint ", checkpoint, ": ", stored.error().message);
+      send(wire::SnapshotDeclined{setup_.key, task, {checkpoint}, stored.error().message});
+    });
+  });
 }
 
 void Worker::on_dead_letter(const DeadLetter& letter) {
@@ -256,7 +316,7 @@ void Worker::on_dead_letter(const DeadLetter& letter) {
 
 void Worker::on_brake_pulled(const std::string& operator_id, double share, const DeadLetter& last) {
   setup_.post([this, report = wire::BrakePulled{setup_.key, operator_id, share, last.message, last.origin}] {
-    pause_sources(true);
+    tell_tasks(task::PauseSourceCommand{true});
     send(report);
   });
 }

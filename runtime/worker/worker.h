@@ -2,11 +2,13 @@
 
 #include <deque>
 #include <mutex>
+#include <set>
 
 #include <freshet/job.h>
 #include <freshet/result.h>
 
 #include "runtime/base/log.h"
+#include "runtime/checkpoint/storage.h"
 #include "runtime/transport/control_transport.h"
 #include "runtime/worker/exchange.h"
 #include "runtime/worker/task_executor.h"
@@ -30,6 +32,11 @@ struct WorkerSetup {
       make_executor;
   /// Runs something on the worker's own thread, soon. Callable from any thread.
   std::function<void(std::function<void()>)> post;
+  /// Runs something that may wait for disks, soon, in the order posted, on a thread that ends before the worker does.
+  /// Callable from any thread.
+  std::function<void(std::function<void()>)> in_background;
+  /// Opens the checkpoint storage in a folder.
+  std::function<std::shared_ptr<checkpoint::CheckpointStorage>(const std::string& folder)> open_storage;
   /// Resident memory, bytes.
   std::function<std::uint64_t()> memory;
   base::Logger log{};
@@ -56,7 +63,10 @@ class Worker final : public task::TaskListener {
   // task::TaskListener; on task threads.
   void on_task_ended(const TaskId& task) override;
   void on_task_failed(const TaskId& task, const task::TaskFailure& failure) override;
-  void on_barrier_passed(const TaskId& task, std::uint64_t checkpoint) override;
+  void on_barrier_passed(const TaskId&, std::uint64_t) override {}
+  void on_data_ended(const TaskId& task) override;
+  std::unique_ptr<SnapshotOut> begin_snapshot(const TaskId& task, std::uint64_t checkpoint) override;
+  void on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::unique_ptr<SnapshotOut> snapshot) override;
   void on_dead_letter(const DeadLetter& letter) override;
   void on_brake_pulled(const std::string& operator_id, double share, const DeadLetter& last) override;
 
@@ -65,11 +75,22 @@ class Worker final : public task::TaskListener {
  private:
   enum class Phase { waiting, prepared, running, over };
 
-  void prepare(const wire::PrepareWorker& order);
+  void on(const wire::PrepareWorker& order);
+  void on(const wire::StartTasks& order);
+  void on(const wire::InjectBarrier& order);
+  void on(const wire::PauseSources& order);
+  void on(const wire::CommitCheckpoint& order);
+  void on(const wire::EndStream& order);
+  void on(const wire::StopTasks& order);
   std::vector<Problem> make_job(const wire::PrepareWorker& order);
-  void start(const wire::StartTasks& order);
-  void inject_barrier(CheckpointId checkpoint);
-  void pause_sources(bool paused);
+  void make_tasks_of(const wire::PrepareWorker& order);
+  Status restore();
+  /// Posts the same to every task, when they run.
+  template <class Command>
+  void tell_tasks(const Command& command);
+  /// That the tasks run, and all they have told that a job manager who has not heard it waits for.
+  void send_progress();
+  std::size_t source_tasks() const;
   void stop_tasks(bool finished);
   void ask_for_statuses();
   void send_status();
@@ -90,8 +111,12 @@ class Worker final : public task::TaskListener {
   std::unique_ptr<Exchange> exchange_;
   std::vector<std::unique_ptr<task::Task>> tasks_;
   std::unique_ptr<TaskExecutor> executor_;
+  std::shared_ptr<checkpoint::CheckpointStorage> storage_;  // shared with what runs in the background
+  std::set<std::uint32_t> restored_sources_;
 
   // While running.
+  std::map<TaskId, wire::SnapshotStored> stored_;  // newest of each task
+  std::size_t sources_at_end_ = 0;
   std::size_t ended_ = 0;
   bool failed_ = false;
   bool finished_ = false;  ///< how it was told to end

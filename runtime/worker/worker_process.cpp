@@ -7,9 +7,11 @@
 #include <cstring>
 
 #include "dag/validator.h"
+#include "runtime/base/background_thread.h"
 #include "runtime/base/log.h"
 #include "runtime/base/process.h"
 #include "runtime/base/signals.h"
+#include "runtime/checkpoint/file_storage.h"
 #include "runtime/transport/event_loop.h"
 #include "runtime/transport/zmq_control_client.h"
 #include "runtime/transport/zmq_data_transport.h"
@@ -64,6 +66,10 @@ class WorkerProcess {
       return std::make_unique<TaskThreads>(threads, std::move(own_thread), clock_);
     };
     setup.post = [this](std::function<void()> work) { loop_.post(std::move(work)); };
+    setup.in_background = [this](std::function<void()> work) { background_->post(std::move(work)); };
+    setup.open_storage = [](const std::string& folder) {
+      return std::make_shared<checkpoint::FileCheckpointStorage>(folder);
+    };
     setup.memory = [] { return base::resident_bytes(base::own_pid()).value_or(0); };
     worker_ = std::make_unique<Worker>(std::move(setup));
     loop_.add_fd(signals, [this, signals] {
@@ -79,6 +85,7 @@ class WorkerProcess {
                    });
     loop_.run();
     loop_.remove_fd(signals);
+    background_.reset();
     log_.info("ended");
     log_.flush();
     return worker_->end_problem();
@@ -106,6 +113,7 @@ class WorkerProcess {
   std::unique_ptr<transport::ZmqDataTransport> data_;
   base::Logger log_;
   transport::EventLoop loop_;
+  std::unique_ptr<base::BackgroundThread> background_ = std::make_unique<base::BackgroundThread>("snapshots");
   std::unique_ptr<Worker> worker_;  // before the client: its callbacks use it, and it may send until it is destroyed
   std::unique_ptr<transport::ZmqControlClient> client_;
   transport::EventLoop::TimerId orphan_timer_ = 0;

@@ -156,6 +156,45 @@ TEST_F(FileSourceTest, ASplitEndsInFrontOfItsEnd) {
   EXPECT_THAT(reader.records, ElementsAre(Row{.user = "a"}, Row{.user = "b"}));
 }
 
+TEST_F(FileSourceTest, GivesOnlyWhatIsDueOfEachFile) {
+  std::string rows;
+  for (int i = 0; i < 99; ++i) rows += i % 10 == 3 ? "ann,x\n\n" : "ann,1\n";
+  directory.write("in/1.csv", "user,count\n" + rows);
+  const auto second = directory.write("in/2.csv", "user,count\n" + rows);
+  const InputOptions options{.path = directory.path("in"), .rate = 20};
+  Reader reader(options);
+  const Time start = at(1000);
+  const auto read_due_at = [](Reader& from, Time now) {
+    from.set_now(now);
+    while (from.read() != Progress::idle) {
+    }
+    return std::pair(from.records.size(), from.letters.size());
+  };
+  reader.set_now(start);
+  reader.open_all();
+  EXPECT_EQ(read_due_at(reader, start), std::pair(0ul, 0ul));
+  EXPECT_EQ(read_due_at(reader, start + 500ms), std::pair(18ul, 2ul));
+  EXPECT_EQ(read_due_at(reader, start + 1s), std::pair(36ul, 4ul));
+  reader.set_now(start + 1h);
+  reader.read_all();
+  EXPECT_EQ(reader.records.size() + reader.letters.size(), 2 * 99u);
+
+  Reader restored(options);
+  restored.set_now(start + 2h);
+  restored.open().add_split(1, {.partition = second, .position = 50});
+  EXPECT_EQ(read_due_at(restored, start + 2h), std::pair(0ul, 0ul)) << "what was missed meanwhile is made up for";
+  EXPECT_EQ(read_due_at(restored, start + 2h + 100ms), std::pair(2ul, 0ul));
+}
+
+TEST_F(FileSourceTest, RefusesRatesThatMakeNoSense) {
+  const auto path = directory.write("a.csv", "ann\n");
+  for (const double rate : {-1.0, 1e10, std::nan("")}) {
+    const auto problems = problems_of({.path = path, .columns = "user=1", .rate = rate});
+    ASSERT_EQ(problems.size(), 1u) << rate;
+    EXPECT_EQ(problems[0].option, "rate");
+  }
+}
+
 TEST_F(FileSourceTest, FieldsWithoutAColumnKeepTheirDefaultInReusedRecords) {
   const auto path = directory.write(
       "a.csv", "user,price\n" + [] {

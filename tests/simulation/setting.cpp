@@ -9,13 +9,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr double kHarmedShare = 0.4;
+constexpr double kHarmedShare = 0.6;
 constexpr std::uint64_t kMostSteps = 3'000;  // few runs take more
 
 void draw_harms(base::Random& random, Setting& setting) {
   if (!random.chance(kHarmedShare)) return;
-  const auto count = random.chance(0.2) ? 2 : 1;
-  for (int i = 0; i < count; ++i) {
+  const auto count = random.chance(0.5) ? 1 : random.between(2, 5);
+  for (std::int64_t i = 0; i < count; ++i) {
     const auto kind = static_cast<HarmKind>(random.between(0, static_cast<int>(HarmKind::cancel)));
     setting.harms.push_back({kind, random.chance(0.1) ? 0 : log_uniform(random, 1, kMostSteps)});
     // That the last frame of a channel is lost is found by the heartbeats, which go with the statuses; and a status is
@@ -53,6 +53,12 @@ std::string name_of(HarmKind kind) {
       return "job manager restarted";
     case HarmKind::restart_agent:
       return "agent restarted";
+    case HarmKind::kill_machine:
+      return "machine killed";
+    case HarmKind::kill_everything:
+      return "everything killed";
+    case HarmKind::storage_fails:
+      return "checkpoint storage fails";
     case HarmKind::cancel:
       return "cancelled";
   }
@@ -82,9 +88,17 @@ Setting draw_setting(base::Random& random, const RunOptions& options, const Topo
   // Statuses wake every task. Without them a wake-up that somebody forgot shows.
   constexpr Duration kIntervals[] = {50ms, 500ms, 24h};
   setting.manager.status_interval = kIntervals[random.below(3)];
-  const auto barriers = topology.takes_barriers() ? random.below(6) : 0;
-  for (std::uint64_t i = 0; i < barriers; ++i) setting.barriers_at_step.push_back(log_uniform(random, 3, kMostSteps));
-  std::sort(setting.barriers_at_step.begin(), setting.barriers_at_step.end());
+  if (!random.chance(0.2)) {
+    setting.checkpoint_interval = Duration(static_cast<std::int64_t>(log_uniform(random, 5, 3'000)));
+    for (auto asked = random.below(4); asked > 0; --asked)
+      setting.checkpoints_at_step.push_back(log_uniform(random, 3, kMostSteps));
+    std::sort(setting.checkpoints_at_step.begin(), setting.checkpoints_at_step.end());
+  }
+  setting.restart = {.kind = manager::RestartKind::exponential,
+                     .delay = Duration(random.between(0, 300)),
+                     .limit = Duration(random.between(300, 3'000))};
+  if (setting.too_little_overflow)
+    setting.restart = {.kind = manager::RestartKind::fixed, .restarts = 2, .delay = Duration(random.between(0, 300))};
   if (options.harm) draw_harms(random, setting);
   if (setting.manager.status_interval == Duration(24h)) setting.manager.worker_silence_limit = 48h;
   return setting;

@@ -23,6 +23,9 @@ enum class HarmKind : std::uint8_t {
   source_fails,
   restart_manager,
   restart_agent,
+  kill_machine,
+  kill_everything,
+  storage_fails,
   cancel,
 };
 /// "worker killed"
@@ -42,9 +45,11 @@ struct Setting {
   std::uint32_t workers = 1;
   bool chaining = true;
   bool too_little_overflow = false;  ///< some call emits more than the options allow: the job has to fail
+  Duration checkpoint_interval{0};   ///< 0: none, and a job that is harmed fails
+  manager::RestartPolicy restart{};
   std::size_t library_bytes = 100;
   std::vector<Harm> harms{};
-  std::vector<std::uint64_t> barriers_at_step{};
+  std::vector<std::uint64_t> checkpoints_at_step{};  ///< asked for, besides the regular ones
 };
 Setting draw_setting(base::Random& random, const RunOptions& options, const Topology& topology);
 

@@ -1,12 +1,14 @@
 #include "tests/simulation/sim_worker.h"
 
+#include "tests/simulation/setting.h"
+
 namespace freshet::sim {
 
 namespace {
 
 constexpr auto kMostWait = std::chrono::milliseconds(50);
 /// Without the job manager a worker ends by itself after this: the default of WorkerProcessOptions.
-constexpr auto kOrphanAfter = std::chrono::seconds(10);
+constexpr auto kOrphanAfter = std::chrono::seconds(120);
 
 }  // namespace
 
@@ -15,6 +17,7 @@ SimWorker::SimWorker(World& world, Machine machine, agent::WorkerSpec spec, std:
 
 void SimWorker::boot() {
   if (!alive_) return;
+  world_.watch.on_attempt(spec_.worker.attempt);
   transport_ = std::make_unique<SimDataTransport>(world_.data, machine_, "sim://" + std::to_string(pid_));
   client_ = std::make_unique<ControlClient>(
       world_.network, world_.control, machine_,
@@ -39,6 +42,10 @@ void SimWorker::boot() {
     return executor;
   };
   setup.post = [this](std::function<void()> work) { post(std::move(work)); };
+  setup.in_background = [this](std::function<void()> work) { in_background(std::move(work)); };
+  setup.open_storage = [this](const std::string&) {
+    return std::shared_ptr<checkpoint::CheckpointStorage>(std::shared_ptr<void>(), &world_.storage);
+  };
   setup.memory = [] { return std::uint64_t{64} << 20; };
   worker_ = std::make_unique<worker::Worker>(std::move(setup));
   orphan();
@@ -55,7 +62,7 @@ void SimWorker::run(F&& what) {
 
 /// What a task tells about itself, it tells in a step: the counts of that moment go with a barrier.
 void SimWorker::post(std::function<void()> work) {
-  std::optional<TaskCounts> counts;
+  std::optional<TaskCounts> counts = counts_of_background_;
   if (world_.executors.stepping != nullptr) counts = counts_of(*world_.executors.stepping);
   const auto soon = world_.clock.steady() + Nanoseconds(world_.random.between(100, 10'000));
   last_post_ = std::max(soon, last_post_ + Nanoseconds(1));  // in order
@@ -66,9 +73,24 @@ void SimWorker::post(std::function<void()> work) {
   });
 }
 
+/// A disk takes its time; what is not done when the process is killed is never done.
+void SimWorker::in_background(std::function<void()> work) {
+  std::optional<TaskCounts> counts;
+  if (world_.executors.stepping != nullptr) counts = counts_of(*world_.executors.stepping);
+  const auto soon =
+      world_.clock.steady() + Nanoseconds(static_cast<std::int64_t>(log_uniform(world_.random, 1e4, 3e7)));
+  last_background_ = std::max(soon, last_background_ + Nanoseconds(1));  // in order
+  world_.scheduler.at(last_background_, "disk", [this, work = std::move(work), counts = std::move(counts)] {
+    if (!alive_) return;
+    counts_of_background_ = counts;
+    work();
+    counts_of_background_.reset();
+  });
+}
+
 void SimWorker::send(const wire::ControlMessage& message) {
-  if (const auto* passed = std::get_if<wire::BarrierPassed>(&message.body); passed != nullptr && counts_of_post_)
-    world_.watch.on_barrier(passed->checkpoint.value, passed->task, *counts_of_post_);
+  if (const auto* stored = std::get_if<wire::SnapshotStored>(&message.body); stored != nullptr && counts_of_post_)
+    world_.watch.on_barrier(spec_.worker.attempt, stored->checkpoint.value, stored->task, *counts_of_post_);
   client_->send(message);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/agent/ports.h"
+#include "runtime/checkpoint/memory_storage.h"
 #include "runtime/worker/worker.h"
 #include "tests/simulation/control_net.h"
 #include "tests/simulation/data_net.h"
@@ -18,6 +19,7 @@ struct World {
   DataNet& data;
   Watch& watch;
   ExecutorShared& executors;
+  checkpoint::CheckpointStorage& storage;
   std::function<Result<std::unique_ptr<Job>>(std::map<std::string, std::string> parameters)> build;
 };
 
@@ -48,6 +50,7 @@ class SimWorker final : public transport::ManagerOutbox {
   template <class F>
   void run(F&& what);
   void post(std::function<void()> work);
+  void in_background(std::function<void()> work);
   void tick();
   void orphan();
   void end(const agent::ExitStatus& status, bool killed);
@@ -65,7 +68,9 @@ class SimWorker final : public transport::ManagerOutbox {
   SimExecutor* executor_ = nullptr;  // the worker's
   std::uint64_t disconnections_ = 0;
   base::SteadyTime last_post_{};
-  std::optional<TaskCounts> counts_of_post_;  ///< of the task whose step posted what runs now
+  base::SteadyTime last_background_{};
+  std::optional<TaskCounts> counts_of_background_;  ///< of the task whose step left the work that is being done
+  std::optional<TaskCounts> counts_of_post_;        ///< of the task whose step, or work, posted what runs now
 };
 
 }  // namespace freshet::sim

@@ -55,12 +55,15 @@ bool parse(int argc, char** argv, Arguments& arguments) {
 }
 
 void print(const RunOptions& options, const RunResult& result) {
-  std::printf("%s seed %llu: %s%s%s, %llu events, %llu ms, %llu remote frames, %llu barriers, trace %016llx%s%s%s\n",
-              options.topology.c_str(), static_cast<unsigned long long>(options.seed), result.state.c_str(),
-              result.harm.empty() ? "" : ", ", result.harm.c_str(), static_cast<unsigned long long>(result.events),
-              static_cast<unsigned long long>(result.virtual_ms), static_cast<unsigned long long>(result.remote_frames),
-              static_cast<unsigned long long>(result.barriers), static_cast<unsigned long long>(result.trace),
-              result.reason.empty() ? "" : ", ", result.reason.c_str(), result.problem.empty() ? "" : ", WRONG");
+  std::printf(
+      "%s seed %llu: %s%s%s, %llu events, %llu ms, %llu remote frames, %llu attempts, %llu checkpoints, trace "
+      "%016llx%s%s%s\n",
+      options.topology.c_str(), static_cast<unsigned long long>(options.seed), result.state.c_str(),
+      result.harm.empty() ? "" : ", ", result.harm.c_str(), static_cast<unsigned long long>(result.events),
+      static_cast<unsigned long long>(result.virtual_ms), static_cast<unsigned long long>(result.remote_frames),
+      static_cast<unsigned long long>(result.attempts), static_cast<unsigned long long>(result.checkpoints),
+      static_cast<unsigned long long>(result.trace), result.reason.empty() ? "" : ", ", result.reason.c_str(),
+      result.problem.empty() ? "" : ", WRONG");
 }
 
 }  // namespace
@@ -69,13 +72,15 @@ int main(int argc, char** argv) {
   Arguments arguments;
   if (!parse(argc, argv, arguments))
     return usage("--seeds N, --first S, --topology burst|fan_out|diamond|behaviour, --full-size, --no-harm, --verbose");
-  std::uint64_t failed = 0, harmed = 0, failed_loudly = 0;
+  std::uint64_t failed = 0, harmed = 0, failed_loudly = 0, recovered = 0, checkpoints = 0;
   for (const auto& topology : arguments.topologies) {
     for (std::uint64_t seed = arguments.first; seed < arguments.first + arguments.seeds; ++seed) {
       const RunOptions options{topology, seed, arguments.full_size, arguments.harm};
       const auto result = simulate(options);
       harmed += !result.harm.empty();
       failed_loudly += result.state == "Failed";
+      recovered += result.state == "Finished" && result.attempts > 1;
+      checkpoints += result.checkpoints;
       if (arguments.verbose) print(options, result);
       if (!result.problem.empty()) {
         ++failed;
@@ -91,9 +96,12 @@ int main(int argc, char** argv) {
       std::fflush(stdout);
     }
   }
-  std::printf("simulation: seeds=%llu topologies=%zu failed=%llu harmed=%llu jobs_failed_loudly=%llu\n",
-              static_cast<unsigned long long>(arguments.seeds), arguments.topologies.size(),
-              static_cast<unsigned long long>(failed), static_cast<unsigned long long>(harmed),
-              static_cast<unsigned long long>(failed_loudly));
+  std::printf(
+      "simulation: seeds=%llu topologies=%zu failed=%llu harmed=%llu recovered=%llu checkpoints=%llu "
+      "jobs_failed_loudly=%llu\n",
+      static_cast<unsigned long long>(arguments.seeds), arguments.topologies.size(),
+      static_cast<unsigned long long>(failed), static_cast<unsigned long long>(harmed),
+      static_cast<unsigned long long>(recovered), static_cast<unsigned long long>(checkpoints),
+      static_cast<unsigned long long>(failed_loudly));
   return failed == 0 ? 0 : 1;
 }

@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "runtime/checkpoint/memory_storage.h"
+#include "runtime/checkpoint/verify.h"
 #include "tests/simulation/setting.h"
 #include "tests/simulation/sim_agent.h"
 
@@ -36,7 +38,7 @@ class Simulation {
 
  private:
   std::unique_ptr<manager::JobManager> new_manager() {
-    return std::make_unique<manager::JobManager>(setting_.manager, clock_, control_, journal_, libraries_);
+    return std::make_unique<manager::JobManager>(setting_.manager, clock_, control_, journal_, libraries_, storage_);
   }
   std::unique_ptr<Job> build(std::map<std::string, std::string> parameters) const;
   manager::Submission submission();
@@ -50,6 +52,10 @@ class Simulation {
   bool do_harm(HarmKind kind);
   bool do_harm_to_processes(HarmKind kind);
   void restart_manager();
+  Nanoseconds some_time();
+  /// What is harmed goes on from a checkpoint, and has to finish.
+  bool recovers() const { return setting_.checkpoint_interval != Duration(0); }
+  std::string wrong_storage();
   std::string wrong_end() const;
   std::vector<SimWorker*> living() const;
   std::string who_waits() const;
@@ -69,21 +75,19 @@ class Simulation {
   ControlServer control_;
   state::MemoryJournal journal_;
   manager::MemoryLibraryStore libraries_;
+  checkpoint::MemoryCheckpointStorage storage_;
   std::unique_ptr<manager::JobManager> manager_;
-  World world_{clock_,
-               scheduler_,
-               random_,
-               network_,
-               control_,
-               data_,
-               watch_,
-               executors_,
-               [this](auto parameters) -> Result<std::unique_ptr<Job>> { return build(std::move(parameters)); }};
+  World world_{
+      clock_,   scheduler_,
+      random_,  network_,
+      control_, data_,
+      watch_,   executors_,
+      storage_, [this](auto parameters) -> Result<std::unique_ptr<Job>> { return build(std::move(parameters)); }};
   std::vector<std::unique_ptr<SimAgent>> agents_;
 
   const bool lose_grants_;
   std::uint64_t manager_turn_ = 0;
-  std::size_t barriers_sent_ = 0;
+  std::size_t checkpoints_asked_ = 0;
   std::set<HarmKind> done_;  // harm that was done
   std::size_t harms_tried_ = 0;
   std::string harm_;  // in words
@@ -108,6 +112,8 @@ manager::Submission Simulation::submission() {
   submission.workers = setting_.workers;
   submission.chaining = setting_.chaining;
   submission.data = setting_.data;
+  submission.checkpoint_interval = setting_.checkpoint_interval;
+  submission.restart = setting_.restart;
   submission.graph = build({})->graph();
   return submission;
 }
@@ -176,10 +182,11 @@ void Simulation::run_until_quiet() {
 
 void Simulation::act_by_steps() {
   const auto running = job()->state() == JobState::running;
-  while (running && barriers_sent_ < setting_.barriers_at_step.size() &&
-         setting_.barriers_at_step[barriers_sent_] <= executors_.steps_with_work) {
-    ++barriers_sent_;
-    if (manager_->inject_barrier(job()->id())) scheduler_.note("barrier");
+  while (running && checkpoints_asked_ < setting_.checkpoints_at_step.size() &&
+         setting_.checkpoints_at_step[checkpoints_asked_] <= executors_.steps_with_work) {
+    ++checkpoints_asked_;
+    const auto kind = random_.chance(0.3) ? BarrierKind::savepoint : BarrierKind::checkpoint;
+    if (manager_->request_checkpoint(job()->id(), kind)) scheduler_.note("checkpoint");
   }
   while (harms_tried_ < setting_.harms.size()) {
     const auto& harm = setting_.harms[harms_tried_];
@@ -204,6 +211,16 @@ bool Simulation::do_harm(HarmKind kind) {
       return std::holds_alternative<std::string>(manager_->cancel("simulated"));
     case HarmKind::source_fails:
       spending_.sources_fail = true;
+      if (recovers()) scheduler_.after(some_time(), "source is back", [this] { spending_.sources_fail = false; });
+      return true;
+    case HarmKind::storage_fails:
+      storage_.fail_puts = "the disk is full";
+      scheduler_.after(some_time(), "storage is back", [this] { storage_.fail_puts.clear(); });
+      return true;
+    case HarmKind::kill_everything:
+      for (auto* worker : living()) worker->kill(9);
+      for (const auto& agent : agents_) agent->restart();
+      restart_manager();
       return true;
     case HarmKind::refuse_to_publish:
       topology_->refuse_to_publish();
@@ -221,7 +238,7 @@ bool Simulation::do_harm_to_processes(HarmKind kind) {
   if (workers.empty()) return false;
   auto* victim = workers[random_.below(workers.size())];
   auto* other = workers[random_.below(workers.size())];
-  const Nanoseconds duration(static_cast<std::int64_t>(log_uniform(random_, 1e6, 4e10)));
+  const Nanoseconds duration = some_time();
   switch (kind) {
     case HarmKind::kill:
       victim->kill(9);
@@ -244,6 +261,13 @@ bool Simulation::do_harm_to_processes(HarmKind kind) {
     case HarmKind::restart_agent:
       agents_[victim->machine() - 1]->restart();
       return true;
+    case HarmKind::kill_machine: {
+      const auto machine = victim->machine();
+      for (auto* worker : workers)
+        if (worker->machine() == machine) worker->kill(9);
+      agents_[machine - 1]->restart();
+      return true;
+    }
     default:
       return false;
   }
@@ -256,6 +280,8 @@ void Simulation::restart_manager() {
   if (!manager_->recover()) watch_.fail("the job manager does not start again");
   tick_manager();
 }
+
+Nanoseconds Simulation::some_time() { return Nanoseconds(static_cast<std::int64_t>(log_uniform(random_, 1e6, 4e10))); }
 
 std::vector<SimWorker*> Simulation::living() const {
   std::vector<SimWorker*> all;
@@ -279,7 +305,32 @@ void Simulation::check_end() {
     return watch_.fail("the job is " + manager::state_text(job()->state()) + ", but " + wrong);
   for (const auto& agent : agents_)
     if (job()->slots_on(agent->name()) != 0) return watch_.fail("slots of " + agent->name() + " are still taken");
-  if (finished) watch_.check_balance(job()->submission().graph, job()->plan());
+  if (finished && job()->attempt().value == 1 && !done_.contains(HarmKind::restart_manager))
+    watch_.check_balance(job()->submission().graph, job()->plan());
+  if (const auto wrong = wrong_storage(); !wrong.empty()) watch_.fail(wrong);
+}
+
+/// Every complete checkpoint can be restored, and no file is left that none of them needs, but for those of the numbers
+/// above.
+std::string Simulation::wrong_storage() {
+  const auto listed = checkpoint::list_checkpoints(storage_, job()->id());
+  if (!listed) return listed.error().message;
+  std::set<CheckpointId> complete;
+  for (const auto id : *listed) {
+    const auto manifest = checkpoint::load_manifest(storage_, job()->id(), id);
+    if (!manifest) return manifest.error().message;
+    if (manifest->kind == checkpoint::ManifestKind::void_) continue;
+    complete.insert(id);
+    const auto damages = checkpoint::verify_checkpoint(storage_, *manifest);
+    if (!damages.empty()) return damages[0].file + ": " + damages[0].what;
+  }
+  std::size_t regular = 0;
+  for (const auto& kept : job()->checkpoints().complete()) {
+    if (!complete.contains(kept.id)) return "checkpoint " + std::to_string(kept.id.value) + " is kept, and not there";
+    regular += kept.kind != BarrierKind::savepoint;
+  }
+  if (regular > job()->checkpoints().policy().retained) return "more checkpoints are kept than are retained";
+  return complete.size() == job()->checkpoints().complete().size() ? "" : "a checkpoint is there that nobody keeps";
 }
 
 /// What is wrong with the state that the job ended in; empty: nothing.
@@ -288,20 +339,21 @@ std::string Simulation::wrong_end() const {
   const auto& reason = job()->reason();
   if (state == JobState::cancelled) return done_.contains(HarmKind::cancel) ? "" : "the job was cancelled by nobody";
   if (state == JobState::finished) {
-    if (topology_->refuses_to_publish()) return "the job finished although its sinks could not keep what they wrote";
-    if (data_.has_lost_frame()) return "the job finished although a frame was lost";
     if (setting_.too_little_overflow) return "the job finished with too little room for overflow";
-    if (done_.contains(HarmKind::restart_manager)) return "the job finished under a job manager that never knew it";
+    if (job()->attempt().value > 1) return "";
+    if (topology_->has_refused()) return "the job finished although its sinks could not keep what they wrote";
+    if (data_.has_lost_frame()) return "the job finished although a frame was lost";
     return "";
   }
   if (state != JobState::failed) return "the job ended " + manager::state_text(state);
   if (reason.empty()) return "the job failed without a reason";
+  if (recovers() && !setting_.too_little_overflow) return "the job was given up: " + reason;
   const bool harmless = done_.empty() || done_ == std::set{HarmKind::slow_machine};
   if (harmless && !setting_.too_little_overflow) return "the job failed without any harm: " + reason;
   if (harmless && reason.find("emitted more than") == std::string::npos)
     return "too little room for overflow is called " + reason;
   // All workers had finished when they were told to publish; what failed came after.
-  if (topology_->published_any() && job()->deployment() != nullptr &&
+  if (!recovers() && topology_->published_any() && job()->deployment() != nullptr &&
       finished_workers_.size() < job()->deployment()->workers().size())
     return "a job that failed has published results";
   return "";
@@ -320,6 +372,8 @@ RunResult Simulation::result() const {
   result.virtual_ms = static_cast<std::uint64_t>(clock_.steady().time_since_epoch() / 1ms);
   result.remote_frames = watch_.remote_frames();
   result.barriers = watch_.barriers_passed_by_all();
+  result.checkpoints = manager_->table().all().empty() ? 0 : job()->checkpoints().last().value;
+  result.attempts = manager_->table().all().empty() ? 0 : job()->attempt().value;
   return result;
 }
 

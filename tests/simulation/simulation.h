@@ -23,7 +23,9 @@ struct RunResult {
   std::uint64_t events = 0;
   std::uint64_t virtual_ms = 0;
   std::uint64_t remote_frames = 0;
-  std::uint64_t barriers = 0;  ///< that passed every task
+  std::uint64_t barriers = 0;     ///< that passed every task
+  std::uint64_t checkpoints = 0;  ///< numbers that were given out
+  std::uint64_t attempts = 0;
 };
 
 RunResult simulate(const RunOptions& options);

@@ -76,8 +76,8 @@ class OneShelf : public Topology {
         random_(options.seed),
         shelf_(std::make_shared<Shelf<Item>>()) {}
   bool published_any() const override { return !shelf_->published.empty(); }
-  void refuse_to_publish() override { shelf_->refuse_to_publish = true; }
-  bool refuses_to_publish() const override { return shelf_->refused_to_publish; }
+  void refuse_to_publish() override { shelf_->refusals = 2; }
+  bool has_refused() const override { return shelf_->refused; }
 
  protected:
   const std::uint64_t seed_;
@@ -128,8 +128,8 @@ class Burst final : public OneShelf {
         expected.push_back({static_cast<std::uint64_t>(i) % kKeys, static_cast<std::uint32_t>(line.key),
                             static_cast<std::uint64_t>(i), line.value, ""});
     }
-    if (auto text = out_of_order("shelf", shelf_->written); !text.empty()) return text;
-    if (auto text = compare("shelf, written", shelf_->written, expected, finished); !text.empty()) return text;
+    if (auto text = out_of_order("shelf", shelf_->seen()); !text.empty()) return text;
+    if (auto text = compare("shelf, written", shelf_->seen(), expected, finished); !text.empty()) return text;
     return compare("shelf, published", shelf_->published, expected, finished);
   }
   std::uint32_t tasks() const override { return 40; }
@@ -188,9 +188,9 @@ class FanOut final : public OneShelf {
       }
     }
     if (grouping_ == 0) {
-      if (auto text = out_of_order("shelf", shelf_->written); !text.empty()) return text;
+      if (auto text = out_of_order("shelf", shelf_->seen()); !text.empty()) return text;
     }
-    if (auto text = compare("shelf, written", shelf_->written, expected, finished); !text.empty()) return text;
+    if (auto text = compare("shelf, written", shelf_->seen(), expected, finished); !text.empty()) return text;
     return compare("shelf, published", shelf_->published, expected, finished);
   }
   std::uint32_t tasks() const override { return 120; }
@@ -239,10 +239,9 @@ class Diamond final : public OneShelf {
     Items expected = flat(*feed_);
     for (auto& item : expected)
       if (item.value % 2 != 0) item.value *= 2;
-    if (auto text = compare("shelf, written", shelf_->written, expected, finished); !text.empty()) return text;
+    if (auto text = compare("shelf, written", shelf_->seen(), expected, finished); !text.empty()) return text;
     return compare("shelf, published", shelf_->published, expected, finished);
   }
-  bool takes_barriers() const override { return true; }
   std::uint32_t tasks() const override { return 40; }
 
  private:
@@ -299,8 +298,8 @@ class Behaviour final : public OneShelf {
     Items tagged = expected;
     expected.insert(expected.end(), others.begin(), others.end());
     for (std::int64_t i = 0; i < tagged_tasks_; ++i) tagged.insert(tagged.end(), rules.begin(), rules.end());
-    if (auto text = out_of_order("shelf", shelf_->written); !text.empty()) return text;
-    if (auto text = compare("shelf", shelf_->written, expected, finished); !text.empty()) return text;
+    if (auto text = out_of_order("shelf", shelf_->seen()); !text.empty()) return text;
+    if (auto text = compare("shelf", shelf_->seen(), expected, finished); !text.empty()) return text;
     if (auto text = compare("shelf, published", shelf_->published, expected, finished); !text.empty()) return text;
     if (auto text = compare("tagged_shelf", tagged_->published, tagged, finished); !text.empty()) return text;
     return wrong_totals(expected, finished);
@@ -308,7 +307,6 @@ class Behaviour final : public OneShelf {
   bool published_any() const override {
     return OneShelf::published_any() || !totals_->published.empty() || !tagged_->published.empty();
   }
-  bool takes_barriers() const override { return true; }
   std::uint32_t tasks() const override { return 60; }
 
  private:
@@ -319,19 +317,19 @@ class Behaviour final : public OneShelf {
       auto& total = expected[item.key];
       total = {item.key, total.items + 1, total.sum + item.value};
     }
-    for (const auto& total : totals_->written) {
+    for (const auto& total : totals_->seen()) {
       if (total.items <= last[total.key].items) return "totals_shelf: " + describe(total) + " goes back";
       last[total.key] = total;
     }
     if (!finished) return {};
-    if (interval_ == Duration(0) && totals_->written.size() != expected.size())
-      return "totals_shelf has " + std::to_string(totals_->written.size()) + " totals for " +
+    if (interval_ == Duration(0) && totals_->seen().size() != expected.size())
+      return "totals_shelf has " + std::to_string(totals_->seen().size()) + " totals for " +
              std::to_string(expected.size()) + " keys";
     std::vector<Total> found, wanted;
     for (const auto& [key, total] : last) found.push_back(total);
     for (const auto& [key, total] : expected) wanted.push_back(total);
     if (auto text = compare("totals_shelf", found, wanted, true); !text.empty()) return text;
-    return compare("totals_shelf, published", totals_->published, totals_->written, true);
+    return compare("totals_shelf, published", totals_->published, totals_->seen(), true);
   }
 
   const std::shared_ptr<Shelf<Total>> totals_;

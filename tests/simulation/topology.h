@@ -1,8 +1,10 @@
 #pragma once
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <stdexcept>
 
 #include <freshet/freshet.h>
@@ -32,40 +34,83 @@ struct Total {
   FRESHET_RECORD(key, items, sum)
 };
 
-/// Where the sinks of a job put what they got. Like a file sink's, it counts only once the job has finished.
+/// Where the sinks of a job put what they got. Like a file sink's, it counts only once it is committed, or without
+/// checkpoints once the job has finished.
 template <class T>
 struct Shelf {
-  std::vector<T> written{};    ///< by all tasks, in the order of the simulation
-  std::vector<T> published{};  ///< by tasks that were told that the job has finished
-  bool refuse_to_publish = false;
-  bool refused_to_publish = false;
+  std::vector<T> written{};                          ///< by all tasks, in the order of the simulation
+  std::vector<T> published{};                        ///< what counts, in the order in which it came to
+  bool commits = false;                              ///< there are checkpoints
+  std::map<std::string, std::vector<T>> prepared{};  ///< durable, and waiting for a commit; by handle
+  std::set<std::string> committed{};                 ///< handles
+  int refusals = 0;                                  ///< so many calls that publish are still to fail
+  bool refused = false;
+
+  /// What must be right: all that was ever written, unless some of it may be given up.
+  const std::vector<T>& seen() const { return commits ? published : written; }
+  void commit(const std::string& handle) {
+    refuse_if_told();
+    if (committed.contains(handle)) return;
+    const auto found = prepared.find(handle);
+    if (found == prepared.end()) throw std::logic_error("commit of " + handle + ", which was never prepared");
+    published.insert(published.end(), found->second.begin(), found->second.end());
+    committed.insert(handle);
+    prepared.erase(found);
+  }
+  void refuse_if_told() {
+    if (refusals == 0) return;
+    --refusals;
+    refused = true;
+    throw std::runtime_error("the shelf is full");
+  }
 };
 
 template <class K, class T>
 class ShelfWriter final : public detail::RowWriter<K, T> {
  public:
   explicit ShelfWriter(std::shared_ptr<Shelf<T>> shelf) : shelf_(std::move(shelf)) {}
-  void open(const SinkContext&) override {}
+  void open(const SinkContext& context) override {
+    shelf_->commits = context.commits;
+    prefix_ = "a" + std::to_string(context.attempt) + "-t" + std::to_string(context.task_index) + "-c";
+  }
   void write(const typename detail::RowWriter<K, T>::Key*, const T& record) override {
     shelf_->written.push_back(record);
     mine_.push_back(record);
   }
   void finish() override {
-    shelf_->refused_to_publish = shelf_->refuse_to_publish;
-    if (shelf_->refuse_to_publish) throw std::runtime_error("the shelf is full");
+    shelf_->refuse_if_told();
     shelf_->published.insert(shelf_->published.end(), mine_.begin(), mine_.end());
+  }
+  void prepare(std::uint64_t checkpoint, SnapshotOut& out, std::string_view operator_id) override {
+    const std::string handle = std::string(operator_id) + " " + prefix_ + std::to_string(checkpoint);
+    prepared_.emplace_back(checkpoint, handle);
+    // A worker that is killed before this is done leaves nothing.
+    out.before_done([shelf = shelf_, handle, rows = std::exchange(mine_, {})]() -> Status {
+      shelf->prepared[handle] = rows;
+      return {};
+    });
+    for (const auto& [number, each] : prepared_) out.ask_commit(operator_id, each);
+  }
+  void commit(std::uint64_t checkpoint) override {
+    for (; !prepared_.empty() && prepared_.front().first <= checkpoint; prepared_.pop_front())
+      shelf_->commit(prepared_.front().second);
+  }
+  void recover(const std::vector<std::string>& handles) override {
+    for (const auto& handle : handles) shelf_->commit(handle);
   }
 
  private:
   std::shared_ptr<Shelf<T>> shelf_;
+  std::string prefix_;
   std::vector<T> mine_;
+  std::deque<std::pair<std::uint64_t, std::string>> prepared_;  // checkpoint and handle
 };
 
 template <class R>
 struct ShelfSink {
   std::shared_ptr<Shelf<R>> shelf;
   std::string description() const { return "shelf"; }
-  std::string guarantee() const { return "at-least-once"; }
+  std::string guarantee() const { return "exactly-once"; }
   template <class K, class T>
   std::unique_ptr<detail::RowWriter<K, T>> make(const std::vector<std::string>&) const {
     return std::make_unique<ShelfWriter<K, T>>(shelf);
@@ -112,11 +157,9 @@ class Topology {
   /// Whatever was published.
   virtual bool published_any() const = 0;
   virtual void refuse_to_publish() = 0;
-  virtual bool refuses_to_publish() const = 0;
+  virtual bool has_refused() const = 0;
   /// Encoded, or in a batch.
   virtual std::uint64_t largest_record_bytes() const { return 512; }
-  /// Barriers are sent through.
-  virtual bool takes_barriers() const { return false; }
   virtual std::uint32_t tasks() const = 0;
   /// What stands in one output at most, bytes with all that is kept of each record; 0: no call emits very much.
   virtual std::uint64_t overflow_bytes() const { return 0; }

@@ -99,7 +99,18 @@ void Watch::on_task_stopped(task::Task& task) {
   }
 }
 
-void Watch::on_barrier(std::uint64_t checkpoint, const TaskId& task, TaskCounts counts) {
+void Watch::on_attempt(Attempt attempt) {
+  if (attempt <= attempt_) return;
+  attempt_ = attempt;
+  final_.clear();
+  barriers_.clear();
+  last_barrier_.clear();
+  remote_.clear();
+  not_yet_granted_.clear();
+}
+
+void Watch::on_barrier(Attempt attempt, std::uint64_t checkpoint, const TaskId& task, TaskCounts counts) {
+  if (attempt != attempt_) return;
   auto& last = last_barrier_[task];
   if (checkpoint <= last) fail(name_of(task) + ": " + unequal("barrier", checkpoint, "passed after barrier", last));
   last = checkpoint;
@@ -109,6 +120,7 @@ void Watch::on_barrier(std::uint64_t checkpoint, const TaskId& task, TaskCounts 
 void Watch::on_data_sent(std::string_view message) {
   wire::FrameHeader header;
   if (wire::read_header(message, header) != wire::Refusal::none) return fail("a worker sent what is no message");
+  if (header.attempt != attempt_) return;
   if (header.kind == wire::MessageKind::data) {
     auto& remote = remote_[header.channel];
     ++remote.frames_sent;
@@ -200,6 +212,7 @@ void Watch::check_remote(const dag::ExecutionPlan& plan) {
 /// A task that ended before the barrier came sent all it ever sent before it.
 void Watch::check_barrier(const LogicalGraph& graph, const dag::ExecutionPlan& plan, std::uint64_t checkpoint) {
   auto& passed = barriers_[checkpoint];
+  if (passed.size() != plan.tasks.size()) return;  // it was given up: its barrier may be anywhere
   const auto at_barrier = [&](const TaskId& task) -> TaskCounts& {
     const auto found = passed.find(task);
     return found == passed.end() ? final_[task] : found->second;

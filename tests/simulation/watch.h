@@ -40,12 +40,14 @@ class Watch final : public DataObserver {
   }
   const std::string& problem() const { return problem_; }
 
+  /// Workers of this attempt start. A new one begins with empty accounts; what older ones still do is not looked at.
+  void on_attempt(Attempt attempt);
   /// After each step of a task: no channel holds more than its credit, no operator more overflow than it may.
   void on_step(task::Task& task);
   /// The task will not step any more.
   void on_task_stopped(task::Task& task);
-  /// A barrier has passed the task, whose counts were these in that moment.
-  void on_barrier(std::uint64_t checkpoint, const TaskId& task, TaskCounts counts);
+  /// A barrier has passed the task, whose counts were these in that moment; what it saved is durable.
+  void on_barrier(Attempt attempt, std::uint64_t checkpoint, const TaskId& task, TaskCounts counts);
 
   void on_data_sent(std::string_view message) override;
   void on_data_delivered(std::string_view message) override;
@@ -71,6 +73,7 @@ class Watch final : public DataObserver {
 
   const Limits limits_;
   std::string problem_;
+  Attempt attempt_{};
   std::map<TaskId, TaskCounts> final_;
   std::map<std::uint64_t, std::map<TaskId, TaskCounts>> barriers_;
   std::map<TaskId, std::uint64_t> last_barrier_;

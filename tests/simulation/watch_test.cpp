@@ -38,10 +38,10 @@ dag::ExecutionPlan small_plan() {
 
 TEST(Watch, SeesABarrierThatComesTooLate) {
   Watch watch({});
-  watch.on_barrier(1, {0, 0}, {});
-  watch.on_barrier(3, {0, 0}, {});
+  watch.on_barrier({}, 1, {0, 0}, {});
+  watch.on_barrier({}, 3, {0, 0}, {});
   EXPECT_EQ(watch.problem(), "");
-  watch.on_barrier(2, {0, 0}, {});
+  watch.on_barrier({}, 2, {0, 0}, {});
   EXPECT_THAT(watch.problem(), HasSubstr("chain 0 task 0: barrier 2, passed after barrier 3"));
 }
 

@@ -33,7 +33,7 @@ Input declare_input(Job& job, const std::string& name, const std::string& fallba
 void add_input_problems(Job& job, const InputOptions& options, const Schema& record);
 
 /// Declares an input of records T: NAME (paths, globs, directories, or shop:), NAME.format, NAME.columns, NAME.values,
-/// NAME.time, NAME.delimiter, NAME.header, and for shop: NAME.rate, NAME.seconds, NAME.events, NAME.users, NAME.items,
+/// NAME.time, NAME.delimiter, NAME.header, NAME.rate, and for shop: NAME.seconds, NAME.events, NAME.users, NAME.items,
 /// NAME.seed, NAME.partitions. What is wrong with them becomes problems of the job, all at once.
 template <Record T>
 Input input(Job& job, std::string_view name, const char* fallback, std::string_view help,

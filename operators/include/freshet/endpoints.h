@@ -49,6 +49,7 @@ class TypedSourceStage final : public SourceStage {
     added.split.position = std::max(added.split.position, added.split.start);
     splits_.push_back(std::move(added));
   }
+  const std::vector<SavedSplit>& splits() const override { return splits_; }
   void save(SnapshotOut& out, std::string_view operator_id) const override {
     out.begin(operator_id, "splits", "");
     ByteBuffer record;

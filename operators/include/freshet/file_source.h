@@ -32,6 +32,7 @@ struct InputOptions {
   std::string time = "auto";      ///< auto, s, ms, us, iso, or a strptime pattern
   std::string delimiter{};        ///< one character, or "tab"; empty: that of the format
   std::string header = "auto";    ///< true, false, auto: when the first line has a column that is needed
+  double rate = 0;                ///< records per second of each file; 0: as fast as they are taken
   std::string default_columns{};  ///< columns of fields that `columns` does not mention
   std::vector<std::string> required{};  ///< fields that need a column; the others may keep their default
 };
@@ -53,9 +54,11 @@ struct Cell {
 };
 
 /// Reads files record by record into cells; what file sources are made of. Allocates nothing per record once its
-/// buffers have grown. One thread; owns the files that are open: those whose splits are begun and not done.
+/// buffers have grown. What was not read in time is not made up for: after a restart the rate counts anew from there.
+/// One thread; owns the files that are open: those whose splits are begun and not done.
 class RowReader {
  public:
+  enum class Got : std::uint8_t { record, not_due, end };
   RowReader(InputOptions options, Schema record);
   RowReader(const RowReader&) = delete;
   RowReader& operator=(const RowReader&) = delete;
@@ -65,9 +68,9 @@ class RowReader {
   void open();
   /// A split per file, by path. Throws SourceFailed when no file matches.
   std::vector<Split> discover() const;
-  /// Goes on to the split's next record; false at its end. Throws RejectRecord for a line that is none, and
+  /// Goes on to the split's next record, if it is due at `now`. Throws RejectRecord for a line that is none, and
   /// SourceFailed for a file that cannot be read or has not the columns needed.
-  bool next(Split& split);
+  Got next(Split& split, Time now);
 
   /// Of the record that next() found, by the field's place in the record.
   Cell cell(std::size_t field) const;
@@ -120,7 +123,9 @@ class FileSource : public Source<T> {
   std::vector<Split> discover() override { return rows_.discover(); }
   Progress read(Split& split, Out<T>& out) override {
     while (!out.full()) {
-      if (!rows_.next(split)) return Progress::done;
+      const auto got = rows_.next(split, this->now());
+      if (got == RowReader::Got::end) return Progress::done;
+      if (got == RowReader::Got::not_due) return Progress::idle;
       T& record = out.add();
       try {
         fill(record, std::make_index_sequence<kFieldCount<T>>{});

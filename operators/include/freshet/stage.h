@@ -167,6 +167,7 @@ class SourceStage : public Stage {
   virtual std::vector<Split> discover() = 0;
   /// A split to read, from its position on.
   virtual void add_split(SavedSplit split) = 0;
+  virtual const std::vector<SavedSplit>& splits() const = 0;
   /// Emits some records of one split into the output.
   virtual Progress read() = 0;
   virtual std::string describe(const std::string& partition, std::uint64_t offset) const = 0;

@@ -12,7 +12,7 @@ FakeCluster::FakeCluster(ManagerOptions options) : options_(std::move(options)) 
 }
 
 void FakeCluster::restart_manager() {
-  manager = std::make_unique<JobManager>(options_, clock, *this, journal, libraries);
+  manager = std::make_unique<JobManager>(options_, clock, *this, journal, libraries, checkpoints);
   ASSERT_TRUE(manager->recover().ok());
 }
 
@@ -88,7 +88,8 @@ void FakeCluster::act(const std::string& agent, const wire::StartWorker& start) 
 void FakeCluster::act(const std::string&, const wire::StopWorker& stop) { end_worker(stop.worker, 0, SIGTERM); }
 
 void FakeCluster::act(const std::string&, const wire::PrepareWorker& prepare) {
-  if (deaf.contains(prepare.worker) || !prepared.emplace(prepare.worker, prepare).second) return;
+  if (deaf.contains(prepare.worker)) return;
+  prepared.emplace(prepare.worker, prepare);
   wire::WorkerPrepared answer{prepare.worker, prepare.plan.fingerprint + (wrong_fingerprint ? 1 : 0), {}, {}};
   if (const auto problem = find_problem.find(prepare.worker); problem != find_problem.end())
     answer.problems.push_back(problem->second);
@@ -107,6 +108,37 @@ void FakeCluster::act(const std::string&, const wire::StopTasks& stop) {
   if (!deaf.contains(stop.worker)) end_worker(stop.worker, 0, 0);
 }
 
+void FakeCluster::act(const std::string&, const wire::InjectBarrier& barrier) {
+  if (!saves) return;
+  // As if the barrier reached the tasks of all workers at once.
+  for (const WorkerKey& key : running) {
+    if (key.job != barrier.worker.job || key.attempt != barrier.worker.attempt || deaf.contains(key)) continue;
+    for (const dag::Placement& task : prepared.at(key).plan.tasks) {
+      if (task.worker != key.worker.value) continue;
+      wire::SnapshotInfo snapshot{"snapshot-" + std::to_string(barrier.checkpoint.value), 10, 7, false, {}};
+      from_worker(key, wire::SnapshotStored{key, {task.chain, task.index}, barrier.checkpoint, snapshot});
+    }
+  }
+}
+
+void FakeCluster::act(const std::string&, const wire::EndStream& end) {
+  if (!deaf.contains(end.worker)) from_worker(end.worker, wire::TasksFinished{end.worker});
+}
+
+void FakeCluster::end_data(JobId id) {
+  for (const WorkerKey& key : std::set<WorkerKey>(running))
+    if (key.job == id) from_worker(key, wire::DataEnded{key});
+}
+
+JobId FakeCluster::submit_with_checkpoints(const std::string& name, const RestartPolicy& restart) {
+  Submission wanted = submission(name);
+  wanted.checkpoint_interval = Duration(1000);
+  wanted.restart = restart;
+  const auto answer = manager->submit(std::move(wanted));
+  EXPECT_TRUE(std::holds_alternative<SubmitAnswer>(answer));
+  return std::prev(manager->table().all().end())->first;
+}
+
 Submission FakeCluster::submission(const std::string& name, std::uint32_t parallelism, std::uint32_t workers) {
   Submission submission;
   submission.name = name;
@@ -115,6 +147,8 @@ Submission FakeCluster::submission(const std::string& name, std::uint32_t parall
   submission.library_sha256 = base::sha256_hex(library);
   submission.default_parallelism = parallelism;
   submission.workers = workers;
+  submission.checkpoint_interval = Duration(0);
+  submission.restart.kind = RestartKind::none;
   const Schema record = schema_of<wire::NamedValue>();
   OperatorNode events, totals;
   events.id = "events";

@@ -8,6 +8,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/sha256.h"
+#include "runtime/checkpoint/memory_storage.h"
 #include "runtime/job_manager/job_manager.h"
 #include "runtime/state/journal.h"
 
@@ -41,6 +42,10 @@ class FakeCluster final : public transport::ControlOutbox {
   void restart_manager();
 
   JobId submit(const std::string& name, std::uint32_t tasks = 2, std::uint32_t workers = 0);
+  /// With checkpoints every second, and restarts as said.
+  JobId submit_with_checkpoints(const std::string& name, const RestartPolicy& restart = {});
+  /// Every worker says that its sources have read everything.
+  void end_data(JobId job);
   Submission submission(const std::string& name, std::uint32_t parallelism = 2, std::uint32_t workers = 0);
   const Job& job(JobId id) const { return *manager->table().find(id); }
   dag::JobState state(JobId id) const { return job(id).state(); }
@@ -68,6 +73,7 @@ class FakeCluster final : public transport::ControlOutbox {
   base::ManualClock clock;
   state::MemoryJournal journal;
   MemoryLibraryStore libraries;
+  checkpoint::MemoryCheckpointStorage checkpoints;
   std::unique_ptr<JobManager> manager;
 
   std::map<std::string, wire::AgentHello> agents;
@@ -76,6 +82,7 @@ class FakeCluster final : public transport::ControlOutbox {
   std::map<WorkerKey, wire::PrepareWorker> prepared;
   std::set<WorkerKey> running;
   std::set<WorkerKey> deaf;             // do nothing of what they are told
+  bool saves = true;                    // tasks save at barriers
   std::set<WorkerKey> never_say_hello;  // keyed by what they will be
   std::map<WorkerKey, Problem> find_problem;
   bool wrong_fingerprint = false;
@@ -88,6 +95,8 @@ class FakeCluster final : public transport::ControlOutbox {
   void act(const std::string& peer, const wire::PrepareWorker& prepare);
   void act(const std::string& peer, const wire::StartTasks& start);
   void act(const std::string& peer, const wire::StopTasks& stop);
+  void act(const std::string& peer, const wire::InjectBarrier& barrier);
+  void act(const std::string& peer, const wire::EndStream& end);
   template <class T>
   void act(const std::string&, const T&) {}
 

@@ -339,22 +339,6 @@ TEST_F(JobLifeTest, BrakePausesTheJobAndSaysWhy) {
   EXPECT_EQ(cluster.state(job), JobState::cancelled);
 }
 
-TEST_F(JobLifeTest, BarriersAreNumberedAndCounted) {
-  start_agents();
-  const JobId job = running_job();
-  const auto first = cluster.manager->inject_barrier(job);
-  const auto second = cluster.manager->inject_barrier(job);
-  ASSERT_TRUE(first.ok() && second.ok());
-  EXPECT_EQ(second->value, 2u);
-  EXPECT_EQ(cluster.sent<wire::InjectBarrier>().size(), 4u);
-  const wire::BarrierPassed passed{worker(job, 0), {0, 0}, *first};
-  cluster.from_worker(worker(job, 0), passed);
-  cluster.from_worker(worker(job, 0), passed);
-  cluster.deliver();
-  EXPECT_EQ(cluster.job(job).barriers().passed(*first), 1u);
-  EXPECT_EQ(cluster.job(job).barriers().passed(*second), 0u);
-}
-
 TEST_F(JobLifeTest, CancelWhileItWaitsOrIsOver) {
   const JobId job = cluster.submit("shop");
   ASSERT_TRUE(std::holds_alternative<std::string>(cluster.manager->cancel("shop")));

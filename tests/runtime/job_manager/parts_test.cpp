@@ -5,7 +5,6 @@
 #include <fstream>
 
 #include "runtime/job_manager/agent_registry.h"
-#include "runtime/job_manager/barrier_book.h"
 #include "runtime/job_manager/library_store.h"
 #include "runtime/job_manager/log_source.h"
 #include "runtime/job_manager/status_book.h"
@@ -70,16 +69,6 @@ TEST(TimeLine, ForgetsTheOldestAtItsLimit) {
   EXPECT_EQ(line.events().front().text, "2");
   line.add(9, "worker", std::string(TimeLine::kMaxTextBytes + 1, 'x'));
   EXPECT_EQ(line.events().back().text.size(), TimeLine::kMaxTextBytes);
-}
-
-TEST(BarrierBook, ForgetsOldBarriers) {
-  BarrierBook book;
-  const CheckpointId first = book.next();
-  EXPECT_TRUE(book.on_passed(first, {0, 0}));
-  EXPECT_FALSE(book.on_passed(first, {0, 0}));
-  for (std::size_t i = 0; i < BarrierBook::kMaxBarriers; ++i) book.next();
-  EXPECT_FALSE(book.on_passed(first, {0, 1}));
-  EXPECT_FALSE(book.on_passed(CheckpointId{999}, {0, 1}));
 }
 
 TEST(LibraryStore, FilesAreVerifiedStoredOnceAndReadInPieces) {

@@ -60,7 +60,8 @@ class ManagerAndAgent final : public transport::ControlOutbox, public transport:
   agent::FakeLauncher launcher;
   agent::FakeLibraryCache cache;
   agent::FakeGauge gauge;
-  JobManager manager{{}, clock, *this, journal, libraries};
+  checkpoint::MemoryCheckpointStorage checkpoints;
+  JobManager manager{{}, clock, *this, journal, libraries, checkpoints};
   agent::Agent agent{{"shop-1", "host", 8, 77, "0.1"}, clock, *this, launcher, cache, gauge};
 };
 
@@ -87,7 +88,7 @@ TEST(ManagerWithAgent, LibraryIsFetchedWorkersAreStartedAndACrashComesBack) {
   EXPECT_EQ(job.reason(), "worker 0 on shop-1: SIGSEGV in totals at in.csv, line 3, record {}");
 }
 
-TEST(ManagerWithAgent, NewManagerGetsToKnowTheAgentAndEndsItsWorkers) {
+TEST(ManagerWithAgent, NewManagerGetsToKnowTheAgentAndLeavesItsWorkersAlone) {
   ManagerAndAgent both;
   FakeCluster other;
   Submission submission = other.submission("shop", 2, 1);
@@ -96,7 +97,7 @@ TEST(ManagerWithAgent, NewManagerGetsToKnowTheAgentAndEndsItsWorkers) {
   both.deliver();
   ASSERT_EQ(both.launcher.started.size(), 1u);
 
-  JobManager next({}, both.clock, both, both.journal, both.libraries);
+  JobManager next({}, both.clock, both, both.journal, both.libraries, both.checkpoints);
   ASSERT_TRUE(next.recover().ok());
   both.clock.advance(2s);
   both.agent.on_tick();
@@ -113,7 +114,12 @@ TEST(ManagerWithAgent, NewManagerGetsToKnowTheAgentAndEndsItsWorkers) {
     }
   }
   ASSERT_NE(next.agents().find("shop-1"), nullptr);
-  EXPECT_EQ(both.launcher.terminated.size(), 1u);
+  EXPECT_TRUE(both.launcher.terminated.empty());
+  EXPECT_EQ(both.launcher.started.size(), 1u);
+  // One that is gone by then is known to be.
+  both.agent.on_worker_exit(both.launcher.started[0].worker, {0, SIGKILL});
+  next.on_message("agent", both.to_manager.front());
+  EXPECT_EQ(next.table().all().begin()->second->state(), dag::JobState::failed);
 }
 
 }  // namespace

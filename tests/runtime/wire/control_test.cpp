@@ -37,10 +37,10 @@ TEST(ControlMessage, EachHasItsOwnName) {
   EXPECT_EQ(control_name(StartWorker{}), "StartWorker");
 }
 
-// [version 1, kind 98, term 3, [[[7], [2], [1]], [5]]]
+// [version 1, kind 99, term 3, [[[7], [2], [1]], true]]
 TEST(ControlMessage, EnvelopeBytesAreFrozen) {
-  const InjectBarrier barrier{{JobId{7}, Attempt{2}, WorkerId{1}}, CheckpointId{5}};
-  EXPECT_EQ(encoded({Term{3}, barrier}), "\x94\x01\x62\x03\x92\x93\x91\x07\x91\x02\x91\x01\x91\x05");
+  const PauseSources pause{{JobId{7}, Attempt{2}, WorkerId{1}}, true};
+  EXPECT_EQ(encoded({Term{3}, pause}), "\x94\x01\x63\x03\x92\x93\x91\x07\x91\x02\x91\x01\xc3");
 }
 
 TEST(ControlMessage, NumbersOfTheMessagesAreFrozen) {

@@ -7,6 +7,7 @@
 #include "dag/fingerprint.h"
 #include "dag/placement.h"
 #include "dag/planner.h"
+#include "runtime/checkpoint/memory_storage.h"
 #include "runtime/transport/inproc_data_transport.h"
 #include "runtime/worker/task_threads.h"
 #include "runtime/worker/worker.h"
@@ -103,6 +104,8 @@ class OneWorker final : public transport::ManagerOutbox {
       return steps;
     };
     setup.post = [this](std::function<void()> work) { posted_.push_back(std::move(work)); };
+    setup.in_background = [](const std::function<void()>& work) { work(); };
+    setup.open_storage = [this](const std::string&) { return storage_; };
     setup.memory = [] { return std::uint64_t{0}; };
     worker_ = std::make_unique<Worker>(std::move(setup));
   }
@@ -161,6 +164,8 @@ class OneWorker final : public transport::ManagerOutbox {
   const WorkerKey key_{{1}, {1}, {0}};
   const std::shared_ptr<Store> store_ = std::make_shared<Store>();
   base::ManualClock clock_;
+  std::shared_ptr<checkpoint::MemoryCheckpointStorage> storage_ =
+      std::make_shared<checkpoint::MemoryCheckpointStorage>();
   transport::InprocHub hub_;
   transport::InprocDataTransport transport_{hub_, {0}, transport::InprocDelivery::by_drain};
   Steps* steps_ = nullptr;  // the worker's

@@ -1,0 +1,151 @@
+#include "runtime/job_manager/checkpoint_runner.h"
+
+#include <algorithm>
+#include <set>
+
+#include "runtime/checkpoint/snapshot_file.h"
+#include "runtime/checkpoint/verify.h"
+
+namespace freshet::manager {
+
+using checkpoint::Manifest;
+using checkpoint::ManifestKind;
+
+namespace {
+
+/// Whose it is and what it is: what void manifests have, too.
+Manifest head_of(const Job& job, CheckpointId id, BarrierKind kind, std::int64_t created_ms) {
+  Manifest manifest;
+  manifest.job = job.id();
+  manifest.job_name = job.name();
+  manifest.attempt = job.attempt();
+  manifest.revision = Revision{1};
+  manifest.checkpoint = id;
+  manifest.barrier = kind;
+  manifest.created_ms = created_ms;
+  manifest.key_groups = job.plan().key_groups;
+  return manifest;
+}
+
+}  // namespace
+
+Manifest manifest_of(const Job& job, const Publish& publish, std::int64_t created_ms) {
+  Manifest manifest = head_of(job, publish.id, publish.kind, created_ms);
+  const auto& operators = job.submission().graph.operators;
+  for (const auto& chain : job.plan().chains) {
+    checkpoint::ChainShape shape{{}, chain.parallelism};
+    for (const auto node : chain.operators) shape.operator_ids.push_back(operators.at(node).id);
+    manifest.chains.push_back(std::move(shape));
+  }
+  for (const auto& [task, info] : publish.snapshots) {
+    manifest.snapshots.push_back({task, info.name, info.bytes, info.checksum, info.ended});
+    for (const auto& handle : info.handles) manifest.handles.push_back({handle.operator_id, task.index, handle.bytes});
+  }
+  return manifest;
+}
+
+void CheckpointRunner::carry_out(Job& job, Moment now, Orders& orders) {
+  while (job.checkpoints().has_decisions()) {
+    for (const auto& decision : job.checkpoints().take_decisions())
+      std::visit([&](const auto& each) { act(job, each, now, orders); }, decision);
+  }
+}
+
+void CheckpointRunner::act(Job& job, const JournalId& decision, Moment now, Orders&) {
+  ++journalled_;
+  job.checkpoints().on_journalled(decision.id, journal_.record_checkpoint(job.id(), decision.id), now.steady);
+}
+
+void CheckpointRunner::act(Job& job, const Inject& decision, Moment, Orders& orders) {
+  job.inject_barrier(decision.id, decision.kind, orders);
+}
+
+void CheckpointRunner::act(Job& job, const Publish& decision, Moment now, Orders&) {
+  auto& checkpoints = job.checkpoints();
+  const auto bytes = checkpoint::encode_manifest(manifest_of(job, decision, now.wall_ms));
+  if (!bytes) return checkpoints.on_publish_failed(decision.id, bytes.error().message, now.steady);
+  const std::string name = checkpoint::manifest_name(job.id(), decision.id);
+  const auto published = storage_.publish(name, *bytes);
+  if (published && *published) return checkpoints.on_published(decision.id, true, now.steady);
+  // There is one already, or it is not certain: what counts is what can be read.
+  const auto there = storage_.get(name, checkpoint::kMaxManifestBytes);
+  if (there && published) return checkpoints.on_published(decision.id, *there == *bytes, now.steady);
+  const auto again = storage_.publish(name, *bytes);
+  if (again && (*again || (there && *there == *bytes))) return checkpoints.on_published(decision.id, true, now.steady);
+  const auto listed = checkpoint::list_checkpoints(storage_, job.id());
+  const bool is_absent = listed && std::ranges::find(*listed, decision.id) == listed->end();
+  if (is_absent) checkpoints.on_publish_failed(decision.id, again ? "" : again.error().message, now.steady);
+  // Else nothing is known: its time-out fails the attempt, and recovery settles it.
+}
+
+void CheckpointRunner::act(Job& job, const NotifyCommit& decision, Moment, Orders& orders) {
+  job.commit_checkpoint(decision.id, decision.kind, orders);
+}
+
+void CheckpointRunner::act(Job& job, const Prune& decision, Moment, Orders&) {
+  for (const CheckpointId id : decision.ids)
+    if (!storage_.remove(checkpoint::manifest_name(job.id(), id))) ++failures_;
+  remove_snapshots(job);
+}
+
+/// Files of checkpoints that are not kept. A checkpoint that is still to come has a number above all that are complete.
+void CheckpointRunner::remove_snapshots(const Job& job) {
+  const auto& complete = job.checkpoints().complete();
+  if (complete.empty()) return;
+  std::set<CheckpointId> kept;
+  for (const KeptCheckpoint& each : complete) kept.insert(each.id);
+  const std::string folder = checkpoint::snapshot_folder(job.id());
+  const auto files = storage_.list(folder);
+  if (!files) return void(++failures_);
+  for (const std::string& file : *files) {
+    const auto id = checkpoint::parse_snapshot_name(folder + "/" + file);
+    if (!id || kept.contains(id->checkpoint) || id->checkpoint > *kept.rbegin()) continue;
+    if (!storage_.remove(folder + "/" + file)) ++failures_;
+  }
+}
+
+void CheckpointRunner::act(Job& job, const Abandon& decision, Moment now, Orders&) {
+  job.note_checkpoint_given_up(decision, now);
+}
+
+void CheckpointRunner::act(Job& job, const FailAttempt& decision, Moment now, Orders& orders) {
+  job.fail({Cause::Weight::root, decision.why, {}}, now, orders);
+}
+
+void CheckpointRunner::act(Job& job, const Fenced& decision, Moment now, Orders& orders) {
+  job.fail({Cause::Weight::root,
+            "checkpoint " + std::to_string(decision.id.value) + " was settled by another job manager", {}},
+           now, orders);
+}
+
+void CheckpointRunner::act(Job& job, const RequestEnded& decision, Moment now, Orders& orders) {
+  job.on_request_ended(decision, now, orders);
+}
+
+Result<SettledCheckpoints> CheckpointRunner::settle(const Job& job, std::optional<CheckpointId> last) {
+  if (last && last->value != 0) {
+    Manifest nothing = head_of(job, *last, BarrierKind::checkpoint, 0);
+    nothing.kind = ManifestKind::void_;
+    const auto bytes = checkpoint::encode_manifest(nothing);
+    if (!bytes) return bytes.error();
+    const auto published = storage_.publish(checkpoint::manifest_name(job.id(), *last), *bytes);
+    if (!published) return published.error();
+  }
+  const auto listed = checkpoint::list_checkpoints(storage_, job.id());
+  if (!listed) return listed.error();
+  SettledCheckpoints settled;
+  for (const CheckpointId id : *listed) {
+    const auto bytes = storage_.get(checkpoint::manifest_name(job.id(), id), checkpoint::kMaxManifestBytes);
+    if (!bytes) return bytes.error();
+    const auto manifest = checkpoint::decode_manifest(*bytes);
+    if (!manifest) {
+      settled.damage = "checkpoint " + std::to_string(id.value) + " is damaged: " + manifest.error().message;
+    } else if (manifest->kind == ManifestKind::complete) {
+      settled.complete.push_back({id, manifest->barrier});
+      settled.damage.clear();
+    }
+  }
+  return settled;
+}
+
+}  // namespace freshet::manager

@@ -1,0 +1,109 @@
+#include "runtime/job_manager/job_checkpoints.h"
+
+#include <algorithm>
+
+#include "runtime/base/check.h"
+
+namespace freshet::manager {
+
+void JobCheckpoints::restore(CheckpointId last) {
+  CHECK(!coordinator_, "what was left is told before the first attempt");
+  last_ = last;
+  if (last.value != 0) unsettled_ = last;
+}
+
+void JobCheckpoints::settle(std::vector<KeptCheckpoint> complete, std::string damage, base::SteadyTime now) {
+  unsettled_.reset();
+  complete_ = std::move(complete);
+  damage_ = std::move(damage);
+  std::ranges::sort(complete_, {}, &KeptCheckpoint::id);
+  if (const auto tasks = std::exchange(waiting_to_begin_, {}); !tasks.empty()) begin(tasks, true, now);
+}
+
+std::optional<CheckpointId> JobCheckpoints::restore_point() const {
+  if (complete_.empty()) return std::nullopt;
+  return complete_.back().id;
+}
+
+void JobCheckpoints::begin(const std::vector<TaskId>& tasks, bool adopted, base::SteadyTime now) {
+  if (!enabled()) return;
+  if (unsettled_) {
+    CHECK(adopted, "no attempt is started before what came before it is settled");
+    waiting_to_begin_ = tasks;
+    return;
+  }
+  coordinator_.emplace(policy_);
+  coordinator_->start({CheckpointId{last_.value + 1}, tasks, {}, complete_}, now);
+  if (!adopted) return;
+  if (!complete_.empty()) decisions_.emplace_back(NotifyCommit{complete_.back().id, complete_.back().kind});
+  // Behind a final one the streams end; some may have, and no other barrier would ever pass.
+  if (!complete_.empty() && complete_.back().kind == BarrierKind::final_checkpoint)
+    return coordinator_->close("its final checkpoint is complete", decisions_);
+  // Sources may have sent a barrier that others never heard of: the next one frees the channels that wait for it.
+  if (const auto asked = coordinator_->request(BarrierKind::checkpoint, now, decisions_); !asked)
+    CHECK(false, "a coordinator that has just begun takes a request");
+}
+
+void JobCheckpoints::end(const std::string& why) {
+  waiting_to_begin_.clear();
+  if (!coordinator_) return;
+  coordinator_->close(why, decisions_);
+  if (const auto open = coordinator_->summary().open) unsettled_ = open->id;
+}
+
+Result<RequestId> JobCheckpoints::request(BarrierKind kind, base::SteadyTime now) {
+  if (!coordinator_) return Error{enabled() ? "no checkpoint can be made before all tasks run"
+                                            : "the job makes no checkpoints: its mode is at-most-once"};
+  return coordinator_->request(kind, now, decisions_);
+}
+
+bool JobCheckpoints::on_stored(const wire::SnapshotStored& stored, base::SteadyTime now) {
+  return coordinator_ &&
+         coordinator_->on_acknowledged({stored.checkpoint, stored.task, stored.snapshot}, now, decisions_);
+}
+
+bool JobCheckpoints::on_declined(const wire::SnapshotDeclined& declined, base::SteadyTime now) {
+  return coordinator_ && coordinator_->on_declined({declined.checkpoint, declined.task, declined.why}, now, decisions_);
+}
+
+void JobCheckpoints::on_time(base::SteadyTime now) {
+  if (coordinator_) coordinator_->on_time(now, decisions_);
+}
+
+base::SteadyTime JobCheckpoints::next_deadline(base::SteadyTime fallback) const {
+  return coordinator_ ? coordinator_->next_deadline(fallback) : fallback;
+}
+
+void JobCheckpoints::on_journalled(CheckpointId id, const Status& durable, base::SteadyTime now) {
+  last_ = std::max(last_, id);
+  if (durable)
+    coordinator_->on_journalled(id, now, decisions_);
+  else
+    coordinator_->on_journal_failed(id, durable.error().message, now, decisions_);
+}
+
+void JobCheckpoints::on_published(CheckpointId id, bool made, base::SteadyTime now) {
+  coordinator_->on_published(id, made, now, decisions_);
+  if (unsettled_ == id) unsettled_.reset();
+}
+
+void JobCheckpoints::on_publish_failed(CheckpointId id, const std::string& why, base::SteadyTime now) {
+  coordinator_->on_publish_failed(id, why, now, decisions_);
+  if (unsettled_ == id) unsettled_.reset();
+}
+
+CheckpointDecisions JobCheckpoints::take_decisions() {
+  for (const auto& decision : decisions_) {
+    if (const auto* complete = std::get_if<NotifyCommit>(&decision)) {
+      if (complete_.empty() || complete_.back().id < complete->id) complete_.push_back({complete->id, complete->kind});
+      damage_.clear();
+    } else if (const auto* prune = std::get_if<Prune>(&decision)) {
+      std::erase_if(complete_, [&](const KeptCheckpoint& kept) {
+        return std::ranges::find(prune->ids, kept.id) != prune->ids.end();
+      });
+    }
+  }
+  return std::exchange(decisions_, {});
+}
+
+}  // namespace freshet::manager

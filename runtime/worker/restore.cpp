@@ -1,0 +1,143 @@
+#include "runtime/worker/restore.h"
+
+#include <map>
+#include <set>
+
+#include "runtime/checkpoint/file_bytes.h"
+#include "runtime/checkpoint/snapshot_file.h"
+#include "runtime/checkpoint/verify.h"
+
+namespace freshet::worker {
+
+namespace {
+
+using checkpoint::Manifest;
+using checkpoint::SnapshotReader;
+using checkpoint::SnapshotRef;
+
+/// Restores the tasks of one worker from one manifest.
+class Restorer {
+ public:
+  Restorer(checkpoint::CheckpointStorage& storage, const Manifest& manifest, const LogicalGraph& graph,
+           const dag::ExecutionPlan& plan, const std::vector<std::unique_ptr<task::Task>>& tasks)
+      : storage_(storage), manifest_(manifest), plan_(plan) {
+    for (std::uint32_t chain = 0; chain < manifest.chains.size(); ++chain) {
+      for (const auto& id : manifest.chains[chain].operator_ids) saved_chain_[id] = chain;
+    }
+    for (const auto& task : tasks) {
+      for (const auto node : plan.chains[task->id().chain].operators)
+        takers_[graph.operators[node].id].push_back(task.get());
+    }
+    for (const auto& node : graph.operators) operators_.insert(node.id);
+  }
+
+  Status restore() {
+    if (manifest_.key_groups != plan_.key_groups)
+      return Error{"it was saved with " + std::to_string(manifest_.key_groups) + " key groups, and the job now has " +
+                   std::to_string(plan_.key_groups) + ": their number is fixed when a job first starts"};
+    for (const auto& [id, chain] : saved_chain_) {
+      if (!operators_.contains(id)) return Error{"it holds operator " + id + ", which the job does not have any more"};
+    }
+    for (const auto& ref : manifest_.snapshots) {
+      if (ref.name.empty() || !is_needed(ref.task)) continue;
+      if (const auto done = restore_file(ref); !done) return Error{ref.name + ": " + done.error().message};
+    }
+    for (const auto& handle : manifest_.handles) {
+      for (auto* task : takers_of(handle.operator_id)) {
+        if (handle.task % parallelism_of(*task) == task->id().index)
+          task->chain().restore_handle(handle.operator_id, handle.handle);
+      }
+    }
+    return {};
+  }
+
+ private:
+  const std::vector<task::Task*>& takers_of(std::string_view operator_id) const {
+    static const std::vector<task::Task*> kNone;
+    const auto found = takers_.find(operator_id);
+    return found == takers_.end() ? kNone : found->second;
+  }
+  std::uint32_t parallelism_of(const task::Task& task) const { return plan_.chains[task.id().chain].parallelism; }
+  bool had_as_many_tasks(std::uint32_t saved_chain, const task::Task& task) const {
+    return manifest_.chains[saved_chain].parallelism == parallelism_of(task);
+  }
+  /// Whether something in the file of the saved task is for `task`.
+  bool takes(const task::Task& task, TaskId saved) const {
+    return !had_as_many_tasks(saved.chain, task) || saved.index == task.id().index;
+  }
+  bool is_needed(TaskId saved) const {
+    for (const auto& id : manifest_.chains[saved.chain].operator_ids) {
+      for (const auto* task : takers_of(id)) {
+        if (takes(*task, saved)) return true;
+      }
+    }
+    return false;
+  }
+
+  Status restore_file(const SnapshotRef& ref) {
+    const auto bytes = storage_.get(ref.name, checkpoint::kMaxSnapshotBytes);
+    if (!bytes) return bytes.error();
+    const auto id = checkpoint::parse_snapshot_name(ref.name);
+    if (!id) return id.error();
+    auto reader = SnapshotReader::open(*bytes, *id);
+    if (!reader) return reader.error();
+    if (checkpoint::checksum_of(*bytes) != ref.checksum)
+      return Error{"it is sound, but not the file that the manifest means"};
+    SnapshotReader::Section section;
+    while (reader->next_section(section)) restore_section(ref.task, section, *reader);
+    return {};
+  }
+
+  void restore_section(TaskId saved, const SnapshotReader::Section& section, SnapshotReader& reader) {
+    std::vector<std::pair<task::Task*, RestoreScope>> to;
+    for (auto* task : takers_of(section.operator_id)) {
+      if (takes(*task, saved))
+        to.push_back({task,
+                      {task->id().index, parallelism_of(*task), plan_.key_groups,
+                       had_as_many_tasks(saved.chain, *task)}});
+    }
+    std::string_view record;
+    for (bool first = true; reader.next_record(record); first = false) {
+      for (const auto& [task, scope] : to)
+        task->chain().restore({section.operator_id, section.kind, section.name, record, first}, scope);
+    }
+  }
+
+  checkpoint::CheckpointStorage& storage_;
+  const Manifest& manifest_;
+  const dag::ExecutionPlan& plan_;
+  std::map<std::string, std::uint32_t, std::less<>> saved_chain_;          // by operator
+  std::map<std::string, std::vector<task::Task*>, std::less<>> takers_;    // of this worker, by operator
+  std::set<std::string, std::less<>> operators_;                           // that the job has
+};
+
+}  // namespace
+
+Result<Restored> restore_tasks(checkpoint::CheckpointStorage& storage, JobId job, CheckpointId checkpoint,
+                               const LogicalGraph& graph, const dag::ExecutionPlan& plan,
+                               const std::vector<std::unique_ptr<task::Task>>& tasks) {
+  const std::string which = "checkpoint " + std::to_string(checkpoint.value);
+  const auto manifest = checkpoint::load_manifest(storage, job, checkpoint);
+  if (!manifest) return Error{which + ": " + manifest.error().message};
+  if (manifest->kind != checkpoint::ManifestKind::complete) return Error{which + " never completed"};
+  try {
+    if (const auto done = Restorer(storage, *manifest, graph, plan, tasks).restore(); !done)
+      return Error{which + ": " + done.error().message};
+  } catch (const task::TaskFailure& failure) {
+    return Error{which + ": operator " + failure.operator_id + ": " + failure.what()};
+  }
+  Restored restored;
+  for (const auto& chain : manifest->chains) restored.operators.insert(chain.operator_ids.begin(), chain.operator_ids.end());
+  for (const auto& task : tasks) {
+    auto* source = task->chain().source();
+    if (source == nullptr) continue;
+    for (const auto& split : source->splits()) {
+      const auto& of = split.split;
+      restored.splits.push_back({task->chain().head_operator(), task->id().index, split.partition_number,
+                                 {of.partition, of.start, of.end}, true});
+    }
+  }
+  return restored;
+}
+
+}  // namespace freshet::worker

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Kills and stops the processes of a running job, for real, and then counts its results again (tests/chaos).
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+
+usage() {
+  cat <<'TEXT'
+Usage: scripts/chaos.sh [--seconds S] [--seed N] [--kills-per-minute K] [--build DIR] [--data DIR]
+
+Starts a cluster, runs jobs/user_behavior on made-up files with a checkpoint every second, and meanwhile kills workers,
+agents, the job manager and everything at once, and stops workers and agents for longer than they may be silent. What
+was killed is started again. Then the results are held against a recount. A line for each harm goes to stderr; the last
+line of stdout sums up:
+
+  chaos: kills=K stops=P recoveries=R events=E lost=0 duplicated=0 wrong=0
+
+Exits 0 only when the job has finished and the last three are 0. Otherwise prints the states and the ends of the logs,
+and keeps the files.
+
+  --seconds S            how long reading the files takes without harm (60)
+  --seed N               of the files and of what is harmed when; FRESHET_SEED or 1 without it
+  --kills-per-minute K   how many harms, about; 0: none (6)
+  --build DIR            a build with freshet and the job; without it build/release, which is built if missing
+  --data DIR             a new folder for input, results, state and logs, which is kept; without it one in $TMPDIR
+  --help                 this text
+
+Examples:
+  scripts/chaos.sh --seconds 600 --seed 7             what a release has to pass
+  scripts/chaos.sh --seconds 10 --kills-per-minute 0  the same without harm
+TEXT
+}
+
+seconds=60
+seed=${FRESHET_SEED:-1}
+kills=6
+build=
+data=()
+while (($# > 0)); do
+  case $1 in
+    -h | --help) usage; exit 0 ;;
+    --seconds | --seed | --kills-per-minute)
+      [[ ${2:-} =~ ^[0-9]{1,6}$ ]] || usage_error scripts/chaos.sh "$1 needs a number"
+      case $1 in
+        --seconds) seconds=$2 ;;
+        --seed) seed=$2 ;;
+        *) kills=$2 ;;
+      esac
+      shift
+      ;;
+    --build | --data)
+      [[ -n ${2:-} ]] || usage_error scripts/chaos.sh "$1 needs a folder"
+      if [[ $1 == --build ]]; then build=$(realpath -m -- "$2"); else data=(--data "$(realpath -m -- "$2")"); fi
+      shift
+      ;;
+    *) usage_error scripts/chaos.sh "unknown argument $1" ;;
+  esac
+  shift
+done
+((seconds > 0)) || usage_error scripts/chaos.sh "--seconds needs a number above 0"
+
+cd "$repository_root"
+is_built() { [[ -x $1/bin/freshet && -f $1/lib/libuser_behavior.so ]]; }
+if [[ -z $build ]]; then
+  build=$repository_root/build/release
+  is_built "$build" || scripts/build.sh --quiet release bin/freshet lib/libuser_behavior.so >&2
+fi
+is_built "$build" || fail "no bin/freshet and lib/libuser_behavior.so" "$build" "scripts/build.sh release"
+exec python3 tests/chaos/chaos.py --seconds "$seconds" --seed "$seed" --kills-per-minute "$kills" --build "$build" \
+  "${data[@]}"
