@@ -114,7 +114,8 @@ void CheckpointRunner::act(Job& job, const FailAttempt& decision, Moment now, Or
 
 void CheckpointRunner::act(Job& job, const Fenced& decision, Moment now, Orders& orders) {
   job.fail({Cause::Weight::root,
-            "checkpoint " + std::to_string(decision.id.value) + " was settled by another job manager", {}},
+            "checkpoint " + std::to_string(decision.id.value) + " was settled by another job manager",
+            {}},
            now, orders);
 }
 

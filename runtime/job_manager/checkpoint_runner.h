@@ -13,8 +13,8 @@ struct SettledCheckpoints {
   std::string damage{};                    ///< of manifests above the newest complete one; empty: there is none
 };
 
-/// Carries out what is decided about jobs' checkpoints: makes ids durable, publishes manifests, deletes what nobody needs
-/// any more. Waits for disks. Only the job manager deletes. The job manager's thread.
+/// Carries out what is decided about jobs' checkpoints: makes ids durable, publishes manifests, deletes what nobody
+/// needs any more. Waits for disks. Only the job manager deletes. The job manager's thread.
 class CheckpointRunner {
  public:
   /// Both outlive it.

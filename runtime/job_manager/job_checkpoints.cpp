@@ -52,8 +52,9 @@ void JobCheckpoints::end(const std::string& why) {
 }
 
 Result<RequestId> JobCheckpoints::request(BarrierKind kind, base::SteadyTime now) {
-  if (!coordinator_) return Error{enabled() ? "no checkpoint can be made before all tasks run"
-                                            : "the job makes no checkpoints: its mode is at-most-once"};
+  if (!coordinator_)
+    return Error{enabled() ? "no checkpoint can be made before all tasks run"
+                           : "the job makes no checkpoints: its mode is at-most-once"};
   return coordinator_->request(kind, now, decisions_);
 }
 

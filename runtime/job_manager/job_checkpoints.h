@@ -26,8 +26,8 @@ class JobCheckpoints {
   /// Why the job cannot go on from its newest checkpoint; empty: it can.
   const std::string& damage() const { return damage_; }
 
-  /// All tasks of an attempt run. `adopted`: they ran before, under another job manager, and may have heard half of what
-  /// it said: they are told again which checkpoint is complete, and a new one begins at once, when all is settled.
+  /// All tasks of an attempt run. `adopted`: they ran before, under another job manager, and may have heard half of
+  /// what it said: they are told again which checkpoint is complete, and a new one begins at once, when all is settled.
   void begin(const std::vector<TaskId>& tasks, bool adopted, base::SteadyTime now);
   /// The attempt is over.
   void end(const std::string& why);

@@ -56,10 +56,9 @@ Result<RestartPolicy> parse_restart_policy(std::string_view text) {
   if (is("rate", 2, 3) && read(words[1], policy.restarts) && read(words[2], policy.within) &&
       (words.size() == 3 || read(words[3], policy.delay)))
     return policy;
-  return Error{
-      "\"" + std::string(text.substr(0, 100)) +
-      "\" is no restart strategy: none, \"fixed RESTARTS DELAY\", \"exponential FIRST LONGEST\" or "
-      "\"rate RESTARTS WITHIN [DELAY]\", such as \"rate 5 60s\""};
+  return Error{"\"" + std::string(text.substr(0, 100)) +
+               "\" is no restart strategy: none, \"fixed RESTARTS DELAY\", \"exponential FIRST LONGEST\" or "
+               "\"rate RESTARTS WITHIN [DELAY]\", such as \"rate 5 60s\""};
 }
 
 std::string to_text(const RestartPolicy& policy) {

@@ -92,9 +92,8 @@ class Restorer {
     std::vector<std::pair<task::Task*, RestoreScope>> to;
     for (auto* task : takers_of(section.operator_id)) {
       if (takes(*task, saved))
-        to.push_back({task,
-                      {task->id().index, parallelism_of(*task), plan_.key_groups,
-                       had_as_many_tasks(saved.chain, *task)}});
+        to.push_back(
+            {task, {task->id().index, parallelism_of(*task), plan_.key_groups, had_as_many_tasks(saved.chain, *task)}});
     }
     std::string_view record;
     for (bool first = true; reader.next_record(record); first = false) {
@@ -106,9 +105,9 @@ class Restorer {
   checkpoint::CheckpointStorage& storage_;
   const Manifest& manifest_;
   const dag::ExecutionPlan& plan_;
-  std::map<std::string, std::uint32_t, std::less<>> saved_chain_;          // by operator
-  std::map<std::string, std::vector<task::Task*>, std::less<>> takers_;    // of this worker, by operator
-  std::set<std::string, std::less<>> operators_;                           // that the job has
+  std::map<std::string, std::uint32_t, std::less<>> saved_chain_;        // by operator
+  std::map<std::string, std::vector<task::Task*>, std::less<>> takers_;  // of this worker, by operator
+  std::set<std::string, std::less<>> operators_;                         // that the job has
 };
 
 }  // namespace
@@ -127,14 +126,18 @@ Result<Restored> restore_tasks(checkpoint::CheckpointStorage& storage, JobId job
     return Error{which + ": operator " + failure.operator_id + ": " + failure.what()};
   }
   Restored restored;
-  for (const auto& chain : manifest->chains) restored.operators.insert(chain.operator_ids.begin(), chain.operator_ids.end());
+  for (const auto& chain : manifest->chains)
+    restored.operators.insert(chain.operator_ids.begin(), chain.operator_ids.end());
   for (const auto& task : tasks) {
     auto* source = task->chain().source();
     if (source == nullptr) continue;
     for (const auto& split : source->splits()) {
       const auto& of = split.split;
-      restored.splits.push_back({task->chain().head_operator(), task->id().index, split.partition_number,
-                                 {of.partition, of.start, of.end}, true});
+      restored.splits.push_back({task->chain().head_operator(),
+                                 task->id().index,
+                                 split.partition_number,
+                                 {of.partition, of.start, of.end},
+                                 true});
     }
   }
   return restored;

@@ -21,8 +21,8 @@ class SnapshotFileOut final : public SnapshotOut {
   void ask_commit(std::string_view operator_id, std::string_view handle) override;
   void before_done(std::function<Status()> work) override { works_.push_back(std::move(work)); }
 
-  /// Does the work that sinks have left, then puts the file into the storage. Once; may wait for disks. Answers what the
-  /// job manager is told.
+  /// Does the work that sinks have left, then puts the file into the storage. Once; may wait for disks. Answers what
+  /// the job manager is told.
   Result<wire::SnapshotInfo> store(checkpoint::CheckpointStorage& storage);
   const checkpoint::SnapshotId& id() const { return id_; }
 

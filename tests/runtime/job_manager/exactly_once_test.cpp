@@ -33,7 +33,8 @@ class ExactlyOnce : public testing::Test {
   CheckpointId restored_from() const { return cluster.sent<wire::PrepareWorker>().back().second.checkpoints.restore; }
   std::size_t commits_of(std::uint64_t checkpoint) const {
     std::size_t count = 0;
-    for (const auto& [peer, commit] : cluster.sent<wire::CommitCheckpoint>()) count += commit.checkpoint.value == checkpoint;
+    for (const auto& [peer, commit] : cluster.sent<wire::CommitCheckpoint>())
+      count += commit.checkpoint.value == checkpoint;
     return count;
   }
 
