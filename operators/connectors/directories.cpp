@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 namespace freshet::files {
@@ -54,7 +55,10 @@ bool write_fully(int descriptor, std::string_view bytes) {
 }
 
 Status move_file(const std::string& from, const std::string& to) {
-  if (::rename(from.c_str(), to.c_str()) == 0) return {};
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
+  if (errno == EEXIST) return Error{"cannot move " + from + ": " + to + " is there already, of somebody else"};
+  // Not every file system can look before it moves.
+  if (errno == EINVAL && ::rename(from.c_str(), to.c_str()) == 0) return {};
   const int reason = errno;
   std::error_code ignored;
   const bool done_before = reason == ENOENT && fs::exists(to, ignored);

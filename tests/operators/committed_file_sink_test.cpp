@@ -254,6 +254,15 @@ TEST_F(CommittedFileSinkTest, ASecondSinkInTheFolderIsRefused) {
   EXPECT_THROW(prepare(*other, 1), std::runtime_error) << "a checkpoint must not lack the row";
 }
 
+TEST_F(CommittedFileSinkTest, CommittedRowsAreNeverReplaced) {
+  auto writer = open(context());
+  writer->write(nullptr, {1});
+  ASSERT_TRUE(prepare(*writer, 1).work());
+  directory.write("out/part-00000-00000001-r7.csv", "rows of another sink");
+  EXPECT_THROW(writer->commit(1), std::runtime_error);
+  EXPECT_EQ(content_of(folder + "/part-00000-00000001-r7.csv"), "rows of another sink");
+}
+
 TEST_F(CommittedFileSinkTest, ARowThatCouldNotBeWrittenFailsTheNextCheckpoint) {
   auto writer = open(context());
   std::filesystem::remove_all(folder);

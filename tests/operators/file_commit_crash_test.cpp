@@ -101,7 +101,7 @@ Disk& disk() {
 extern "C" {
 int __real_open(const char* path, int flags, ...);
 ssize_t __real_write(int descriptor, const void* bytes, size_t count);
-int __real_rename(const char* from, const char* to);
+int __real_renameat2(int from_folder, const char* from, int to_folder, const char* to, unsigned flags);
 int __real_unlink(const char* path);
 int __real_mkdir(const char* path, mode_t mode);
 int __real_rmdir(const char* path);
@@ -124,9 +124,9 @@ int __wrap_fsync(int descriptor) {
   disk().synced(descriptor);
   return 0;
 }
-int __wrap_rename(const char* from, const char* to) {
+int __wrap_renameat2(int from_folder, const char* from, int to_folder, const char* to, unsigned flags) {
   disk().before_call();
-  const int result = __real_rename(from, to);
+  const int result = __real_renameat2(from_folder, from, to_folder, to, flags);
   if (result == 0) disk().renamed(from, to);
   return result;
 }
@@ -222,7 +222,7 @@ class Scene {
     ByteBuffer bytes;
     encode(bytes, manifest);
     directory_.write("manifest.new", bytes.view());
-    __real_rename(directory_.path("manifest.new").c_str(), directory_.path("manifest").c_str());
+    std::filesystem::rename(directory_.path("manifest.new"), directory_.path("manifest"));
   }
   /// From the newest checkpoint on. The second epoch's is never complete; commits of the third come late.
   void go_on(const Attempt& attempt) const {
@@ -273,7 +273,7 @@ INSTANTIATE_TEST_SUITE_P(All, FileCommitCrash, ::testing::Values(false, true),
 TEST_P(FileCommitCrash, AtAnyCallLeavesEveryRowOnce) {
   FRESHET_SEEDED(seed);
   Random random(seed);
-  constexpr std::uint64_t kSecondCrashes = 3;
+  constexpr std::uint64_t kSecondCrashes = 2;  // none, and one somewhere
   bool came_to_its_end = false;
   std::uint64_t calls = 1;
   for (; !came_to_its_end && !HasFailure(); ++calls) {

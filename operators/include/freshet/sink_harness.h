@@ -66,6 +66,8 @@ class SinkHarness {
   std::vector<std::string> check(const Rows& rows) {
     if (rows.size() < 2 * kEpochs) throw std::logic_error("SinkHarness needs at least eight rows");
     constexpr std::size_t kMostProblems = 10;
+    std::vector<std::string> texts;
+    for (const auto& row : rows) texts.push_back(text_of(row));
     std::vector<std::string> problems;
     for (const auto& [before, after] : {std::pair(1u, 1u), {2u, 2u}, {2u, 1u}, {1u, 3u}}) {
       for (const End end : {End::crash, End::close, End::thought_dead}) {
@@ -73,8 +75,8 @@ class SinkHarness {
         for (std::uint32_t point = 0; crashed; ++point) {
           // The second attempt ends well at once where its own crash would come behind its end.
           for (std::uint32_t second = kNever; problems.size() < kMostProblems;
-               second = second == kNever ? point % 3 : second + 3) {
-            Scene scene{rows, new_store_()};
+               second = second == kNever ? point % kStride : second + kStride) {
+            Scene scene{rows, texts, new_store_()};
             const auto crashes = scene.play({before, after, end, point, second});
             if (!scene.problem.empty()) problems.push_back(scene.problem);
             crashed = crashes != 0;
@@ -91,6 +93,7 @@ class SinkHarness {
   static constexpr std::uint32_t kEpochs = 4;
   enum class End : std::uint8_t { crash, close, thought_dead };
   static constexpr std::uint32_t kNever = ~0u;
+  static constexpr std::uint32_t kStride = 5;  // second crashes are at every fifth point, at others behind each first
   struct Crash {};
   struct Plot {
     std::uint32_t before = 1, after = 1;  ///< tasks
@@ -98,6 +101,23 @@ class SinkHarness {
     std::uint32_t point = 0;              ///< of the first attempt, where it ends
     std::uint32_t second_point = kNever;  ///< where the second crashes
   };
+
+  static std::string key_of(const Row& row) {
+    std::string text;
+    if constexpr (kUpsert)
+      append_json(text, row.first);
+    else
+      append_json(text, row);
+    return text;
+  }
+  static std::string text_of(const Row& row) {
+    std::string text = key_of(row);
+    if constexpr (kUpsert) {
+      text += ": ";
+      append_json(text, row.second);
+    }
+    return text;
+  }
 
   /// One task's stage with its engine.
   struct Task {
@@ -121,6 +141,7 @@ class SinkHarness {
 
   struct Scene {
     const Rows& rows;
+    const std::vector<std::string>& texts;  ///< of the rows
     SinkStore<S> store;
     std::string problem{};
 
@@ -185,7 +206,7 @@ class SinkHarness {
           attempt.may_crash();
           write(attempt, i);
           attempt.next_row = i + 1;
-          put[key_of(rows[i])] = text_of(rows[i]);
+          if constexpr (!kTransactional) put[key_of(rows[i])] = texts[i];
           if (epoch == kEpochs && i == first_of(epoch) && committed < 3 && attempt.number == 1) commit(attempt, 3);
           look("behind a write");
         }
@@ -294,44 +315,31 @@ class SinkHarness {
     }
 
     std::size_t first_of(std::uint32_t epoch) const { return rows.size() * (epoch - 1) / kEpochs; }
-    static std::string key_of(const Row& row) {
-      std::string text;
-      if constexpr (kUpsert)
-        append_json(text, row.first);
-      else
-        append_json(text, row);
-      return text;
-    }
-    static std::string text_of(const Row& row) {
-      std::string text = key_of(row);
-      if constexpr (kUpsert) {
-        text += ": ";
-        append_json(text, row.second);
-      }
-      return text;
-    }
 
     /// What may be seen now, and what must.
     void look(const std::string& when) {
       if constexpr (kUpsert) {
         if (complete < kEpochs || (when != "at the end" && !when.ends_with("thought dead"))) return;
         std::map<std::string, std::string> all;
-        for (const auto& row : rows) all[key_of(row)] = text_of(row);
+        for (std::size_t i = 0; i < rows.size(); ++i) all[key_of(rows[i])] = texts[i];
         look_for(all);
         if (store.visible().size() != all.size()) say("other keys are visible than were put");
       } else {
         std::map<std::string, std::uint64_t> seen;
         for (const auto& row : store.visible()) ++seen[text_of(row)];
+        const bool all_must_be_seen = kTransactional || when == "at the end";
         for (std::size_t i = 0; i < rows.size(); ++i) {
-          const auto times = seen[text_of(rows[i])];
-          const bool late = !kTransactional && when != "at the end";
-          if (times == 0 && i < first_of(committed + 1) && !late)
-            say(text_of(rows[i]) + " is committed and not visible " + when);
-          if (kTransactional && times != 0 && i >= first_of(complete + 1))
-            say(text_of(rows[i]) + " is visible " + when + ", and its checkpoint is not complete");
-          if (kTransactional && times > 1)
-            say(text_of(rows[i]) + " is visible " + std::to_string(times) + " times " + when);
-          seen.erase(text_of(rows[i]));
+          const auto found = seen.find(texts[i]);
+          if (found == seen.end()) {
+            if (all_must_be_seen && i < first_of(committed + 1))
+              say(texts[i] + " is committed and not visible " + when);
+            continue;
+          }
+          if (kTransactional && i >= first_of(complete + 1))
+            say(texts[i] + " is visible " + when + ", and its checkpoint is not complete");
+          if (kTransactional && found->second > 1)
+            say(texts[i] + " is visible " + std::to_string(found->second) + " times " + when);
+          seen.erase(found);
         }
         if (!seen.empty()) say(seen.begin()->first + " is visible, and nobody wrote it");
       }
