@@ -43,7 +43,8 @@ bool next_record(const std::string& text, std::size_t& at, std::vector<std::stri
 ResultTable::ResultTable(const std::string& folder) {
   std::vector<std::string> parts;
   if (!std::filesystem::exists(folder)) return;  // a sink that got no rows makes none
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) parts.push_back(entry.path().string());
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    if (!entry.path().filename().string().starts_with('.')) parts.push_back(entry.path().string());
   std::sort(parts.begin(), parts.end());
   for (const auto& part : parts) read_part(part);
 }
