@@ -19,7 +19,7 @@ Manifest head_of(const Job& job, CheckpointId id, BarrierKind kind, std::int64_t
   manifest.job = job.id();
   manifest.job_name = job.name();
   manifest.attempt = job.attempt();
-  manifest.revision = Revision{1};
+  manifest.revision = job.revision().number;
   manifest.checkpoint = id;
   manifest.barrier = kind;
   manifest.created_ms = created_ms;
@@ -121,6 +121,16 @@ void CheckpointRunner::act(Job& job, const Fenced& decision, Moment now, Orders&
 
 void CheckpointRunner::act(Job& job, const RequestEnded& decision, Moment now, Orders& orders) {
   job.on_request_ended(decision, now, orders);
+}
+
+Status CheckpointRunner::remove_all(JobId job) {
+  for (const std::string& folder : {checkpoint::manifest_folder(job), checkpoint::snapshot_folder(job)}) {
+    const auto files = storage_.list(folder);
+    if (!files) return files.error();
+    for (const std::string& file : *files)
+      if (auto removed = storage_.remove(folder + "/" + file); !removed) return removed;
+  }
+  return {};
 }
 
 Result<SettledCheckpoints> CheckpointRunner::settle(const Job& job, std::optional<CheckpointId> last) {

@@ -27,6 +27,9 @@ class CheckpointRunner {
   /// lists what is complete. Error: it is not known; ask again later.
   Result<SettledCheckpoints> settle(const Job& job, std::optional<CheckpointId> last);
 
+  /// Deletes every checkpoint and savepoint of a job that is over.
+  Status remove_all(JobId job);
+
   /// Files that could not be deleted.
   std::uint64_t failures() const { return failures_; }
   /// Ids journalled so far.

@@ -18,14 +18,13 @@ std::string state_text(JobState state) {
 Job::Job(JobId id, Submission submission, dag::ExecutionPlan plan, const ManagerOptions& options,
          std::int64_t submitted_ms)
     : id_(id),
-      submission_(std::move(submission)),
-      plan_(std::move(plan)),
       options_(options),
       submitted_ms_(submitted_ms),
       since_ms_(submitted_ms),
       time_line_(options.max_events),
-      checkpoints_(checkpoint_policy(submission_)),
-      restarts_(submission_.restart) {
+      checkpoints_(checkpoint_policy(submission)),
+      restarts_(submission.restart) {
+  revisions_.push_back({Revision{1}, std::move(submission), std::move(plan), submitted_ms, "submitted", {}});
   time_line_.add(submitted_ms, "state", "Submitted as " + id_text());
 }
 
@@ -114,25 +113,33 @@ DeploymentSpec Job::spec_of(Attempt attempt, dag::ExecutionPlan plan) const {
   DeploymentSpec spec;
   spec.job = id_;
   spec.attempt = attempt;
-  spec.name = submission_.name;
-  spec.library_job = submission_.job;
-  spec.library_sha256 = submission_.library_sha256;
-  spec.parameters = worker_parameters(submission_);
-  spec.default_parallelism = submission_.default_parallelism;
-  spec.data = submission_.data;
-  spec.directory = submission_.directory;
+  spec.name = submission().name;
+  spec.library_job = submission().job;
+  spec.library_sha256 = submission().library_sha256;
+  spec.parameters = worker_parameters(submission());
+  spec.default_parallelism = submission().default_parallelism;
+  spec.data = submission().data;
+  spec.directory = submission().directory;
   spec.status_interval = options_.status_interval;
-  for (std::uint32_t i = 0; i < submission_.graph.operators.size(); ++i)
-    if (submission_.graph.operators[i].kind == OperatorKind::source) spec.sources.push_back(i);
+  for (std::uint32_t i = 0; i < submission().graph.operators.size(); ++i)
+    if (submission().graph.operators[i].kind == OperatorKind::source) spec.sources.push_back(i);
   spec.plan = std::move(plan);
-  spec.checkpoints = {checkpoints_.enabled(), submission_.run, options_.checkpoints, id_,
-                      checkpoints_.restore_point().value_or(CheckpointId{0})};
+  spec.checkpoints = {checkpoints_.enabled(),
+                      submission().run,
+                      options_.checkpoints,
+                      id_,
+                      checkpoints_.restore_point().value_or(CheckpointId{0}),
+                      submission().dropped_state};
+  if (!checkpoints_.restore_point() && submission().from_checkpoint.value != 0) {
+    spec.checkpoints.from_job = submission().from_job;
+    spec.checkpoints.restore = submission().from_checkpoint;
+  }
   return spec;
 }
 
 void Job::begin_attempt(DeploymentSpec spec, Moment now) {
   deployment_.emplace(std::move(spec), now.steady);
-  status_.emplace(submission_.graph, deployment_->spec().plan);
+  status_.emplace(submission().graph, deployment_->spec().plan);
   not_yet_paused_.clear();
   ending_.reset();
 }
@@ -195,7 +202,7 @@ bool Job::on(const std::string&, const wire::WorkerPrepared& prepared, Moment no
   return true;
 }
 
-void Job::run_if_all_running(Moment now) {
+void Job::run_if_all_running(Moment now, Orders& orders) {
   const bool comes_up = state_ == JobState::deploying || adopting_;
   if (!comes_up || ending_ || !deployment_->all_at(WorkerPhase::running)) return;
   const bool adopted = std::exchange(adopting_, false);
@@ -206,6 +213,12 @@ void Job::run_if_all_running(Moment now) {
   std::vector<TaskId> tasks;
   for (const dag::Placement& task : plan().tasks) tasks.push_back({task.chain, task.index});
   checkpoints_.begin(tasks, adopted, now.steady);
+  if (change_ && change_->step == ChangeStep::moving) {
+    change_->stood_still = std::chrono::duration_cast<Duration>(now.steady - change_->stands_since);
+    change_->step = ChangeStep::confirming;
+    if (const auto asked = checkpoints_.request(BarrierKind::checkpoint, now.steady); asked) change_->request = *asked;
+  }
+  if (wants_pause_) hold_sources(now, orders);
   finish_if_data_ended(now);
 }
 
@@ -218,9 +231,9 @@ void Job::finish_if_data_ended(Moment now) {
     time_line_.add(now.wall_ms, "checkpoint", "no final checkpoint: " + asked.error().message);
 }
 
-bool Job::on(const std::string&, const wire::WorkerRunning& running, Moment now, Orders&) {
+bool Job::on(const std::string&, const wire::WorkerRunning& running, Moment now, Orders& orders) {
   if (!deployment_->on_running(running.worker)) return false;
-  run_if_all_running(now);
+  run_if_all_running(now, orders);
   return true;
 }
 
@@ -236,10 +249,35 @@ bool Job::on(const std::string&, const wire::BrakePulled& brake, Moment now, Ord
   const ProblemView problem = shortened(flood_problem(brake, name()));
   begin_problem(problem, now);
   reason_ = problem.what;
-  move_to(JobState::pausing, now, problem.what);
+  hold_sources(now, orders);
+  return true;
+}
+
+void Job::hold_sources(Moment now, Orders& orders) {
+  move_to(JobState::pausing, now, reason_);
   for (const DeployedWorker& worker : deployment_->workers()) not_yet_paused_.insert(worker.key.worker);
   deployment_->broadcast(wire::PauseSources{{}, true}, orders);
-  return true;
+}
+
+Status Job::pause(Moment now, Orders& orders) {
+  if (wants_pause_) return {};
+  if (state_ != JobState::running || ending_) return Error{"job " + name() + " is " + state_text(state_)};
+  wants_pause_ = true;
+  reason_ = "paused by its user";
+  hold_sources(now, orders);
+  return {};
+}
+
+Status Job::resume(Moment now, Orders& orders) {
+  if ((state_ != JobState::paused && state_ != JobState::pausing) || ending_)
+    return Error{"job " + name() + " is " + state_text(state_)};
+  wants_pause_ = false;
+  reason_.clear();
+  not_yet_paused_.clear();
+  clear_problem(ProblemKind::DEAD_LETTER_FLOOD, now);
+  move_to(JobState::running, now, "resumed");
+  deployment_->broadcast(wire::PauseSources{{}, false}, orders);
+  return {};
 }
 
 bool Job::on(const std::string&, const wire::TaskFailed& failed, Moment now, Orders& orders) {
@@ -263,7 +301,7 @@ bool Job::on(const std::string&, const wire::DataEnded& ended, Moment now, Order
 
 bool Job::on(const std::string&, const wire::TasksFinished& finished, Moment now, Orders& orders) {
   if (!deployment_->on_finished(finished.worker)) return false;
-  run_if_all_running(now);
+  run_if_all_running(now, orders);
   if (ending_ || !deployment_->all_at(WorkerPhase::finished)) return true;
   not_yet_paused_.clear();
   if (state_ == JobState::pausing || state_ == JobState::paused) move_to(JobState::running, now, "no input was left");
@@ -275,9 +313,11 @@ bool Job::on(const std::string&, const wire::WorkerEnded& ended, Moment now, Ord
   const DeployedWorker worker = *living(ended.worker);
   deployment_->on_ended(ended.worker);
   const bool is_clean = ended.signal == 0 && ended.exit_code == 0;
+  if (ending_ && ending_->kind == EndKind::changed) return end_if_all_gone(now), true;
   const bool was_forced = worker.stop_ordered && (ended.signal == SIGTERM || ended.signal == SIGKILL ||
                                                   (ended.signal == 0 && ended.exit_code < 0));
-  if (!ending_ || (!is_clean && !(was_forced && ending_->kind != EndKind::finished)))
+  const bool keeps_results = ending_ && (ending_->kind == EndKind::finished || ending_->kind == EndKind::stopped);
+  if (!ending_ || (!is_clean && !(was_forced && !keeps_results)))
     fail(worker_ended_cause(ended, worker.agent, name()), now, orders);
   end_if_all_gone(now);
   return true;
@@ -286,6 +326,7 @@ bool Job::on(const std::string&, const wire::WorkerEnded& ended, Moment now, Ord
 void Job::on_agent_hello(const std::string& agent, const std::vector<WorkerKey>& workers, Moment now, Orders& orders) {
   if (!deployment_ || is_over() || state_ == JobState::scheduling) return;
   if (!adopting_ && !ending_) return deployment_->order_workers(agent, orders);
+  std::optional<WorkerId> gone;
   for (const DeployedWorker& worker : deployment_->workers()) {
     if (worker.agent != agent || worker.phase == WorkerPhase::ended) continue;
     if (std::find(workers.begin(), workers.end(), worker.key) != workers.end()) {
@@ -293,8 +334,9 @@ void Job::on_agent_hello(const std::string& agent, const std::vector<WorkerKey>&
       continue;
     }
     deployment_->on_ended(worker.key);
-    if (adopting_) fail(not_adopted_cause(worker.key.worker.value, agent), now, orders);
+    if (adopting_ && !gone) gone = worker.key.worker;
   }
+  if (gone) fail(not_adopted_cause(gone->value, agent), now, orders);
   end_if_all_gone(now);
 }
 
@@ -325,6 +367,7 @@ Status Job::cancel(Moment now, Orders& orders) {
     return {};
   }
   checkpoints_.end("the job is cancelled");
+  end_change(ChangeStep::failed, "the job was cancelled", now);
   adopting_ = false;
   move_to(JobState::cancelling, now);
   ending_.reset();
@@ -342,9 +385,10 @@ void Job::fail(Cause cause, Moment now, Orders& orders) {
     return;
   }
   if (ending_ && ending_->kind == EndKind::cancelled) return;
-  // Every result is committed; how its workers end is of no importance any more.
-  if (ending_ && ending_->kind == EndKind::finished && checkpoints_.enabled())
-    return time_line_.add(now.wall_ms, "worker", cause.reason);
+  // Every result is committed, or will be by the next attempt; how the workers end is of no importance any more.
+  const bool is_settled =
+      ending_ && (ending_->kind == EndKind::changed || (ending_->kind == EndKind::finished && checkpoints_.enabled()));
+  if (is_settled) return time_line_.add(now.wall_ms, "worker", cause.reason);
   if (ending_ && ending_->kind == EndKind::failed) {
     time_line_.add(now.wall_ms, "worker", cause.reason);
     if (cause.is_final) restart_at_.reset();
@@ -359,7 +403,9 @@ void Job::fail(Cause cause, Moment now, Orders& orders) {
   reason_ = cause.reason;
   checkpoints_.end(reason_);
   restart_at_.reset();
-  if (checkpoints_.enabled() && !cause.is_final) {
+  if (goes_back(cause, now)) {
+    restart_at_ = now.steady;
+  } else if (checkpoints_.enabled() && !cause.is_final) {
     if (const auto delay = restarts_.on_failure(now.steady); delay) restart_at_ = now.steady + *delay;
   }
   if (cause.problem) begin_problem(*cause.problem, now);
@@ -371,7 +417,8 @@ void Job::fail(Cause cause, Moment now, Orders& orders) {
 void Job::begin_ending(EndKind kind, Cause cause, Moment now, Orders& orders) {
   CHECK(!ending_, "a job ends once");
   ending_ = Ending{kind, EndStep::asked, std::move(cause), now.steady + options_.stop_grace};
-  deployment_->order_stop(kind == EndKind::finished, options_.kill_grace, orders);
+  const bool keeps_results = kind != EndKind::cancelled && kind != EndKind::failed;
+  deployment_->order_stop(keeps_results, options_.kill_grace, orders);
   end_if_all_gone(now);
 }
 
@@ -382,17 +429,103 @@ void Job::end_if_all_gone(Moment now) {
       return move_to(JobState::finished, now);
     case EndKind::cancelled:
       return move_to(JobState::cancelled, now);
+    case EndKind::stopped:
+      move_to(JobState::stopped, now);
+      return end_change(ChangeStep::done, "", now);
+    case EndKind::changed:
+      ending_.reset();
+      if (change_->next) make_current(std::move(*change_->next), now);
+      change_->next.reset();
+      return move_to(JobState::scheduling, now, std::string(enumerator_name(change_->kind)));
     case EndKind::failed:
       break;
   }
   if (restart_at_) {
     ending_.reset();
+    if (going_back_) make_current(*std::exchange(going_back_, std::nullopt), now);
     for (auto& [kind, problem] : problems_) problem.effect = "the job is started again; nothing is lost";
     return move_to(JobState::scheduling, now, "the next attempt");
   }
   if (const std::string why = restarts_.why_not(); checkpoints_.enabled() && !why.empty() && !ending_->cause.is_final)
     reason_ += "; given up after " + why;
   move_to(JobState::failed, now, reason_);
+}
+
+Status Job::begin_change(ChangeKind kind, std::optional<JobRevision> next, Moment now) {
+  const bool runs = (state_ == JobState::running || state_ == JobState::paused) && !ending_;
+  if (!runs) return Error{"job " + name() + " is " + state_text(state_)};
+  if (change_ && !change_->is_over())
+    return Error{"job " + name() + " is being changed already: wait until that is over"};
+  if (!checkpoints_.enabled()) return Error{"job " + name() + " makes no checkpoints: only cancel is possible"};
+  const auto asked = checkpoints_.request(BarrierKind::savepoint, now.steady);
+  if (!asked) return asked.error();
+  change_ = JobChange{.kind = kind, .next = std::move(next), .request = *asked, .asked_ms = now.wall_ms};
+  time_line_.add(now.wall_ms, "verb", std::string(enumerator_name(kind)));
+  move_to(JobState::stopping, now);
+  return {};
+}
+
+void Job::on_request_ended(const RequestEnded& ended, Moment now, Orders& orders) {
+  if (!change_ || change_->is_over() || change_->request != ended.request) return;
+  if (change_->step == ChangeStep::confirming)
+    return ended.why.empty() ? end_change(ChangeStep::done, "", now) : end_change(ChangeStep::failed, ended.why, now);
+  if (change_->step != ChangeStep::saving || ending_) return;
+  if (!ended.why.empty()) {
+    move_to(JobState::running, now, "it goes on as before");
+    return end_change(ChangeStep::failed, "no savepoint: " + ended.why, now);
+  }
+  change_->savepoint = ended.id;
+  change_->stands_since = now.steady;
+  change_->step = ChangeStep::moving;
+  if (change_->next) change_->next->savepoint = ended.id;
+  checkpoints_.end("its attempt has ended at a savepoint");
+  begin_ending(change_->kind == ChangeKind::stop ? EndKind::stopped : EndKind::changed, {}, now, orders);
+}
+
+void Job::end_change(ChangeStep step, const std::string& why, Moment now) {
+  if (!change_ || change_->is_over()) return;
+  change_->step = step;
+  change_->why = why;
+  time_line_.add(now.wall_ms, "verb",
+                 std::string(enumerator_name(change_->kind)) + (why.empty() ? " is done" : " failed: " + why));
+}
+
+void Job::make_current(JobRevision next, Moment now) {
+  next.number = Revision{revision().number.value + 1};
+  next.since_ms = now.wall_ms;
+  revisions_.push_back(std::move(next));
+  if (revisions_.size() > kMaxRevisions) revisions_.erase(revisions_.begin());
+  // What they tell is of the plan that was.
+  deployment_.reset();
+  status_.reset();
+}
+
+/// A change that does not come up: an upgrade goes back to what ran before.
+bool Job::goes_back(const Cause& cause, Moment now) {
+  if (!change_ || change_->is_over()) return false;
+  const bool is_new = change_->step == ChangeStep::moving || change_->step == ChangeStep::confirming;
+  if (!is_new || change_->kind != ChangeKind::upgrade || revisions_.size() < 2) {
+    end_change(ChangeStep::failed, cause.reason, now);
+    return false;
+  }
+  going_back_ = revisions_[revisions_.size() - 2];
+  going_back_->how = "went back: " + cause.reason;
+  end_change(ChangeStep::failed,
+             cause.reason + "; the job goes on with revision " + std::to_string(going_back_->number.value), now);
+  return true;
+}
+
+Status Job::reopen(Moment now) {
+  if (!is_over()) return Error{"job " + name() + " is " + state_text(state_)};
+  if (state_ == JobState::finished) return Error{"job " + name() + " is Finished: it has nothing left to read"};
+  if (!checkpoints_.enabled()) return Error{"job " + name() + " made no checkpoints: submit it again"};
+  time_line_.add(now.wall_ms, "verb", "restart");
+  reason_.clear();
+  problems_.clear();
+  change_.reset();
+  restarts_ = RestartStrategy(submission().restart);
+  move_to(JobState::scheduling, now);
+  return {};
 }
 
 bool Job::wants_slots(Moment now) const {
@@ -491,7 +624,5 @@ void Job::note_checkpoint_given_up(const Abandon& abandon, Moment now) {
     time_line_.add(now.wall_ms, "checkpoint",
                    "checkpoint " + std::to_string(abandon.id.value) + " failed: " + abandon.why);
 }
-
-void Job::on_request_ended(const RequestEnded&, Moment, Orders&) {}
 
 }  // namespace freshet::manager

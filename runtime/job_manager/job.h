@@ -9,6 +9,7 @@
 #include "dag/life_cycle.h"
 #include "runtime/job_manager/cause.h"
 #include "runtime/job_manager/deployment.h"
+#include "runtime/job_manager/job_change.h"
 #include "runtime/job_manager/job_checkpoints.h"
 #include "runtime/job_manager/manager_options.h"
 #include "runtime/job_manager/status_book.h"
@@ -40,6 +41,9 @@ struct JobEnd {
 /// job manager's thread.
 class Job {
  public:
+  /// Older revisions are forgotten.
+  static constexpr std::size_t kMaxRevisions = 20;
+
   Job(JobId id, Submission submission, dag::ExecutionPlan plan, const ManagerOptions& options,
       std::int64_t submitted_ms);
   Job(const Job&) = delete;
@@ -66,6 +70,13 @@ class Job {
   base::SteadyTime next_deadline(base::SteadyTime fallback) const;
 
   Status cancel(Moment now, Orders& orders);
+  /// Begins a change: a savepoint is made, the attempt ends at it, and `next` (or the same, or with stop nothing)
+  /// begins from it. How it goes is to be seen in change(). Error: not possible now, and why.
+  Status begin_change(ChangeKind kind, std::optional<JobRevision> next, Moment now);
+  /// A job that is over, and made checkpoints, is to run again from the newest.
+  Status reopen(Moment now);
+  Status pause(Moment now, Orders& orders);
+  Status resume(Moment now, Orders& orders);
   /// The attempt is given up, and once its workers are gone the job is, too, unless its restart strategy says
   /// otherwise.
   void fail(Cause cause, Moment now, Orders& orders);
@@ -87,13 +98,26 @@ class Job {
 
   JobId id() const { return id_; }
   std::string id_text() const { return "job-" + std::to_string(id_.value); }
-  const std::string& name() const { return submission_.name; }
-  const Submission& submission() const { return submission_; }
+  const std::string& name() const { return submission().name; }
+  const JobRevision& revision() const { return revisions_.back(); }
+  /// Oldest first; the last is the current one. The oldest are forgotten.
+  const std::vector<JobRevision>& revisions() const { return revisions_; }
+  /// As the journal remembers them; with plans.
+  void restore_revisions(std::vector<JobRevision> revisions) {
+    revisions_ = std::move(revisions);
+    journalled_revision_ = revision().number;
+  }
+  /// The current revision has to be made durable before it is deployed.
+  bool has_new_revision() const { return revision().number > journalled_revision_; }
+  void on_revision_journalled() { journalled_revision_ = revision().number; }
+  const Submission& submission() const { return revision().submission; }
+  /// The last change that was asked for; nullptr: there was none.
+  const JobChange* change() const { return change_ ? &*change_ : nullptr; }
   dag::JobState state() const { return state_; }
   bool is_over() const { return dag::is_over(state_); }
   Attempt attempt() const { return attempt_; }
   /// Placed once it has been deployed.
-  const dag::ExecutionPlan& plan() const { return deployment_ ? deployment_->spec().plan : plan_; }
+  const dag::ExecutionPlan& plan() const { return deployment_ ? deployment_->spec().plan : revision().plan; }
   const std::string& reason() const { return reason_; }
   JobEnd end() const;
   std::int64_t since_ms() const { return since_ms_; }
@@ -107,7 +131,7 @@ class Job {
   std::uint32_t slots_on(const std::string& agent) const { return deployment_ ? deployment_->slots_on(agent) : 0; }
 
  private:
-  enum class EndKind : std::uint8_t { finished, cancelled, failed };
+  enum class EndKind : std::uint8_t { finished, cancelled, failed, stopped, changed };
   enum class EndStep : std::uint8_t { asked, forced };
   struct Ending {
     EndKind kind = EndKind::failed;
@@ -134,8 +158,12 @@ class Job {
   void move_to(dag::JobState state, Moment now, const std::string& text = "");
   void begin_ending(EndKind kind, Cause cause, Moment now, Orders& orders);
   void end_if_all_gone(Moment now);
-  void run_if_all_running(Moment now);
+  void run_if_all_running(Moment now, Orders& orders);
   void finish_if_data_ended(Moment now);
+  void make_current(JobRevision next, Moment now);
+  void end_change(ChangeStep step, const std::string& why, Moment now);
+  bool goes_back(const Cause& cause, Moment now);
+  void hold_sources(Moment now, Orders& orders);
   void repeat_checkpoint_orders(const DeployedWorker& worker, Orders& orders);
   void begin_problem(const ProblemView& problem, Moment now);
   void clear_problem(ProblemKind kind, Moment now);
@@ -144,11 +172,14 @@ class Job {
 
   // Set once in the constructor.
   const JobId id_;
-  const Submission submission_;
-  const dag::ExecutionPlan plan_;  // not placed
   const ManagerOptions& options_;
   const std::int64_t submitted_ms_;
 
+  std::vector<JobRevision> revisions_;  // never empty
+  Revision journalled_revision_{1};
+  std::optional<JobChange> change_;
+  std::optional<JobRevision> going_back_;  ///< to become the current one when the attempt is gone
+  bool wants_pause_ = false;               ///< the user paused it, and it comes back paused
   dag::JobState state_ = dag::JobState::submitted;
   std::int64_t since_ms_;
   std::optional<std::int64_t> started_ms_;

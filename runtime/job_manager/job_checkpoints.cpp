@@ -7,7 +7,7 @@
 namespace freshet::manager {
 
 void JobCheckpoints::restore(CheckpointId last) {
-  CHECK(!coordinator_, "what was left is told before the first attempt");
+  CHECK(!coordinator_ || coordinator_->is_closed(), "what was left is told between attempts");
   last_ = last;
   if (last.value != 0) unsettled_ = last;
 }

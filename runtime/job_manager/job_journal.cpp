@@ -39,6 +39,21 @@ struct EndEntry {
   FRESHET_RECORD(job, end)
 };
 
+struct RevisionEntry {
+  JobId job{};
+  Revision number{};
+  Submission submission{};
+  std::int64_t since_ms = 0;
+  std::string how{};
+  CheckpointId savepoint{};
+  FRESHET_RECORD(job, number, submission, since_ms, how, savepoint)
+};
+
+struct JobEntry {
+  JobId job{};
+  FRESHET_RECORD(job)
+};
+
 // Exactly one of them is there.
 struct Entry {
   std::uint32_t format = kFormat;
@@ -47,8 +62,15 @@ struct Entry {
   std::optional<AttemptEntry> attempt{};
   std::optional<EndEntry> end{};
   std::optional<CheckpointEntry> checkpoint{};
-  FRESHET_RECORD(format, term, submitted, attempt, end, checkpoint)
+  std::optional<RevisionEntry> revision{};
+  std::optional<JobEntry> reopened{};
+  std::optional<JobEntry> deleted{};
+  FRESHET_RECORD(format, term, submitted, attempt, end, checkpoint, revision, reopened, deleted)
 };
+
+RevisionEntry entry_of(JobId job, const JobRevision& revision) {
+  return {job, revision.number, revision.submission, revision.since_ms, revision.how, revision.savepoint};
+}
 
 std::string encoded(const Entry& entry) {
   ByteBuffer bytes;
@@ -62,7 +84,9 @@ void fold(const Entry& entry, History& history) {
     history.next_job = std::max(history.next_job, entry.term->next_job);
   }
   if (entry.submitted) {
-    history.jobs[entry.submitted->job] = {entry.submitted->submission, entry.submitted->submitted_ms};
+    const std::int64_t when = entry.submitted->submitted_ms;
+    history.jobs[entry.submitted->job] = {{{Revision{1}, entry.submitted->submission, {}, when, "submitted", {}}},
+                                          when};
     history.next_job = std::max(history.next_job, entry.submitted->job.value + 1);
   }
   if (entry.attempt) {
@@ -75,6 +99,19 @@ void fold(const Entry& entry, History& history) {
     if (const auto job = history.jobs.find(entry.checkpoint->job); job != history.jobs.end())
       job->second.checkpoint = std::max(job->second.checkpoint, entry.checkpoint->checkpoint);
   }
+  if (entry.revision) {
+    if (const auto job = history.jobs.find(entry.revision->job); job != history.jobs.end()) {
+      const RevisionEntry& next = *entry.revision;
+      auto& revisions = job->second.revisions;
+      if (revisions.back().number < next.number)
+        revisions.push_back({next.number, next.submission, {}, next.since_ms, next.how, next.savepoint});
+      if (revisions.size() > Job::kMaxRevisions) revisions.erase(revisions.begin());
+    }
+  }
+  if (entry.reopened) {
+    if (const auto job = history.jobs.find(entry.reopened->job); job != history.jobs.end()) job->second.end.reset();
+  }
+  if (entry.deleted) history.jobs.erase(entry.deleted->job);
   if (entry.end) {
     if (const auto job = history.jobs.find(entry.end->job); job != history.jobs.end()) job->second.end = entry.end->end;
   }
@@ -104,7 +141,9 @@ Status JobJournal::compact(const History& history) {
   std::vector<std::string> entries;
   entries.push_back(encoded({.term = TermEntry{history.term, history.next_job}}));
   for (const auto& [id, job] : history.jobs) {
-    entries.push_back(encoded({.submitted = SubmittedEntry{id, job.submitted_ms, job.submission}}));
+    entries.push_back(encoded({.submitted = SubmittedEntry{id, job.submitted_ms, job.revisions.front().submission}}));
+    for (std::size_t i = 1; i < job.revisions.size(); ++i)
+      entries.push_back(encoded({.revision = entry_of(id, job.revisions[i])}));
     if (job.attempt.value != 0) entries.push_back(encoded({.attempt = AttemptEntry{id, job.attempt, job.plan}}));
     if (job.checkpoint.value != 0) entries.push_back(encoded({.checkpoint = CheckpointEntry{id, job.checkpoint}}));
     if (job.end) entries.push_back(encoded({.end = EndEntry{id, *job.end}}));
@@ -113,7 +152,8 @@ Status JobJournal::compact(const History& history) {
 }
 
 Status JobJournal::record_submitted(JobId job, const RememberedJob& remembered) {
-  return journal_.append(encoded({.submitted = SubmittedEntry{job, remembered.submitted_ms, remembered.submission}}));
+  return journal_.append(
+      encoded({.submitted = SubmittedEntry{job, remembered.submitted_ms, remembered.revisions.front().submission}}));
 }
 
 Status JobJournal::record_attempt(JobId job, Attempt attempt, const dag::ExecutionPlan& plan) {
@@ -123,6 +163,14 @@ Status JobJournal::record_attempt(JobId job, Attempt attempt, const dag::Executi
 Status JobJournal::record_checkpoint(JobId job, CheckpointId checkpoint) {
   return journal_.append(encoded({.checkpoint = CheckpointEntry{job, checkpoint}}));
 }
+
+Status JobJournal::record_revision(JobId job, const JobRevision& revision) {
+  return journal_.append(encoded({.revision = entry_of(job, revision)}));
+}
+
+Status JobJournal::record_reopened(JobId job) { return journal_.append(encoded({.reopened = JobEntry{job}})); }
+
+Status JobJournal::record_deleted(JobId job) { return journal_.append(encoded({.deleted = JobEntry{job}})); }
 
 Status JobJournal::record_end(JobId job, const JobEnd& end) {
   return journal_.append(encoded({.end = EndEntry{job, end}}));

@@ -10,7 +10,7 @@ namespace freshet::manager {
 
 /// What the journal says of a job.
 struct RememberedJob {
-  Submission submission{};
+  std::vector<JobRevision> revisions{};  ///< without plans; the last is the current one
   std::int64_t submitted_ms = 0;
   Attempt attempt{};            ///< the last one that was allowed to start
   dag::ExecutionPlan plan{};    ///< of that attempt, placed
@@ -40,7 +40,13 @@ class JobJournal {
   Status record_attempt(JobId job, Attempt attempt, const dag::ExecutionPlan& plan);
   /// The id may be used from now on, once.
   Status record_checkpoint(JobId job, CheckpointId checkpoint);
+  /// It is the current one from now on.
+  Status record_revision(JobId job, const JobRevision& revision);
   Status record_end(JobId job, const JobEnd& end);
+  /// A job that was over is to run again.
+  Status record_reopened(JobId job);
+  /// It is as if the job had never been.
+  Status record_deleted(JobId job);
 
  private:
   state::Journal& journal_;

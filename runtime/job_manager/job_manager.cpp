@@ -48,13 +48,14 @@ Status JobManager::recover() {
   if (!history) return history.error();
   history->term.value += 1;
   for (auto& [id, remembered] : history->jobs) {
-    Admission admission = admit(remembered.submission);
-    auto job =
-        std::make_unique<Job>(id, remembered.submission, std::move(admission.plan), options_, remembered.submitted_ms);
+    for (JobRevision& revision : remembered.revisions) revision.plan = admit(revision.submission).plan;
+    const JobRevision& current = remembered.revisions.back();
+    auto job = std::make_unique<Job>(id, current.submission, current.plan, options_, remembered.submitted_ms);
+    job->restore_revisions(remembered.revisions);
+    job->checkpoints().restore(remembered.checkpoint);
     if (remembered.end) {
       job->restore(remembered.attempt, *remembered.end);
     } else {
-      job->checkpoints().restore(remembered.checkpoint);
       (void)settle_checkpoints(*job);  // when it cannot be done now, it is tried again
       job->adopt(remembered.attempt, remembered.plan, now());
       end_not_journalled_.insert(id);
@@ -265,7 +266,7 @@ void JobManager::compact_journal() {
   History history{term_, next_job_, {}};
   for (const auto& [id, job] : jobs_.all()) {
     RememberedJob& remembered = history.jobs[id];
-    remembered = {job->submission(), job->submitted_ms(), job->attempt(), job->plan(), job->checkpoints().last(), {}};
+    remembered = {job->revisions(), job->submitted_ms(), job->attempt(), job->plan(), job->checkpoints().last(), {}};
     if (job->is_over()) remembered.end = job->end();
   }
   compacted_at_ = runner_.journalled();
@@ -297,13 +298,17 @@ void JobManager::schedule(Job& job) {
     const std::uint32_t used = used_slots(name, jobs_);
     if (!agent.is_lost && used < agent.hello.slots) free.push_back({name, agent.hello.slots - used});
   }
-  dag::PlacementResult placed = dag::place(job.plan(), free, {job.submission().workers});
+  dag::PlacementResult placed = dag::place(job.revision().plan, free, {job.submission().workers});
   if (!placed.is_placed()) return job.wait_for_slots(dag::to_text(placed, free), now());
 
   Orders orders;
   const Attempt attempt{job.attempt().value + 1};
   const std::optional<std::uint64_t> library = libraries_.size_of(job.submission().library_sha256);
-  if (!library) {
+  const Status revision = job.has_new_revision() ? journal_.record_revision(job.id(), job.revision()) : Status();
+  if (revision) job.on_revision_journalled();
+  if (!revision) {
+    job.postpone("its revision cannot be journalled: " + revision.error().message, kStorageRetry, now());
+  } else if (!library) {
     job.fail({Cause::Weight::root, "its library is no longer stored; submit it again", {}}, now(), orders);
   } else if (const Status durable = journal_.record_attempt(job.id(), attempt, placed.plan); !durable) {
     job.fail({Cause::Weight::root, durable.error().message, {}}, now(), orders);
@@ -344,7 +349,7 @@ Answer<SubmitAnswer> JobManager::submit(Submission submission) {
   }
   const JobId id{next_job_++};
   submission.run = run_name(submission, id, term_, now().wall_ms, options_.pid);
-  const RememberedJob remembered{submission, now().wall_ms};
+  const RememberedJob remembered{{{Revision{1}, submission, {}, now().wall_ms, "submitted", {}}}, now().wall_ms};
   if (const Status durable = journal_.record_submitted(id, remembered); !durable)
     return Refusal{Refusal::Code::failed, "not accepted: " + durable.error().message, {}, {}};
   Job& job = jobs_.add(
@@ -362,16 +367,103 @@ Answer<const Job*> JobManager::find_job(const std::string& text) const {
   return found.job;
 }
 
-Answer<std::string> JobManager::cancel(const std::string& text) {
+Answer<std::string> JobManager::act_on(const std::string& text, const std::function<Status(Job&, Orders&)>& act) {
   JobTable::Found found = jobs_.find(text);
   if (found.job == nullptr) return not_found(text, std::move(found.near));
   const std::string id = found.job->id_text();
   Status done;
-  with(*found.job, [&](Orders& orders) { done = found.job->cancel(now(), orders); });
+  with(*found.job, [&](Orders& orders) { done = act(*found.job, orders); });
   if (!done) return Refusal{Refusal::Code::bad_state, done.error().message, {}, {}};
   slots_changed_ = true;
   settle();
   return id;
+}
+
+Answer<std::string> JobManager::cancel(const std::string& text) {
+  return act_on(text, [&](Job& job, Orders& orders) { return job.cancel(now(), orders); });
+}
+
+Answer<std::string> JobManager::pause(const std::string& text, bool paused) {
+  return act_on(
+      text, [&](Job& job, Orders& orders) { return paused ? job.pause(now(), orders) : job.resume(now(), orders); });
+}
+
+Answer<std::string> JobManager::change(const std::string& text, const ChangeRequest& request) {
+  JobTable::Found found = jobs_.find(text);
+  if (found.job == nullptr) return not_found(text, std::move(found.near));
+  if (found.job->is_over() && request.kind == ChangeKind::restart) return reopen(*found.job);
+  std::optional<JobRevision> next;
+  if (request.kind != ChangeKind::stop && request.kind != ChangeKind::restart) {
+    Answer<JobRevision> wanted = next_revision(*found.job, request);
+    if (Refusal* refusal = std::get_if<Refusal>(&wanted)) return std::move(*refusal);
+    next = std::move(std::get<JobRevision>(wanted));
+  }
+  return act_on(text, [&](Job& job, Orders&) { return job.begin_change(request.kind, std::move(next), now()); });
+}
+
+Answer<JobRevision> JobManager::next_revision(const Job& job, const ChangeRequest& request) const {
+  const JobRevision& current = job.revision();
+  JobRevision next;
+  next.how = enumerator_name(request.kind);
+  next.submission = current.submission;
+  if (request.kind == ChangeKind::rescale) {
+    next.submission.default_parallelism = request.parallelism.value_or(current.submission.default_parallelism);
+    next.submission.workers = request.workers.value_or(current.submission.workers);
+  } else if (request.kind == ChangeKind::rollback) {
+    if (job.revisions().size() < 2)
+      return Refusal{Refusal::Code::bad_state, "job " + job.name() + " has no revision before this one", {}, {}};
+    next.submission = job.revisions()[job.revisions().size() - 2].submission;
+  } else if (request.submission) {
+    next.submission = *request.submission;
+    next.submission.name = current.submission.name;
+    next.submission.run = current.submission.run;
+    next.submission.key_groups = current.submission.key_groups;
+  }
+  next.submission.dropped_state = request.dropped_state;
+  Admission admission = admit(next.submission);
+  std::vector<Problem> problems = std::move(admission.problems);
+  if (!libraries_.size_of(next.submission.library_sha256))
+    problems.push_back({"library", "sha256:" + next.submission.library_sha256 + " is not stored", ""});
+  if (!problems.empty()) {
+    const std::string count = std::to_string(problems.size()) + (problems.size() == 1 ? " error" : " errors");
+    return Refusal{Refusal::Code::validation, "refused: " + count + ", nothing was changed", std::move(problems), {}};
+  }
+  next.plan = std::move(admission.plan);
+  return next;
+}
+
+/// A job that was over is to run again, from its newest checkpoint.
+Answer<std::string> JobManager::reopen(Job& job) {
+  if (const Job* other = jobs_.active(job.name()))
+    return Refusal{Refusal::Code::bad_state, "the name " + job.name() + " is taken by " + other->id_text(), {}, {}};
+  if (const Status done = job.reopen(now()); !done)
+    return Refusal{Refusal::Code::bad_state, done.error().message, {}, {}};
+  if (const Status durable = journal_.record_reopened(job.id()); !durable) ++journal_failures_;
+  job.checkpoints().restore(job.checkpoints().last());
+  end_not_journalled_.insert(job.id());
+  const std::string id = job.id_text();
+  slots_changed_ = true;
+  settle();
+  return id;
+}
+
+Answer<std::string> JobManager::remove(const std::string& text) {
+  JobTable::Found found = jobs_.find(text);
+  if (found.job == nullptr) return not_found(text, std::move(found.near));
+  const JobId id = found.job->id();
+  const std::string name = found.job->id_text();
+  if (!found.job->is_over())
+    return Refusal{Refusal::Code::bad_state,
+                   "job " + found.job->name() + " is " + state_text(found.job->state()) + ": stop or cancel it first",
+                   {},
+                   {}};
+  if (const Status durable = journal_.record_deleted(id); !durable)
+    return Refusal{Refusal::Code::failed, durable.error().message, {}, {}};
+  jobs_.remove(id);
+  if (const Status removed = runner_.remove_all(id); !removed)
+    return Refusal{
+        Refusal::Code::failed, "the job is gone, but not all of its checkpoints: " + removed.error().message, {}, {}};
+  return name;
 }
 
 Result<RequestId> JobManager::request_checkpoint(JobId id, BarrierKind kind) {

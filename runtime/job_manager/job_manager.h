@@ -40,6 +40,12 @@ class JobManager {
   Answer<SubmitAnswer> submit(Submission submission);
   /// `job`: see JobTable::find. Answers the job's id; its end is to be seen in its state.
   Answer<std::string> cancel(const std::string& job);
+  /// Begins to stop, restart, rescale, upgrade or roll back a job; how it goes is to be seen in the job. A job that is
+  /// over can be restarted only. Answers the job's id.
+  Answer<std::string> change(const std::string& job, const ChangeRequest& request);
+  Answer<std::string> pause(const std::string& job, bool paused);
+  /// Forgets a job that is over, with its checkpoints.
+  Answer<std::string> remove(const std::string& job);
   /// Asks for a checkpoint or savepoint; its end is to be seen in the job's checkpoints.
   Result<RequestId> request_checkpoint(JobId job, BarrierKind kind);
 
@@ -71,6 +77,9 @@ class JobManager {
   /// Lets a job do something, and carries out what it answers.
   template <class Act>
   void with(Job& job, Act act);
+  Answer<std::string> reopen(Job& job);
+  Answer<JobRevision> next_revision(const Job& job, const ChangeRequest& request) const;
+  Answer<std::string> act_on(const std::string& job, const std::function<Status(Job&, Orders&)>& act);
   void compact_journal();
   Status settle_checkpoints(Job& job);
   void settle_all_checkpoints();

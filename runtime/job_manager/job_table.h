@@ -17,6 +17,7 @@ class JobTable {
   Job& add(std::unique_ptr<Job> job);
   /// Forgets the oldest jobs that are over, beyond the limit. Call when a job has ended; references to it may dangle.
   void prune();
+  void remove(JobId id) { jobs_.erase(id); }
 
   /// Nullptr when there is none.
   Job* find(JobId id) const;

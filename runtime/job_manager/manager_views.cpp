@@ -9,6 +9,20 @@ namespace freshet::manager {
 
 using dag::JobState;
 
+namespace {
+
+/// Secrets are not shown.
+std::vector<wire::NamedValue> shown_parameters(const Submission& submission) {
+  std::vector<wire::NamedValue> shown = submission.parameters;
+  for (wire::NamedValue& value : shown) {
+    for (const ParameterDeclaration& declared : submission.graph.parameters)
+      if (declared.name == value.name && declared.kind == ParameterKind::secret) value.value = "****";
+  }
+  return shown;
+}
+
+}  // namespace
+
 std::optional<std::string> health_of(const Job& job) {
   if (job.is_over()) return std::nullopt;
   switch (job.state()) {
@@ -31,6 +45,7 @@ JobLine job_line(const Job& job) {
   }
   line.since_ms = job.since_ms();
   line.attempt = job.attempt().value;
+  line.revision = job.revision().number.value;
   if (!job.is_over() && job.status() != nullptr) line.records_in_per_s = job.status()->records_in_per_s();
   line.tasks = dag::task_count(job.plan());
   return line;
@@ -45,6 +60,9 @@ JobView job_view(const Job& job, Moment now) {
   view.health = health_of(job);
   view.reason = job.reason();
   view.attempt = job.attempt().value;
+  view.revision = job.revision().number.value;
+  view.restarts = view.attempt == 0 ? 0 : view.attempt - 1;
+  if (job.change() != nullptr) view.change = change_view(job);
   view.submitted_ms = job.submitted_ms();
   view.started_ms = job.started_ms();
   view.since_ms = job.since_ms();
@@ -57,6 +75,30 @@ JobView job_view(const Job& job, Moment now) {
     view.workers.push_back({worker.key.worker.value, worker.agent, std::string(enumerator_name(worker.phase)),
                             worker.pid, job.status()->memory_of(worker.key.worker.value),
                             job.status()->refused_by(worker.key.worker.value)});
+  }
+  return view;
+}
+
+ChangeView change_view(const Job& job) {
+  const JobChange& change = *job.change();
+  ChangeView view;
+  view.action = enumerator_name(change.kind);
+  view.step = enumerator_name(change.step);
+  view.savepoint = change.savepoint.value;
+  view.revision = job.revision().number.value;
+  view.asked_ms = change.asked_ms;
+  view.stood_still_ms = change.stood_still.count();
+  view.why = change.why;
+  return view;
+}
+
+RevisionsView revisions_view(const Job& job) {
+  RevisionsView view;
+  for (auto revision = job.revisions().rbegin(); revision != job.revisions().rend(); ++revision) {
+    const Submission& submission = revision->submission;
+    view.revisions.push_back({revision->number.value, submission.library_sha256, submission.library_name,
+                              shown_parameters(submission), submission.default_parallelism, submission.workers,
+                              revision->since_ms, revision->savepoint.value, revision->how});
   }
   return view;
 }

@@ -9,6 +9,9 @@ namespace freshet::manager {
 
 JobView job_view(const Job& job, Moment now);
 JobLine job_line(const Job& job);
+/// Of its last change; there was one.
+ChangeView change_view(const Job& job);
+RevisionsView revisions_view(const Job& job);
 SubmitAnswer submit_answer(const Job& job);
 AgentView agent_view(const AgentRecord& agent, const JobTable& jobs, Moment now);
 

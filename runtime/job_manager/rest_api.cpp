@@ -7,6 +7,7 @@
 #include <freshet/text.h>
 #include "dag/printer.h"
 #include "runtime/job_manager/job_manager.h"
+#include "runtime/job_manager/manager_views.h"
 #include "runtime/job_manager/prometheus.h"
 #include "runtime/job_manager/rest_submission.h"
 
@@ -131,11 +132,14 @@ RestResponse RestApi::handle_job(const RestRequest& request, const Path& path) {
     return is_get ? json_response(to_json(manager_.jobs())) : not_allowed(request);
   }
   const std::string& job = path[2];
+  if (path.size() == 3 && request.method == "DELETE") return answer_done(manager_.remove(job));
   if (path.size() == 3) return is_get ? answer(manager_.job(job)) : not_allowed(request);
   if (path.size() != 4) return nothing_here(request.path);
   if (path[3] == "actions") return request.method == "POST" ? act(job, request.body) : not_allowed(request);
-  if (path[3] != "plan" && path[3] != "events" && path[3] != "logs") return nothing_here(request.path);
+  if (path[3] != "plan" && path[3] != "events" && path[3] != "logs" && path[3] != "revisions")
+    return nothing_here(request.path);
   if (!is_get) return not_allowed(request);
+  if (path[3] == "revisions") return revisions(job);
   if (path[3] == "events") return events(job);
   if (path[3] == "logs") return logs(job, request.query);
   const auto format = request.query.find("format");
@@ -167,10 +171,24 @@ RestResponse RestApi::act(const std::string& job, const std::string& body) {
   const auto action = parsed.is_object() ? parsed.find("action") : parsed.end();
   if (!parsed.is_object() || action == parsed.end() || !action->is_string())
     return invalid("member action", "is missing, or no text");
-  if (*action != "cancel") return invalid("action " + action->get<std::string>().substr(0, 64), "is unknown: cancel");
-  const Answer<std::string> done = manager_.cancel(job);
+  const std::string name = action->get<std::string>();
+  if (name == "cancel") return answer_done(manager_.cancel(job));
+  if (name == "pause" || name == "resume") return answer_done(manager_.pause(job, name == "pause"));
+  Answer<ChangeRequest> change = parse_change(name, parsed);
+  if (const Refusal* refusal = std::get_if<Refusal>(&change)) return to_response(*refusal);
+  return answer_done(manager_.change(job, std::get<ChangeRequest>(change)));
+}
+
+RestResponse RestApi::answer_done(const Answer<std::string>& done) {
   if (const Refusal* refusal = std::get_if<Refusal>(&done)) return to_response(*refusal);
-  return json_response(dump({{"operation", "op-" + std::to_string(++operations_)}}), kAccepted);
+  return json_response(
+      dump({{"operation", "op-" + std::to_string(++operations_)}, {"job", std::get<std::string>(done)}}), kAccepted);
+}
+
+RestResponse RestApi::revisions(const std::string& name) const {
+  const Answer<const Job*> found = manager_.find_job(name);
+  if (const Refusal* refusal = std::get_if<Refusal>(&found)) return to_response(*refusal);
+  return json_response(to_json(revisions_view(*std::get<const Job*>(found))));
 }
 
 RestResponse RestApi::plan(const std::string& name, const std::string& format) const {

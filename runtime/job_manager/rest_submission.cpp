@@ -60,6 +60,17 @@ class Reader {
         complain(name, "must be an object of texts");
     }
   }
+  void names(const char* name, std::vector<std::string>& values) {
+    const json* member = find(name);
+    if (member == nullptr) return;
+    if (!member->is_array()) return complain(name, "must be a list of names");
+    for (const json& value : *member) {
+      if (value.is_string() && value.get_ref<const std::string&>().size() <= kMaxNameBytes)
+        values.push_back(value.get<std::string>());
+      else
+        complain(name, "must be a list of names");
+    }
+  }
   /// Nullptr, and a problem, when it is no object.
   const json* object(const char* name, bool required) {
     const json* member = find(name);
@@ -141,6 +152,41 @@ bool json_depth_within(std::string_view text, int limit) {
     }
   }
   return true;
+}
+
+Answer<ChangeRequest> parse_change(const std::string& action, const json& body) {
+  ChangeRequest request;
+  std::vector<Problem> problems;
+  bool is_known = false;
+  for (const auto& [name, kind] : freshet_enumerators(ChangeKind{})) {
+    if (name != action) continue;
+    is_known = true;
+    request.kind = kind;
+  }
+  if (!is_known)
+    return refused({{"action " + action.substr(0, 64),
+                     "is unknown: cancel, pause, resume, stop, restart, rescale, upgrade or rollback", ""}});
+  Reader reader(body, "member", problems);
+  std::string ignored;
+  reader.text("action", ignored);
+  if (request.kind == ChangeKind::rescale) {
+    if (body.contains("parallelism"))
+      reader.number("parallelism", request.parallelism.emplace(0), INT64_MIN, INT64_MAX);
+    if (body.contains("workers")) reader.number("workers", request.workers.emplace(0), 0, INT32_MAX);
+    if (!request.parallelism && !request.workers)
+      problems.push_back({"member parallelism", "is missing, and workers, too", "--parallelism N or --workers N"});
+  }
+  reader.names("drop_state", request.dropped_state);
+  if (request.kind == ChangeKind::upgrade) {
+    if (const json* submission = reader.object("submission", true)) {
+      Answer<Submission> parsed = parse_submission(submission->dump());
+      if (Refusal* refusal = std::get_if<Refusal>(&parsed)) return std::move(*refusal);
+      request.submission = std::move(std::get<Submission>(parsed));
+    }
+  }
+  reader.refuse_others();
+  if (!problems.empty()) return refused(std::move(problems));
+  return request;
 }
 
 Answer<Submission> parse_submission(std::string_view body) {

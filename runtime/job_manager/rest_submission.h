@@ -2,8 +2,10 @@
 
 #include <string_view>
 
+#include <nlohmann/json_fwd.hpp>
+
+#include "runtime/job_manager/job_change.h"
 #include "runtime/job_manager/refusal.h"
-#include "runtime/job_manager/submission.h"
 
 namespace freshet::manager {
 
@@ -17,5 +19,8 @@ bool json_depth_within(std::string_view text, int limit);
 
 /// Reads the body of POST /v1/jobs, which may be hostile. All that is wrong with it is told at once.
 Answer<Submission> parse_submission(std::string_view body);
+
+/// Reads an action that changes a job: stop, restart, rescale, upgrade or rollback, with its members.
+Answer<ChangeRequest> parse_change(const std::string& action, const nlohmann::json& body);
 
 }  // namespace freshet::manager

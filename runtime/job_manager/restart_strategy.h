@@ -45,7 +45,7 @@ class RestartStrategy {
   std::string why_not() const;
 
  private:
-  const RestartPolicy policy_;
+  RestartPolicy policy_;
   std::uint32_t restarts_ = 0;
   Duration next_delay_{0};
   std::optional<base::SteadyTime> last_failure_;

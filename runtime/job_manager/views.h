@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <freshet/record.h>
+#include "runtime/job_manager/job_change.h"
 #include "runtime/job_manager/time_line.h"
 #include "runtime/wire/control.h"
 
@@ -121,9 +122,10 @@ struct JobView {
   std::vector<OperatorView> operators{};
   std::vector<WorkerView> workers{};
   std::vector<wire::DeadLetterSample> dead_letter_samples{};
+  std::optional<ChangeView> change{};  ///< the last that was asked for
   FRESHET_RECORD(version, now_ms, id, name, state, health, reason, attempt, revision, restarts, submitted_ms,
                  started_ms, since_ms, tasks, records_in, records_in_per_s, watermark_ms, p99_ms, dead_letters, late,
-                 state_bytes, library_sha256, problems, operators, workers, dead_letter_samples)
+                 state_bytes, library_sha256, problems, operators, workers, dead_letter_samples, change)
 };
 
 struct JobLine {
@@ -145,6 +147,25 @@ struct JobListView {
   std::int64_t now_ms = 0;
   std::vector<JobLine> jobs{};
   FRESHET_RECORD(version, now_ms, jobs)
+};
+
+struct RevisionView {
+  std::uint32_t revision = 0;
+  std::string library_sha256{};
+  std::string library_name{};
+  std::vector<wire::NamedValue> parameters{};
+  std::int64_t parallelism = 1;
+  std::uint32_t workers = 0;
+  std::int64_t since_ms = 0;
+  std::uint64_t savepoint = 0;  ///< that it began from; 0: none
+  std::string how{};
+  FRESHET_RECORD(revision, library_sha256, library_name, parameters, parallelism, workers, since_ms, savepoint, how)
+};
+
+struct RevisionsView {
+  std::uint32_t version = 1;
+  std::vector<RevisionView> revisions{};  ///< newest first
+  FRESHET_RECORD(version, revisions)
 };
 
 struct EventsView {

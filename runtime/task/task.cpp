@@ -43,6 +43,8 @@ bool Task::open() {
 
 void Task::close(bool finished) {
   try {
+    read_mail();  // the word that a checkpoint is complete may be the last that came
+    if (phase_ != Phase::failed) commit();
     chain_->close(finished && phase_ == Phase::ended);
   } catch (const TaskFailure& failure) {
     fail(failure);
@@ -98,14 +100,18 @@ void Task::read_mail() {
 
 Progress Task::step_running() {
   chain_->begin_step(gate_.has_channels() ? gate_.origin_us() : clock_.wall_us());
-  for (const std::uint64_t checkpoint : std::exchange(commits_, {})) {
-    chain_->commit(checkpoint);
-    committed_ = std::max(committed_, checkpoint);
-  }
+  commit();
   if (!settle()) return Progress::blocked;
   if (phase_ == Phase::ended) return Progress::done;
   if (!chain_->emit_due()) return Progress::blocked;
   return chain_->source() != nullptr ? step_source() : step_gate();
+}
+
+void Task::commit() {
+  for (const std::uint64_t checkpoint : std::exchange(commits_, {})) {
+    chain_->commit(checkpoint);
+    committed_ = std::max(committed_, checkpoint);
+  }
 }
 
 /// Works off what is in the chain and what has to go out. False: no room somewhere.

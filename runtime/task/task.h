@@ -51,6 +51,7 @@ class Task {
   bool settle();
   bool pass_barrier_on();
   void save();
+  void commit();
   bool end_stream();
   void after_work(Progress progress);
   void account(Progress progress, base::SteadyTime start);

@@ -321,13 +321,14 @@ struct NamedValue {
 
 /// What a worker has to know of its job's checkpoints.
 struct CheckpointOrders {
-  bool enabled = false;    ///< else nothing is saved, and a bounded job ends without a final one
-  std::string run{};       ///< names the job among all jobs of all clusters: letters and digits
-  std::string storage{};   ///< folder of the checkpoint storage
-  JobId from_job{};        ///< whose checkpoint it goes on from
-  CheckpointId restore{};  ///< 0: it begins anew
+  bool enabled = false;                ///< else nothing is saved, and a bounded job ends without a final one
+  std::string run{};                   ///< names the job among all jobs of all clusters: letters and digits
+  std::string storage{};               ///< folder of the checkpoint storage
+  JobId from_job{};                    ///< whose checkpoint it goes on from
+  CheckpointId restore{};              ///< 0: it begins anew
+  std::vector<std::string> dropped{};  ///< operators whose state in it is not wanted
   bool operator==(const CheckpointOrders&) const = default;
-  FRESHET_RECORD(enabled, run, storage, from_job, restore)
+  FRESHET_RECORD(enabled, run, storage, from_job, restore, dropped)
 };
 
 struct PrepareWorker {

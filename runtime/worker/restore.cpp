@@ -18,11 +18,13 @@ using checkpoint::SnapshotRef;
 /// Restores the tasks of one worker from one manifest.
 class Restorer {
  public:
-  Restorer(checkpoint::CheckpointStorage& storage, const Manifest& manifest, const LogicalGraph& graph,
-           const dag::ExecutionPlan& plan, const std::vector<std::unique_ptr<task::Task>>& tasks)
-      : storage_(storage), manifest_(manifest), plan_(plan) {
+  Restorer(checkpoint::CheckpointStorage& storage, const Manifest& manifest, const std::vector<std::string>& dropped,
+           const LogicalGraph& graph, const dag::ExecutionPlan& plan,
+           const std::vector<std::unique_ptr<task::Task>>& tasks)
+      : storage_(storage), manifest_(manifest), plan_(plan), dropped_(dropped.begin(), dropped.end()) {
     for (std::uint32_t chain = 0; chain < manifest.chains.size(); ++chain) {
-      for (const auto& id : manifest.chains[chain].operator_ids) saved_chain_[id] = chain;
+      for (const auto& id : manifest.chains[chain].operator_ids)
+        if (!dropped_.contains(id)) saved_chain_[id] = chain;
     }
     for (const auto& task : tasks) {
       for (const auto node : plan.chains[task->id().chain].operators)
@@ -36,24 +38,30 @@ class Restorer {
       return Error{"it was saved with " + std::to_string(manifest_.key_groups) + " key groups, and the job now has " +
                    std::to_string(plan_.key_groups) + ": their number is fixed when a job first starts"};
     for (const auto& [id, chain] : saved_chain_) {
-      if (!operators_.contains(id)) return Error{"it holds operator " + id + ", which the job does not have any more"};
+      if (!operators_.contains(id))
+        return Error{"it holds operator " + id + ", which the job does not have any more; --drop-state " + id +
+                     " gives its state up"};
     }
     for (const auto& ref : manifest_.snapshots) {
       if (ref.name.empty() || !is_needed(ref.task)) continue;
       if (const auto done = restore_file(ref); !done) return Error{ref.name + ": " + done.error().message};
     }
+    return {};
+  }
+
+  void restore_handles() {
     for (const auto& handle : manifest_.handles) {
       for (auto* task : takers_of(handle.operator_id)) {
         if (handle.task % parallelism_of(*task) == task->id().index)
           task->chain().restore_handle(handle.operator_id, handle.handle);
       }
     }
-    return {};
   }
 
  private:
   const std::vector<task::Task*>& takers_of(std::string_view operator_id) const {
     static const std::vector<task::Task*> kNone;
+    if (dropped_.contains(operator_id)) return kNone;
     const auto found = takers_.find(operator_id);
     return found == takers_.end() ? kNone : found->second;
   }
@@ -105,6 +113,7 @@ class Restorer {
   checkpoint::CheckpointStorage& storage_;
   const Manifest& manifest_;
   const dag::ExecutionPlan& plan_;
+  const std::set<std::string, std::less<>> dropped_;
   std::map<std::string, std::uint32_t, std::less<>> saved_chain_;        // by operator
   std::map<std::string, std::vector<task::Task*>, std::less<>> takers_;  // of this worker, by operator
   std::set<std::string, std::less<>> operators_;                         // that the job has
@@ -112,22 +121,24 @@ class Restorer {
 
 }  // namespace
 
-Result<Restored> restore_tasks(checkpoint::CheckpointStorage& storage, JobId job, CheckpointId checkpoint,
+Result<Restored> restore_tasks(checkpoint::CheckpointStorage& storage, const wire::CheckpointOrders& orders, JobId job,
                                const LogicalGraph& graph, const dag::ExecutionPlan& plan,
                                const std::vector<std::unique_ptr<task::Task>>& tasks) {
-  const std::string which = "checkpoint " + std::to_string(checkpoint.value);
-  const auto manifest = checkpoint::load_manifest(storage, job, checkpoint);
+  const std::string which = "checkpoint " + std::to_string(orders.restore.value);
+  const auto manifest = checkpoint::load_manifest(storage, orders.from_job, orders.restore);
   if (!manifest) return Error{which + ": " + manifest.error().message};
   if (manifest->kind != checkpoint::ManifestKind::complete) return Error{which + " never completed"};
   try {
-    if (const auto done = Restorer(storage, *manifest, graph, plan, tasks).restore(); !done)
-      return Error{which + ": " + done.error().message};
+    Restorer restorer(storage, *manifest, orders.dropped, graph, plan, tasks);
+    if (const auto done = restorer.restore(); !done) return Error{which + ": " + done.error().message};
+    if (orders.from_job == job) restorer.restore_handles();
   } catch (const task::TaskFailure& failure) {
     return Error{which + ": operator " + failure.operator_id + ": " + failure.what()};
   }
   Restored restored;
   for (const auto& chain : manifest->chains)
     restored.operators.insert(chain.operator_ids.begin(), chain.operator_ids.end());
+  for (const auto& id : orders.dropped) restored.operators.erase(id);
   for (const auto& task : tasks) {
     auto* source = task->chain().source();
     if (source == nullptr) continue;

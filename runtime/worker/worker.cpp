@@ -140,8 +140,7 @@ Status Worker::restore() {
   if (!checkpoints.enabled) return {};
   storage_ = setup_.open_storage(checkpoints.storage);
   if (checkpoints.restore.value == 0) return {};
-  auto restored =
-      restore_tasks(*storage_, checkpoints.from_job, checkpoints.restore, job_->graph(), order_.plan, tasks_);
+  auto restored = restore_tasks(*storage_, checkpoints, setup_.key.job, job_->graph(), order_.plan, tasks_);
   if (!restored) return restored.error();
   prepared_.restored = std::move(restored->splits);
   for (std::uint32_t node = 0; node < job_->graph().operators.size(); ++node) {

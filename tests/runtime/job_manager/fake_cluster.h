@@ -32,6 +32,8 @@ class FakeCluster final : public transport::ControlOutbox {
   /// Puts a message on its way to the manager.
   void say(const std::string& peer, wire::ControlBody body);
   void finish_all(JobId job);
+  /// As if the barrier had taken until now.
+  void inject_again(const wire::InjectBarrier& barrier) { act("", barrier); }
 
   // ---- running
   /// Delivers what waits, and what follows from it, until nothing waits.

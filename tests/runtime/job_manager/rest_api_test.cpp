@@ -81,7 +81,7 @@ TEST_F(RestApiTest, SubmittedJobIsListedShownAndCancelled) {
   for (const char* name : {"shop", "job-1", "sh"}) EXPECT_EQ(get(std::string("/v1/jobs/") + name)["id"], "job-1");
   const RestResponse cancelled = call("POST", "/v1/jobs/shop/actions", R"({"action":"cancel"})");
   EXPECT_EQ(cancelled.status, 202);
-  EXPECT_EQ(cancelled.body, R"({"operation":"op-1"})");
+  EXPECT_EQ(cancelled.body, R"({"operation":"op-1","job":"job-1"})");
   EXPECT_EQ(get("/v1/jobs/shop")["state"], "Cancelled");
   EXPECT_EQ(get("/v1/jobs/shop")["health"], nullptr);
   EXPECT_EQ(call("POST", "/v1/jobs/shop/actions", R"({"action":"cancel"})").status, 409);
