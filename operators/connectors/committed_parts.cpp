@@ -112,7 +112,12 @@ void CommittedParts::commit(std::uint64_t checkpoint) {
 void CommittedParts::recover(const std::vector<std::string>& handles) {
   std::vector<PendingHandle> parsed;
   for (const auto& handle : handles) parsed.push_back(parse(handle));
-  for (const auto& handle : parsed) check(move_file(join(folder_, handle.pending), join(folder_, handle.committed)));
+  for (const auto& handle : parsed) {
+    const std::string pending = join(folder_, handle.pending), committed = join(folder_, handle.committed);
+    std::error_code ignored;
+    // It was durable before the checkpoint named it: what is nowhere was committed, and somebody has taken it away.
+    if (fs::exists(pending, ignored) || fs::exists(committed, ignored)) check(move_file(pending, committed));
+  }
   if (!parsed.empty()) check(sync_directory(folder_));
   remove_left_by_earlier_attempts();
 }

@@ -15,7 +15,7 @@ namespace freshet::files {
 struct PendingHandle {
   std::uint32_t version = 1;
   std::string pending{};    ///< ".pending/RUN/a1-t00000-1.csv", in the sink's folder
-  std::string committed{};  ///< "part-00000-00000001-RUN.csv", in the sink's folder
+  std::string committed{};  ///< "part-00000001-00000-RUN.csv", in the sink's folder
   FRESHET_RECORD(version, pending, committed)
 };
 

@@ -77,15 +77,15 @@ std::optional<PendingName> PendingName::parse(std::string_view text) {
 }
 
 std::string CommittedName::text() const {
-  return "part-" + padded(task, kTaskDigits) + "-" + padded(checkpoint, kCheckpointDigits) + "-" + run + "." +
+  return "part-" + padded(checkpoint, kCheckpointDigits) + "-" + padded(task, kTaskDigits) + "-" + run + "." +
          extension;
 }
 
 std::optional<CommittedName> CommittedName::parse(std::string_view text) {
   CommittedName name;
   Pieces pieces(text);
-  const bool read = pieces.word("part-") && pieces.number(name.task) && pieces.word("-") &&
-                    pieces.number(name.checkpoint) && pieces.word("-") && pieces.until('.', name.run) &&
+  const bool read = pieces.word("part-") && pieces.number(name.checkpoint) && pieces.word("-") &&
+                    pieces.number(name.task) && pieces.word("-") && pieces.until('.', name.run) &&
                     is_run_name(name.run) && pieces.last_is_extension(name.extension);
   if (!read || name.text() != text) return std::nullopt;
   return name;

@@ -30,7 +30,8 @@ struct PendingName {
   static std::optional<PendingName> parse(std::string_view text);
 };
 
-/// "part-00003-00000012-x7.csv": committed rows of one task between two checkpoints.
+/// "part-00000012-00003-x7.csv": committed rows of one task between two checkpoints. Names in order are files in the
+/// order of time.
 struct CommittedName {
   std::uint32_t task = 0;
   std::uint64_t checkpoint = 0;  ///< that it was closed for

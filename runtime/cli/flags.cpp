@@ -14,6 +14,8 @@ DEFINE_string(interval, "1s", "time between two looks of --watch or --follow");
 DEFINE_bool(operators, false, "list every operator, chained ones too");
 DEFINE_bool(wait, false, "wait until the job is over; exit 9 if it failed");
 DEFINE_bool(detach, false, "do not wait for the result");
+DEFINE_bool(yes, false, "do what cannot be undone without asking");
+DEFINE_string(drop_state, "", "give up the saved state of this operator; may be repeated");
 DEFINE_bool(dry_run, false, "show what would be done, change nothing");
 DEFINE_bool(follow, false, "go on with new lines until Ctrl-C");
 DEFINE_int32(lines, 100, "newest lines to begin with");

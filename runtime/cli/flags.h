@@ -18,6 +18,8 @@ DECLARE_string(interval);
 DECLARE_bool(operators);
 DECLARE_bool(wait);
 DECLARE_bool(detach);
+DECLARE_bool(yes);
+DECLARE_string(drop_state);
 DECLARE_bool(dry_run);
 DECLARE_bool(follow);
 DECLARE_int32(lines);

@@ -74,7 +74,7 @@ Result<json> make_request(const Invocation& invocation, const json& inspection, 
               {"graph_base64", text_or(inspection, "graph_base64", "")}};
 }
 
-Result<Response> send_submission(ManagerClient& client, const LibraryFile& library, const json& request) {
+Result<bool> store_library(ManagerClient& client, const LibraryFile& library) {
   const std::string path = "/v1/libraries/" + library.sha256;
   const auto stored = client.exists(path);
   if (!stored && stored.failure().code != ExitCode::kDone) return stored.failure();
@@ -82,6 +82,11 @@ Result<Response> send_submission(ManagerClient& client, const LibraryFile& libra
     const auto sent = client.put(path, library.bytes);
     if (!sent && sent.failure().code != ExitCode::kDone) return sent.failure();
   }
+  return true;
+}
+
+Result<Response> send_submission(ManagerClient& client, const LibraryFile& library, const json& request) {
+  if (const auto stored = store_library(client, library); !stored) return stored.failure();
   return client.post("/v1/jobs", request);
 }
 

@@ -15,7 +15,10 @@ nlohmann::json options_of(const Invocation& invocation);
 Result<nlohmann::json> make_request(const Invocation& invocation, const nlohmann::json& inspection,
                                     const LibraryFile& library, nlohmann::json options);
 
-/// Stores the library, unless the job manager has it, and submits.
+/// Stores the library, unless the job manager has it.
+Result<bool> store_library(ManagerClient& client, const LibraryFile& library);
+
+/// Stores the library and submits.
 Result<Response> send_submission(ManagerClient& client, const LibraryFile& library, const nlohmann::json& request);
 
 }  // namespace freshet::cli

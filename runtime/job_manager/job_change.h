@@ -21,11 +21,11 @@ FRESHET_ENUM(ChangeKind, stop, restart, rescale, upgrade, rollback)
 
 /// How far a change has come.
 enum class ChangeStep : std::uint8_t {
-  saving,     ///< its savepoint is being made; processing goes on
-  moving,     ///< nothing is processed: workers end, others start and restore
-  confirming, ///< it runs again; its first checkpoint is still to come
+  saving,      ///< its savepoint is being made; processing goes on
+  moving,      ///< nothing is processed: workers end, others start and restore
+  confirming,  ///< it runs again; its first checkpoint is still to come
   done,
-  failed,     ///< why says what became of the job
+  failed,  ///< why says what became of the job
 };
 FRESHET_ENUM(ChangeStep, saving, moving, confirming, done, failed)
 

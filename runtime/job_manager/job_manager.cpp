@@ -418,6 +418,11 @@ Answer<JobRevision> JobManager::next_revision(const Job& job, const ChangeReques
     next.submission.name = current.submission.name;
     next.submission.run = current.submission.run;
     next.submission.key_groups = current.submission.key_groups;
+    next.submission.data = current.submission.data;
+    next.submission.chaining = current.submission.chaining;
+    if (!next.submission.checkpoint_interval)
+      next.submission.checkpoint_interval = current.submission.checkpoint_interval;
+    if (next.submission.restart == RestartPolicy{}) next.submission.restart = current.submission.restart;
   }
   next.submission.dropped_state = request.dropped_state;
   Admission admission = admit(next.submission);

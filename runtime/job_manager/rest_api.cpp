@@ -165,7 +165,7 @@ RestResponse RestApi::submit(const std::string& body) {
 }
 
 RestResponse RestApi::act(const std::string& job, const std::string& body) {
-  if (body.size() > kMaxActionBytes || !json_depth_within(body, kMaxJsonDepth))
+  if (body.size() > kMaxSubmissionBytes || !json_depth_within(body, kMaxJsonDepth))
     return invalid("body", "is too long or nested too deep");
   const auto parsed = nlohmann::json::parse(body, nullptr, false);
   const auto action = parsed.is_object() ? parsed.find("action") : parsed.end();

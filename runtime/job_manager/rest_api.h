@@ -31,7 +31,6 @@ struct RestResponse {
 class RestApi {
  public:
   static constexpr std::size_t kMaxPathBytes = 1'024;
-  static constexpr std::size_t kMaxActionBytes = 64u << 10;
 
   RestApi(JobManager& manager, LogSource& logs) : manager_(manager), logs_(logs) {}
 

@@ -151,8 +151,8 @@ class RecountTest(unittest.TestCase):
         self.expect()
 
     def test_files_count_in_the_order_of_their_names(self):
-        self.write("users/part-00000-00000001-j1.csv", USERS[:2])
-        self.write("users/part-00000-00000002-j1.csv", [USERS[0], USERS[3]])
+        self.write("users/part-00000001-00000-j1.csv", USERS[:2])
+        self.write("users/part-00000002-00000-j1.csv", [USERS[0], USERS[3]])
         self.rows["users"] = [USERS[0], USERS[2]]
         self.expect()
 

@@ -50,7 +50,7 @@ std::string part_of(const fs::path& folder, std::uint32_t task) {
   std::vector<fs::path> files;
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(folder, none))
-    if (entry.path().filename().string().starts_with("part-" + number)) files.push_back(entry.path());
+    if (entry.path().filename().string().find("-" + number + "-") == 13) files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   std::string content;
   for (const auto& file : files) content += content_of(file);

@@ -30,7 +30,7 @@ class PartOutput {
 /// earlier run with more tasks. A stream that does not end leaves no part file.
 ///
 /// With commits: what a task writes between two barriers, unless nothing, is a file in PATH/.pending/RUN, moved to
-/// PATH/part-00000-00000007-RUN.csv (task, checkpoint) when that checkpoint is complete. Attempts remove what earlier
+/// PATH/part-00000007-00000-RUN.csv (checkpoint, task) when that checkpoint is complete. Attempts remove what earlier
 /// ones left pending; files of other runs are left alone. The folder is this sink's: two sinks of one job need two.
 std::unique_ptr<PartOutput> open_parts(const std::string& folder, RowFormat format, const SinkContext& context,
                                        std::string header);

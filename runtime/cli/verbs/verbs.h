@@ -11,6 +11,15 @@ namespace freshet::cli {
 Verb list_verb();
 Verb status_verb();
 Verb cancel_verb();
+Verb stop_verb();
+Verb restart_verb();
+Verb pause_verb();
+Verb resume_verb();
+Verb delete_verb();
+Verb rescale_verb();
+Verb upgrade_verb();
+Verb rollback_verb();
+Verb revisions_verb();
 Verb logs_verb();
 Verb plan_verb();
 Verb describe_verb();

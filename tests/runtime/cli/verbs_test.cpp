@@ -182,6 +182,35 @@ TEST_F(Verbs, CancelWaitsUntilTheJobIsOver) {
             "undo: freshet submit LIB --name shop (starts anew)\n");
 }
 
+TEST_F(Verbs, ChangesWaitUntilTheyAreDoneAndSayHowToUndoThem) {
+  manager_.answer("GET /v1/jobs/shop/revisions", 200, R"({"version":1,"revisions":[{"revision":5,"parallelism":4}]})");
+  manager_.answer("POST /v1/jobs/shop/actions", 202, R"({"operation":"op-1","job":"j-7"})");
+  json changed = status("Running");
+  changed["revision"] = 6;
+  changed["change"] = {{"action", "rescale"}, {"step", "moving"}, {"savepoint", 1760}, {"stood_still_ms", 1100}};
+  manager_.answer("GET /v1/jobs/j-7", 200, changed);
+  changed["change"]["step"] = "done";
+  manager_.answer("GET /v1/jobs/j-7", 200, changed);
+  EXPECT_EQ(fake_.run("rescale shop --parallelism 8"), ExitCode::kDone) << fake_.err.str();
+  EXPECT_EQ(fake_.out.str(),
+            "savepoint 1760   Running, attempt 1, revision 6, first checkpoint done    stood still 1.1 s    "
+            "undo: freshet rescale shop --parallelism 4\n");
+}
+
+TEST_F(Verbs, AChangeThatFailedSaysWhyAndWhatStateTheJobIsIn) {
+  manager_.answer("POST /v1/jobs/shop/actions", 202, R"({"operation":"op-1","job":"j-7"})");
+  json changed = status("Running");
+  changed["change"] = {{"action", "stop"}, {"step", "failed"}, {"why", "no savepoint: the disk is full"}};
+  manager_.answer("GET /v1/jobs/j-7", 200, changed);
+  EXPECT_EQ(fake_.run("stop shop"), ExitCode::kFailed);
+  EXPECT_EQ(fake_.err.str(), "stop failed: no savepoint: the disk is full. The job is Running, revision 1\n");
+}
+
+TEST_F(Verbs, DeleteAsksForYes) {
+  EXPECT_EQ(fake_.run("delete shop"), ExitCode::kUsage);
+  EXPECT_NE(fake_.err.str().find("--yes"), std::string::npos);
+}
+
 TEST_F(Verbs, CancelDetachesOnCtrlC) {
   manager_.answer("POST /v1/jobs/shop/actions", 202, R"({"operation":"op-1"})");
   manager_.answer("GET /v1/jobs/shop", 200, status("Cancelling"));

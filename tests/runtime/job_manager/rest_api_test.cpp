@@ -237,7 +237,7 @@ TEST_F(RestApiTest, HostileRequestsAreRefused) {
   EXPECT_EQ(call("POST", "/v1/jobs", "[]").status, 422);
   EXPECT_EQ(call("POST", "/v1/jobs", std::string(kMaxSubmissionBytes + 1, ' ')).status, 422);
   EXPECT_EQ(call("POST", "/v1/jobs/x/actions", R"({"action":1})").status, 422);
-  EXPECT_EQ(call("POST", "/v1/jobs/x/actions", std::string(RestApi::kMaxActionBytes + 1, ' ')).status, 422);
+  EXPECT_EQ(call("POST", "/v1/jobs/x/actions", std::string(kMaxSubmissionBytes + 1, ' ')).status, 422);
   EXPECT_EQ(call("GET", "/" + std::string(RestApi::kMaxPathBytes, 'x')).status, 404);
   EXPECT_EQ(call("GET", "").status, 404);
   EXPECT_EQ(call("GET", "/v1").status, 404);

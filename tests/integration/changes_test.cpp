@@ -1,0 +1,120 @@
+// Jobs that are stopped, restarted, rescaled, upgraded and killed while they read, by the command line and by signals;
+// what they have committed in the end is counted apart from the engine.
+
+#include <gmock/gmock.h>
+#include <signal.h>
+
+#include <fstream>
+#include <thread>
+
+#include "tests/integration/eventually.h"
+#include "tests/integration/result_table.h"
+#include "tests/integration/test_cluster.h"
+#include "tests/operators/connectors/test_files.h"
+
+namespace freshet::integration {
+namespace {
+
+namespace fs = std::filesystem;
+using files::testing::TestDirectory;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+/// A cluster of two agents and the user_behavior job, which reads some files for some seconds.
+class Changes : public ::testing::Test {
+ protected:
+  static constexpr int kFiles = 2, kLinesPerFile = 6'000, kUsers = 40;
+
+  void SetUp() override {
+    for (int file = 0; file < kFiles; ++file) {
+      std::ofstream out(directory_.path("events-" + std::to_string(file) + ".csv"));
+      out << "id,user,item,category,action,time,amount\n";
+      for (int line = 0; line < kLinesPerFile; ++line) {
+        const std::string user = "user" + std::to_string((line * 7 + file) % kUsers);
+        out << file << '-' << line << ',' << user << ",item" << line % 11 << ",1,view,"
+            << 1'700'000'000 + line << ",0\n";
+        ++expected_[user];
+      }
+    }
+    const auto submitted = submit();
+    ASSERT_EQ(submitted.exit_code, 0) << submitted.output;
+  }
+  Ended submit() const {
+    auto arguments = parameters({"input=" + directory_.path("events-*.csv"), "input.rate=1500", "input.time=s",
+                                 "emit=100ms", "output=" + directory_.path("out")});
+    arguments.insert(arguments.end(), {"--name", "shop", "--parallelism", "2", "--checkpoint-interval", "200ms"});
+    return cluster_.submit(FRESHET_USER_BEHAVIOR, "user_behavior", arguments);
+  }
+  Ended must(const std::vector<std::string>& verb) const {
+    const auto ended = cluster_.verb(verb);
+    EXPECT_EQ(ended.exit_code, 0) << ended.output;
+    return ended;
+  }
+  void expect_exact_results() const {
+    ASSERT_TRUE(cluster_.view().wait_for("shop", "Finished")) << cluster_.view().job("shop");
+    const ResultTable users(directory_.path("out/users"));
+    std::map<std::string, long long> last;
+    for (std::size_t row = 0; row < users.rows(); ++row) {
+      long long& events = last[users.text(row, "user")];
+      EXPECT_GT(users.number(row, "events"), events) << "an update that is no news, or goes back";
+      events = users.number(row, "events");
+    }
+    EXPECT_EQ(last, expected_);
+  }
+
+  TestDirectory directory_{};
+  std::map<std::string, long long> expected_;  // events by user
+  TestCluster cluster_{directory_.path("cluster"), 2};
+};
+
+TEST_F(Changes, RescaledStoppedAndRestartedWhileItReadsNothingIsLostOrDoubled) {
+  EXPECT_THAT(must({"rescale", "shop", "--parallelism", "4"}).output,
+              AllOf(HasSubstr("savepoint"), HasSubstr("Running, attempt 2, revision 2"), HasSubstr("stood still"),
+                    HasSubstr("undo: freshet rescale shop --parallelism 2")));
+  EXPECT_THAT(must({"stop", "shop"}).output, HasSubstr("Stopped, all results up to it are committed"));
+  EXPECT_EQ(cluster_.view().state_of("shop"), "Stopped");
+  EXPECT_THAT(must({"restart", "shop"}).output, HasSubstr("Running    attempt 3"));
+  must({"rescale", "shop", "--parallelism", "3"});
+  must({"rollback", "shop"});
+  EXPECT_THAT(must({"revisions", "shop"}).output, AllOf(HasSubstr("submitted"), HasSubstr("rollback")));
+  expect_exact_results();
+}
+
+TEST_F(Changes, KilledWorkersAreReplacedAndTheJobGoesOnWhereItWas) {
+  for (int kills = 0; kills < 3; ++kills) {
+    ASSERT_TRUE(eventually(kPatience, [&] { return cluster_.view().worker_pids("shop").size() == 2u; }));
+    const auto attempt = cluster_.view().job("shop")["attempt"].get<int>();
+    kill(cluster_.view().worker_pids("shop")[static_cast<std::size_t>(kills % 2)], SIGKILL);
+    ASSERT_TRUE(eventually(kPatience, [&] {
+      const auto job = cluster_.view().job("shop");
+      return job["attempt"].get<int>() > attempt && job["state"] == "Running";
+    })) << cluster_.view().job("shop");
+  }
+  expect_exact_results();
+}
+
+TEST_F(Changes, PausedItReadsNothingAndResumedItGoesOn) {
+  must({"pause", "shop"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(1200));  // until every worker has told how far it had come
+  const auto read = cluster_.view().job("shop")["records_in"];
+  EXPECT_FALSE(eventually(std::chrono::seconds(1), [&] { return cluster_.view().job("shop")["records_in"] != read; }));
+  must({"resume", "shop"});
+  expect_exact_results();
+}
+
+TEST_F(Changes, UpgradedWithOtherParametersItKeepsItsState) {
+  EXPECT_THAT(must({"upgrade", "shop", FRESHET_USER_BEHAVIOR, "--job", "user_behavior", "--param", "emit=50ms"}).output,
+              AllOf(HasSubstr("revision 2"), HasSubstr("undo: freshet rollback shop")));
+  expect_exact_results();
+}
+
+TEST_F(Changes, AStoppedJobIsDeletedWithItsCheckpointsOnlyOnPurpose) {
+  EXPECT_EQ(cluster_.verb({"delete", "shop", "--yes"}).exit_code, 7);
+  must({"stop", "shop"});
+  EXPECT_EQ(cluster_.verb({"delete", "shop"}).exit_code, 2);
+  must({"delete", "shop", "--yes"});
+  EXPECT_EQ(cluster_.verb({"status", "shop"}).exit_code, 4);
+}
+
+}  // namespace
+}  // namespace freshet::integration
