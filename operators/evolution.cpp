@@ -7,12 +7,23 @@ namespace freshet {
 
 namespace {
 
-enum class Form { boolean, signed_integer, unsigned_integer, single, real, text, enumeration, optional, list, sequence };
+enum class Form {
+  boolean,
+  signed_integer,
+  unsigned_integer,
+  single,
+  real,
+  text,
+  enumeration,
+  optional,
+  list,
+  sequence
+};
 
 /// A schema, ready to read values by. Tuples and records are sequences.
 struct Shape {
   Form form = Form::boolean;
-  unsigned bits = 64;                      ///< of an integer
+  unsigned bits = 64;                       ///< of an integer
   std::vector<std::int64_t> enumerators{};  ///< numbers of an enum
   std::vector<Shape> parts{};
 };
@@ -51,14 +62,21 @@ bool pass_over(ByteReader& in, const Shape& shape) {
   std::string_view text;
   bool truth = false;
   switch (shape.form) {
-    case Form::boolean: return decode(in, truth);
-    case Form::signed_integer: return read_signed(in, shape.bits, integer);
-    case Form::unsigned_integer: return read_unsigned(in, shape.bits, natural);
+    case Form::boolean:
+      return decode(in, truth);
+    case Form::signed_integer:
+      return read_signed(in, shape.bits, integer);
+    case Form::unsigned_integer:
+      return read_unsigned(in, shape.bits, natural);
     case Form::single:
-    case Form::real: return detail::read_float(in, number);
-    case Form::text: return in.string_header(count) && in.bytes(count, text);
-    case Form::enumeration: return read_enumerator(in, shape);
-    case Form::optional: return in.take_nil() || pass_over(in, shape.parts[0]);
+    case Form::real:
+      return detail::read_float(in, number);
+    case Form::text:
+      return in.string_header(count) && in.bytes(count, text);
+    case Form::enumeration:
+      return read_enumerator(in, shape);
+    case Form::optional:
+      return in.take_nil() || pass_over(in, shape.parts[0]);
     case Form::list:
       if (!read_count(in, count)) return false;
       for (; count != 0; --count) {
@@ -119,9 +137,8 @@ bool describe(const Schema& schema, Shape& shape, int depth = 0) {
   } else {
     return describe_scalar(schema, shape);
   }
-  return std::all_of(schema.fields.begin(), schema.fields.end(), [&](const auto& field) {
-    return describe(field.type, shape.parts.emplace_back(), depth + 1);
-  });
+  return std::all_of(schema.fields.begin(), schema.fields.end(),
+                     [&](const auto& field) { return describe(field.type, shape.parts.emplace_back(), depth + 1); });
 }
 
 void append_array_header(ByteBuffer& out, std::size_t count) {
@@ -133,14 +150,21 @@ void append_array_header(ByteBuffer& out, std::size_t count) {
 /// Appends a value of a sound schema that is zero, empty or absent; an enum without 0 is its first enumerator.
 void append_zero(ByteBuffer& out, const Schema& schema, const Shape& shape) {
   switch (shape.form) {
-    case Form::boolean: return encode(out, false);
+    case Form::boolean:
+      return encode(out, false);
     case Form::signed_integer:
-    case Form::unsigned_integer: return encode(out, 0);
-    case Form::single: return encode(out, 0.0F);
-    case Form::real: return encode(out, 0.0);
-    case Form::text: return encode(out, std::string());
-    case Form::optional: return out.append("\xc0");
-    case Form::list: return append_array_header(out, 0);
+    case Form::unsigned_integer:
+      return encode(out, 0);
+    case Form::single:
+      return encode(out, 0.0F);
+    case Form::real:
+      return encode(out, 0.0);
+    case Form::text:
+      return encode(out, std::string());
+    case Form::optional:
+      return out.append("\xc0");
+    case Form::list:
+      return append_array_header(out, 0);
     case Form::enumeration: {
       const auto& numbers = shape.enumerators;
       const bool has_zero = numbers.empty() || std::find(numbers.begin(), numbers.end(), 0) != numbers.end();
@@ -205,8 +229,8 @@ Result<Step> plan_number(const Schema& from, Step step, const Target& to) {
   const Form was = step.from.form;
   const Form is = to.shape.form;
   const bool was_integer = was == Form::signed_integer || was == Form::unsigned_integer;
-  const bool is_time = from.kind == "time" || from.kind == "duration" || to.schema.kind == "time" ||
-                       to.schema.kind == "duration";
+  const bool is_time =
+      from.kind == "time" || from.kind == "duration" || to.schema.kind == "time" || to.schema.kind == "duration";
   if (is_time) return no_widening(from, to.schema);
   if (is == Form::signed_integer || is == Form::unsigned_integer) {
     const bool may_change = was == is || (was == Form::unsigned_integer && is == Form::signed_integer);
@@ -360,8 +384,10 @@ bool change(const Step& step, ByteReader& in, ByteBuffer& out) {
       if (!read_count(in, count) || count != step.parts.size()) return false;
       append_array_header(out, count);
       return std::all_of(step.parts.begin(), step.parts.end(), [&](const auto& part) { return change(part, in, out); });
-    case Change::of_fields: return change_fields(step, in, out);
-    case Change::filled: break;  // is no value that was written
+    case Change::of_fields:
+      return change_fields(step, in, out);
+    case Change::filled:
+      break;  // is no value that was written
   }
   return false;
 }

@@ -116,8 +116,8 @@ class Chain {
   SourceStage* source_ = nullptr;
   static thread_local const OperatorHost* running_;
   std::vector<EdgeWatermark> edge_watermarks_;
-  std::uint32_t finishing_ = 0;      // node whose finish() is next
-  std::size_t control_edge_ = 0;     // edges that have the control element being sent
+  std::uint32_t finishing_ = 0;   // node whose finish() is next
+  std::size_t control_edge_ = 0;  // edges that have the control element being sent
 
   // The state whose saved entries are coming.
   StateTable* restoring_ = nullptr;
