@@ -1,5 +1,6 @@
 #pragma once
 
+#include <freshet/evolution.h>
 #include "runtime/task/operator_host.h"
 #include "runtime/task/output_edge.h"
 
@@ -115,9 +116,13 @@ class Chain {
   SourceStage* source_ = nullptr;
   static thread_local const OperatorHost* running_;
   std::vector<EdgeWatermark> edge_watermarks_;
-  std::uint32_t finishing_ = 0;      // node whose finish() is next
-  StateTable* restoring_ = nullptr;  // the table whose saved entries are coming
-  std::size_t control_edge_ = 0;     // edges that have the control element being sent
+  std::uint32_t finishing_ = 0;   // node whose finish() is next
+  std::size_t control_edge_ = 0;  // edges that have the control element being sent
+
+  // The state whose saved entries are coming.
+  StateTable* restoring_ = nullptr;
+  std::optional<Conversion> conversion_;  // of its values, where their type is another now
+  ByteBuffer converted_;
 };
 
 }  // namespace freshet::task

@@ -143,7 +143,15 @@ void Chain::restore_state(Node& node, const SavedRecord& saved, const RestoreSco
     StateDeclaration then;
     if (!decode_all(saved.bytes, then)) refuse("its declaration is malformed");
     const auto now = restoring_->declaration();
-    if (in_words(then) != in_words(now)) refuse("it was a " + in_words(then) + ", and is a " + in_words(now));
+    const bool same_keys = then.kind == now.kind && then.key == now.key && then.map_key == now.map_key;
+    if (!same_keys) refuse("it was a " + in_words(then) + ", and is a " + in_words(now));
+    conversion_.reset();
+    if (then.value == now.value) return;
+    ByteBuffer blank;
+    restoring_->write_blank(blank);
+    auto conversion = Conversion::make(then.value, now.value, blank.view());
+    if (!conversion) refuse(conversion.error().message);
+    conversion_.emplace(*std::move(conversion));
     return;
   }
   CHECK(restoring_ != nullptr, "the first record of a list comes first");
@@ -151,6 +159,12 @@ void Chain::restore_state(Node& node, const SavedRecord& saved, const RestoreSco
   if (!read_state_entry(saved.bytes, entry)) refuse("an entry is malformed");
   if (!scope.owns_key(entry.key_hash)) return;
   if (entry.written_ms == StateEntry::kNoStamp) entry.written_ms = node.op.host->now().time_since_epoch().count();
+  if (conversion_) {
+    converted_.clear();
+    if (!conversion_->convert(entry.value, converted_))
+      refuse("an entry is not of the types it was saved with, or a number does not fit the wider type");
+    entry.value = converted_.view();
+  }
   if (!restoring_->restore(entry)) refuse("an entry is not of its types");
 }
 

@@ -306,8 +306,7 @@ std::string refusal(const Version& version) {
 
 TEST(Restore, IsRefusedWhereTheOperatorOrItsStateIsAnother) {
   EXPECT_EQ(refusal({.has_changed = false}), "changed: what was saved of it has no operator to go to");
-  EXPECT_EQ(refusal({.by_hand_of_text = true}),
-            "by_hand: state last: it was a value of u64 by string, and is a value of string by string");
+  EXPECT_EQ(refusal({.by_hand_of_text = true}), "by_hand: state last: u64 to string, which is no widening");
 }
 
 }  // namespace

@@ -141,6 +141,14 @@ class KeyedCells : public StateTable {
   std::uint32_t sweep_cursor_ = 0;
 };
 
+/// See StateTable::write_blank().
+template <Value V>
+void append_blank(ByteBuffer& out) {
+  V blank{};
+  if constexpr (IsVector<V>) blank.emplace_back();
+  encode(out, blank);
+}
+
 /// A table whose entries are what is stored: one of them a key.
 template <class K, class V>
 class WholeCells : public KeyedCells<K, V> {
@@ -163,6 +171,7 @@ class WholeCells : public KeyedCells<K, V> {
     std::uint32_t slot = 0;
     return this->restore_key(entry, slot) && decode_all(entry.value, this->cells_.at(slot).value);
   }
+  void write_blank(ByteBuffer& out) const override { append_blank<V>(out); }
 };
 
 /// A value per key, as its handle sees it: without the key's type.
@@ -399,6 +408,7 @@ class MapCells final : public KeyedCells<K, Table<MapKey, V>>, public MapAccess<
     count_ += made;
     return decode_all(entry.value, entries.at(inner).value);
   }
+  void write_blank(ByteBuffer& out) const override { append_blank<V>(out); }
   void commit_call() override {
     undo_.clear();
     saved_ = false;

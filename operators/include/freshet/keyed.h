@@ -290,6 +290,7 @@ class SeenTable final : public StateTable {
     bool made = false;
     return decode_all(entry.value, cells.at(cells.find_or_add(key, hash_of(entry.key_hash, key.second), made)).value);
   }
+  void write_blank(ByteBuffer& out) const override { append_blank<std::int64_t>(out); }
   void commit_call() override {}
   void undo_call() override {}
 

@@ -55,6 +55,9 @@ class StateTable {
   virtual void write(StateWriter& out) const = 0;
   /// False: the bytes are not an entry of this table.
   [[nodiscard]] virtual bool restore(const StateEntry& entry) = 0;
+  /// Appends the value of an entry nobody has written to, member initialisers included; of a list, a list of one such
+  /// element. Fields that were not saved get what stands there.
+  virtual void write_blank(ByteBuffer& out) const = 0;
 
   /// Forgets how to undo the last call, or undoes it. Called between calls, only where undo is on.
   virtual void commit_call() = 0;
