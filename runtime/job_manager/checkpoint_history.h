@@ -13,7 +13,7 @@ FRESHET_ENUM(CheckpointState, open, done, failed)
 
 /// How far the tasks of one chain are with a checkpoint.
 struct ChainProgress {
-  std::string chain{};             ///< id of its first operator
+  std::string chain{};  ///< id of its first operator
   std::uint32_t tasks = 0;
   std::uint32_t acknowledged = 0;  ///< of these, with those that had ended before
   bool operator==(const ChainProgress&) const = default;
@@ -25,11 +25,11 @@ struct RememberedCheckpoint {
   CheckpointId id{};
   BarrierKind kind = BarrierKind::checkpoint;
   CheckpointState state = CheckpointState::open;
-  Attempt attempt{};                  ///< 0 when an earlier job manager made it
-  std::int64_t when_ms = 0;           ///< wall clock: when it began; of another job manager's, when it was complete
-  base::SteadyTime began{};           ///< not of another job manager's
-  std::optional<Duration> took{};     ///< until it was over; nothing while it is open, or when nobody knows
-  std::uint64_t bytes = 0;            ///< of all its snapshots, once all tasks are in
+  Attempt attempt{};                    ///< 0 when an earlier job manager made it
+  std::int64_t when_ms = 0;             ///< wall clock: when it began; of another job manager's, when it was complete
+  base::SteadyTime began{};             ///< not of another job manager's
+  std::optional<Duration> took{};       ///< until it was over; nothing while it is open, or when nobody knows
+  std::uint64_t bytes = 0;              ///< of all its snapshots, once all tasks are in
   std::vector<ChainProgress> chains{};  ///< when it was over; nobody is in while it is open. Empty when nobody knows
   std::vector<TaskId> missing{};        ///< of a failed one: the first tasks that were not in
   std::string why{};                    ///< why it failed

@@ -33,8 +33,7 @@ void Job::clear_problem(ProblemKind kind, Moment now) {
 void Job::note_recovery(Moment now) {
   if (!recoveries_.on_running(now.steady)) return;
   for (const ProblemKind kind : kFailures)
-    if (const auto found = problems_.find(kind); found != problems_.end())
-      found->second.effect = recoveries_.effect();
+    if (const auto found = problems_.find(kind); found != problems_.end()) found->second.effect = recoveries_.effect();
 }
 
 void Job::forget_old_failures(Moment now) {

@@ -6,6 +6,7 @@
 
 #include "dag/codec.h"
 #include "runtime/job_manager/base64.h"
+#include "runtime/job_manager/checkpoint_verifier.h"
 #include "runtime/job_manager/rest_submission.h"
 #include "tests/runtime/job_manager/fake_cluster.h"
 
@@ -63,7 +64,8 @@ class RestApiTest : public testing::Test {
 
   FakeCluster cluster;
   FakeLogs logs;
-  RestApi api{*cluster.manager, logs};
+  CheckpointVerifier verifier{cluster.checkpoints};
+  RestApi api{*cluster.manager, logs, verifier};
 };
 
 TEST_F(RestApiTest, SubmittedJobIsListedShownAndCancelled) {
