@@ -15,6 +15,8 @@ DEFINE_bool(operators, false, "list every operator, chained ones too");
 DEFINE_bool(wait, false, "wait until the job is over; exit 9 if it failed");
 DEFINE_bool(detach, false, "do not wait for the result");
 DEFINE_bool(dry_run, false, "show what would be done, change nothing");
+DEFINE_bool(yes, false, "do it without asking, although it cannot be undone");
+DEFINE_bool(by_size, false, "the largest first");
 DEFINE_bool(follow, false, "go on with new lines until Ctrl-C");
 DEFINE_int32(lines, 100, "newest lines to begin with");
 DEFINE_string(operator, "", "only lines of this operator");

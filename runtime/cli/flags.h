@@ -19,6 +19,8 @@ DECLARE_bool(operators);
 DECLARE_bool(wait);
 DECLARE_bool(detach);
 DECLARE_bool(dry_run);
+DECLARE_bool(yes);
+DECLARE_bool(by_size);
 DECLARE_bool(follow);
 DECLARE_int32(lines);
 DECLARE_string(operator);

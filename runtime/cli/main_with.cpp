@@ -27,6 +27,7 @@ VerbTable make_verbs(const Roles& roles) {
   std::vector<Verb> verbs{plan_verb(),          describe_verb(),     validate_verb(),      submit_verb(),
                           list_verb(),          status_verb(),       cancel_verb(),        logs_verb(),
                           cluster_start_verb(), cluster_stop_verb(), cluster_status_verb()};
+  for (Verb& verb : checkpoint_verbs()) verbs.push_back(std::move(verb));
   for (Verb& verb : role_verbs(roles)) verbs.push_back(std::move(verb));
   verbs.push_back(version_verb());
   verbs.push_back(help_verb(roles));

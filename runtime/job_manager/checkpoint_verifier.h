@@ -15,8 +15,8 @@ namespace freshet::manager {
 /// after the other; that thread begins with the first one. All methods: the job manager's thread.
 class CheckpointVerifier {
  public:
-  static constexpr std::size_t kMaxWaiting = 8;   ///< with the one in work
-  static constexpr std::size_t kMaxKept = 50;     ///< answers; the oldest are forgotten
+  static constexpr std::size_t kMaxWaiting = 8;      ///< with the one in work
+  static constexpr std::size_t kMaxKept = 50;        ///< answers; the oldest are forgotten
   static constexpr std::size_t kMaxDamages = 1'000;  ///< of one checkpoint; more are counted only
 
   struct Verification {

@@ -138,9 +138,8 @@ Result<CheckpointListView> checkpoint_list(const Job& job, checkpoint::Checkpoin
   for (auto id = all.rbegin(); id != all.rend() && view.checkpoints.size() < limit; ++id) {
     const RememberedCheckpoint* entry = history.find(*id);
     if (entry == nullptr && ++loaded > kMaxListedCheckpoints) break;
-    CheckpointLineView line = entry != nullptr
-                                  ? line_of(job, *entry, stored->contains(*id))
-                                  : line_of(*id, checkpoint::load_manifest(storage, job.id(), *id));
+    CheckpointLineView line = entry != nullptr ? line_of(job, *entry, stored->contains(*id))
+                                               : line_of(*id, checkpoint::load_manifest(storage, job.id(), *id));
     if (!kind || line.kind == text_of(*kind)) view.checkpoints.push_back(std::move(line));
   }
   return view;

@@ -91,7 +91,7 @@ struct OperationView {
   std::string kind{};   ///< checkpoint, savepoint, verify
   std::string state{};  ///< open, done, failed
   std::optional<std::uint64_t> checkpoint{};
-  std::string why{};  ///< why it failed
+  std::string why{};                  ///< why it failed
   std::vector<DamageView> damages{};  ///< of verify
   std::uint64_t more_damages = 0;
   std::uint64_t files = 0;  ///< that verify has read

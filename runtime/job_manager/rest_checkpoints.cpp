@@ -27,10 +27,11 @@ std::optional<BarrierKind> kind_of(const std::string& text) {
 RestResponse failed(const Error& error) { return to_response({Refusal::Code::failed, error.message, {}, {}}); }
 
 RestResponse no_checkpoint(const Job& job, CheckpointId id) {
-  return to_response({Refusal::Code::not_found,
-                      "job " + job.name() + " has no checkpoint " + std::to_string(id.value) + " any more, or never had",
-                      {},
-                      {}});
+  return to_response(
+      {Refusal::Code::not_found,
+       "job " + job.name() + " has no checkpoint " + std::to_string(id.value) + " any more, or never had",
+       {},
+       {}});
 }
 
 }  // namespace
@@ -76,11 +77,11 @@ RestResponse RestCheckpoints::list(const Job& job, const RestRequest& request, b
   if (savepoints_only) kind = BarrierKind::savepoint;
   if (const auto wanted = request.query.find("kind"); wanted != request.query.end() && !kind) {
     kind = kind_of(wanted->second);
-    if (!kind) return invalid("kind " + wanted->second.substr(0, kShownBytes),
-                              "is unknown: checkpoint, savepoint or final_checkpoint");
+    if (!kind)
+      return invalid("kind " + wanted->second.substr(0, kShownBytes),
+                     "is unknown: checkpoint, savepoint or final_checkpoint");
   }
-  const auto view =
-      checkpoint_list(job, manager_.checkpoint_storage(), kind, limit.value_or(kListed), manager_.now());
+  const auto view = checkpoint_list(job, manager_.checkpoint_storage(), kind, limit.value_or(kListed), manager_.now());
   return view ? json_response(to_json(*view)) : failed(view.error());
 }
 
@@ -136,7 +137,8 @@ RestResponse RestCheckpoints::operation(const Job& job, const std::string& name)
     if (const CheckpointOperation* found = job.checkpoints().history().operation(*number))
       return json_response(to_json(operation_view(name, *found)));
   } else if (number && name == operation_name(kVerified, *number)) {
-    if (const auto found = verifier_.find(job.id(), *number)) return json_response(to_json(operation_view(name, *found)));
+    if (const auto found = verifier_.find(job.id(), *number))
+      return json_response(to_json(operation_view(name, *found)));
   }
   return to_response({Refusal::Code::not_found,
                       "job " + job.name() + " has no operation " + name.substr(0, kShownBytes) +

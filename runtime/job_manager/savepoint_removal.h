@@ -7,7 +7,8 @@
 
 namespace freshet::manager {
 
-/// What went away with a savepoint. `kept_files` stay: other checkpoints name them, or it is not certain that none does.
+/// What went away with a savepoint. `kept_files` stay: other checkpoints name them, or it is not certain that none
+/// does.
 struct DeletedSavepoint {
   std::uint32_t version = 1;
   std::uint64_t number = 0;

@@ -134,8 +134,9 @@ TEST_F(RestCheckpointsTest, ACheckpointIsShownWithItsChainsFilesAndSinks) {
   EXPECT_EQ(shown["revision"], 1);
   EXPECT_EQ(shown["checkpoint"]["number"], 1);
   ASSERT_EQ(shown["chains"].size(), 2u);
-  EXPECT_EQ(shown["chains"][1],
-            (json{{"id", "totals"}, {"chain", {"totals"}}, {"tasks", 2}, {"acknowledged", 2}, {"missing", json::array()}}));
+  EXPECT_EQ(
+      shown["chains"][1],
+      (json{{"id", "totals"}, {"chain", {"totals"}}, {"tasks", 2}, {"acknowledged", 2}, {"missing", json::array()}}));
   ASSERT_EQ(shown["snapshots"].size(), 4u);
   EXPECT_EQ(shown["snapshots"][3]["chain"], "totals");
   EXPECT_EQ(shown["snapshots"][3]["task"], 1);
@@ -238,8 +239,9 @@ TEST_F(RestCheckpointsTest, ASavepointIsDeletedWithItsFilesButNotWhileTheJobWoul
   EXPECT_EQ(json::parse(deleted.body)["kept_files"], 0);
   EXPECT_EQ(files_of(id), 4u);
   EXPECT_EQ(refused("DELETE", path, 404)["code"], "not_found");
-  EXPECT_TRUE(checkpoint::verify_checkpoint(cluster.checkpoints, *checkpoint::load_manifest(cluster.checkpoints, id, {2}))
-                  .empty());
+  EXPECT_TRUE(
+      checkpoint::verify_checkpoint(cluster.checkpoints, *checkpoint::load_manifest(cluster.checkpoints, id, {2}))
+          .empty());
   const json all = get("shop/checkpoints")["checkpoints"];
   EXPECT_EQ(all.back()["number"], 1);
   EXPECT_EQ(all.back()["retained"], false);
@@ -268,8 +270,8 @@ TEST_F(RestCheckpointsTest, FilesThatAnotherManifestNamesOrMayNameStay) {
 TEST_F(RestCheckpointsTest, NonsenseIsRefused) {
   running_job();
   EXPECT_EQ(refused("GET", "shop/checkpoints/abc", 422)["problems"][0]["where"], "checkpoint abc");
-  for (const char* path : {"shop/checkpoints/0", "shop/checkpoints/-1", "shop/checkpoints/99999999999999999999",
-                           "shop/checkpoints/1x"})
+  for (const char* path :
+       {"shop/checkpoints/0", "shop/checkpoints/-1", "shop/checkpoints/99999999999999999999", "shop/checkpoints/1x"})
     EXPECT_EQ(refused("GET", path, 422)["code"], "validation") << path;
   EXPECT_EQ(refused("GET", "shop/checkpoints/1", 404)["code"], "not_found");
   EXPECT_EQ(refused("GET", "nope/checkpoints", 404)["code"], "not_found");
