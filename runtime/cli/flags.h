@@ -21,6 +21,7 @@ DECLARE_bool(detach);
 DECLARE_bool(yes);
 DECLARE_string(drop_state);
 DECLARE_bool(dry_run);
+DECLARE_bool(by_size);
 DECLARE_bool(follow);
 DECLARE_int32(lines);
 DECLARE_string(operator);

@@ -14,6 +14,9 @@ namespace {
 
 using nlohmann::json;
 
+/// On terminals as wide as this there is room for what the attempt tells already.
+constexpr std::size_t kWideColumns = 110;
+
 std::string upper(std::string text) {
   for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return text;
@@ -79,17 +82,17 @@ std::string speed(const json& status, std::int64_t now_ms) {
   return line.text();
 }
 
-std::string checkpoint_words(const json& checkpoint, std::int64_t now_ms) {
-  const auto id = integer_of(checkpoint, "id");
-  if (!id) return {};
+std::string checkpoint_words(const json& status) {
+  const json& checkpoint = member(status, "last_checkpoint");
+  const std::int64_t failed = integer_or(status, "checkpoints_failed_in_a_row", 0);
+  const auto number = integer_of(checkpoint, "number");
   Line details(", ");
-  if (const auto finished = integer_of(checkpoint, "finished_ms")) details.add(since(now_ms, finished) + " ago");
+  if (const auto age = number_of(checkpoint, "age_ms")) details.add(duration(*age) + " ago");
   if (const auto took = number_of(checkpoint, "took_ms")) details.add(latency(*took));
-  if (const auto size = number_of(checkpoint, "bytes")) {
-    const auto added = number_of(checkpoint, "new_bytes");
-    details.add(bytes(*size) + (added ? " (new " + bytes(*added) + ")" : ""));
-  }
-  return "checkpoint " + std::to_string(*id) + "  " + details.text();
+  if (const auto size = number_of(checkpoint, "bytes")) details.add(bytes(*size));
+  if (failed > 0) details.add(std::to_string(failed) + " failed" + (number ? " since" : ""));
+  if (details.text().empty()) return {};
+  return "checkpoint " + (number ? std::to_string(*number) : std::string("none")) + "  " + details.text();
 }
 
 std::string dead_letter_words(const json& status) {
@@ -101,9 +104,9 @@ std::string dead_letter_words(const json& status) {
   return "dead letters " + grouped(*count) + share;
 }
 
-std::string totals_line(const json& status, std::int64_t now_ms) {
+std::string totals_line(const json& status) {
   Line line("    ");
-  line.add(checkpoint_words(member(status, "checkpoint"), now_ms));
+  line.add(checkpoint_words(status));
   if (const auto state = number_of(status, "state_bytes")) line.add("state " + bytes(*state));
   if (const auto records = integer_of(status, "records_in")) line.add("in " + compact(static_cast<double>(*records)));
   line.add(dead_letter_words(status));
@@ -186,23 +189,33 @@ std::string chain_name(const json& chain_operator) {
 std::string list_text(const json& jobs, std::int64_t now_ms, const Terminal& terminal) {
   now_ms = integer_or(jobs, "now_ms", now_ms);
   constexpr auto kRight = Align::kRight;
-  Table table({{"JOB"},
-               {"ID"},
-               {"STATE"},
-               {"HEALTH"},
-               {"SINCE", kRight},
-               {"IN/s", kRight},
-               {"TASKS", kRight},
-               {"ATTEMPT", kRight},
-               {"REVISION", kRight},
-               {"PROBLEM"}});
+  const bool has_room = terminal.width() == 0 || terminal.width() >= kWideColumns;
+  std::vector<Table::Column> columns{{"JOB"},
+                                     {"ID"},
+                                     {"STATE"},
+                                     {"HEALTH"},
+                                     {"SINCE", kRight},
+                                     {"IN/s", kRight},
+                                     {"TASKS", kRight},
+                                     {"ATTEMPT", kRight},
+                                     {"REVISION", kRight}};
+  if (has_room) columns.push_back({"RESTARTS", kRight});
+  columns.push_back({"PROBLEM"});
+  Table table(std::move(columns));
   for (const json& job : list(jobs, "jobs")) {
     const std::string health = text_or(job, "health", "");
-    table.add({text_or(job, "name", "?"), text_or(job, "id", "?"), painted_state(text_or(job, "state", "?"), terminal),
-               health.empty() ? "-" : painted_health(health, terminal), since(now_ms, integer_of(job, "since_ms")),
-               rate_or_dash(job, "records_in_per_s"), grouped(integer_or(job, "tasks", 0)),
-               grouped(integer_or(job, "attempt", 0)), grouped(integer_or(job, "revision", 0)),
-               text_or(job, "problem", "-")});
+    std::vector<std::string> row{text_or(job, "name", "?"),
+                                 text_or(job, "id", "?"),
+                                 painted_state(text_or(job, "state", "?"), terminal),
+                                 health.empty() ? "-" : painted_health(health, terminal),
+                                 since(now_ms, integer_of(job, "since_ms")),
+                                 rate_or_dash(job, "records_in_per_s"),
+                                 grouped(integer_or(job, "tasks", 0)),
+                                 grouped(integer_or(job, "attempt", 0)),
+                                 grouped(integer_or(job, "revision", 0))};
+    if (has_room) row.push_back(grouped(integer_or(job, "restarts", 0)));
+    row.push_back(text_or(job, "problem", "-"));
+    table.add(std::move(row));
   }
   if (table.empty()) return "no jobs        start one: freshet submit LIB\n";
   return table.render(terminal);
@@ -236,11 +249,10 @@ std::string status_headline(const json& status, const StatusTextOptions& options
 }
 
 std::string status_text(const json& status, const StatusTextOptions& options) {
-  const std::int64_t now_ms = integer_or(status, "now_ms", options.now_ms);
   const std::size_t width = options.terminal.width();
   std::string text = trimmed(status_headline(status, options), width) + "\n";
   for (const json& problem : list(status, "problems")) text += problem_text(problem, options.terminal);
-  const std::string totals = totals_line(status, now_ms);
+  const std::string totals = totals_line(status);
   if (!totals.empty()) text += trimmed(totals, width) + "\n";
   return text + operator_table(list(status, "operators"), options);
 }

@@ -169,4 +169,27 @@ ProblemView no_slots_problem(const std::string& text) {
   return view;
 }
 
+ProblemView checkpoint_failing_problem(const CheckpointHistory& history, std::uint32_t tolerated,
+                                       const std::string& job) {
+  const std::uint32_t count = history.failures_in_a_row();
+  const std::string number = history.newest_failed() ? std::to_string(history.newest_failed()->id.value) : "";
+  std::string what = std::to_string(count) + " checkpoints failed in a row";
+  if (count <= tolerated) what += "; the attempt fails after " + std::to_string(tolerated + 1 - count) + " more";
+  ProblemView view = problem(ProblemKind::CHECKPOINT_FAILING, what, "");
+  if (history.newest_failed()) view.cause = "checkpoint " + number + ": " + history.newest_failed()->why;
+  view.commands = {"freshet checkpoint list " + job};
+  if (!number.empty()) view.commands.push_back("freshet checkpoint show " + job + " " + number);
+  return view;
+}
+
+std::string rounded_duration(Duration value) {
+  const std::int64_t ms = value.count();
+  if (ms < 1'000) return std::to_string(ms) + " ms";
+  const std::int64_t tenths = (ms + 50) / 100;
+  if (tenths < 100) return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
+  if (ms < 120'000) return std::to_string((ms + 500) / 1'000) + " s";
+  if (ms < 7'200'000) return std::to_string((ms + 30'000) / 60'000) + " min";
+  return std::to_string((ms + 1'800'000) / 3'600'000) + " h";
+}
+
 }  // namespace freshet::manager

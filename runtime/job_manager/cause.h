@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/job_manager/checkpoint_history.h"
 #include "runtime/job_manager/views.h"
 #include "runtime/wire/control.h"
 
@@ -47,5 +48,11 @@ Cause silent_worker_cause(std::uint32_t worker, const std::string& agent, Durati
 /// "38 % of the records of events: field time … · PAUSED at in/events.csv line 12"
 ProblemView flood_problem(const wire::BrakePulled& brake, const std::string& job);
 ProblemView no_slots_problem(const std::string& text);
+/// Checkpoints failed in a row; the attempt fails when more than `tolerated` do. Its effect is left open.
+ProblemView checkpoint_failing_problem(const CheckpointHistory& history, std::uint32_t tolerated,
+                                       const std::string& job);
+
+/// For people: "412 ms", "4.1 s", "31 s", "2 min", "3 h".
+std::string rounded_duration(Duration value);
 
 }  // namespace freshet::manager

@@ -254,7 +254,8 @@ void CheckpointCoordinator::give_up(std::string why, base::SteadyTime now, Check
   last_failure_ = text;
   ++failed_;
   pause_over_ = now + policy_.minimum_pause;
-  out.emplace_back(Abandon{open_->id(), kind, why, open_->state() != PendingState::journalling});
+  out.emplace_back(
+      Abandon{open_->id(), kind, why, open_->state() != PendingState::journalling, open_->missing_tasks(), closed_});
   drop_open(PendingState::abandoned, why, out);
   if (kind == BarrierKind::final_checkpoint) final_failed_ = true;
   if (kind != BarrierKind::savepoint) ++failures_in_a_row_;
@@ -297,7 +298,8 @@ void CheckpointCoordinator::close(const std::string& why, CheckpointDecisions& o
   if (closed_) return;
   const std::string text = cut(why);
   if (open_ && open_->state() != PendingState::publishing) {
-    out.emplace_back(Abandon{open_->id(), open_->kind(), text, open_->state() == PendingState::injected});
+    out.emplace_back(Abandon{open_->id(), open_->kind(), text, open_->state() == PendingState::injected,
+                             open_->missing_tasks(), true});
     drop_open(PendingState::abandoned, text, out);
   }
   shut(text, out);

@@ -76,6 +76,8 @@ class CheckpointCoordinator {
   void close(const std::string& why, CheckpointDecisions& out);
 
   bool is_closed() const { return closed_; }
+  /// The open one; nullptr: there is none.
+  const PendingCheckpoint* pending() const { return open_ ? &*open_ : nullptr; }
   CheckpointSummary summary() const;
 
  private:

@@ -71,6 +71,8 @@ struct Declined {
 struct KeptCheckpoint {
   CheckpointId id{};
   BarrierKind kind = BarrierKind::checkpoint;
+  std::int64_t created_ms = 0;  ///< wall clock; 0: it was not looked up
+  std::uint64_t bytes = 0;      ///< of its snapshots; 0: they were not looked up
 };
 
 /// What a coordinator begins with.
@@ -120,7 +122,9 @@ struct Abandon {
   CheckpointId id{};
   BarrierKind kind = BarrierKind::checkpoint;
   std::string why{};
-  bool was_injected = false;  ///< tasks know of it: tell them to drop what they saved for it
+  bool was_injected = false;      ///< tasks know of it: tell them to drop what they saved for it
+  std::vector<TaskId> missing{};  ///< tasks that were not in
+  bool attempt_ended = false;     ///< its attempt ended first: no failure of its own
   bool operator==(const Abandon&) const = default;
 };
 /// End the attempt and recover. No checkpoint will be started any more.

@@ -27,6 +27,14 @@ Manifest head_of(const Job& job, CheckpointId id, BarrierKind kind, std::int64_t
   return manifest;
 }
 
+std::vector<ChainProgress> chains_of(const Job& job) {
+  std::vector<ChainProgress> chains;
+  const auto& operators = job.submission().graph.operators;
+  for (const auto& chain : job.plan().chains)
+    chains.push_back({operators.at(chain.operators.front()).id, chain.parallelism, 0});
+  return chains;
+}
+
 }  // namespace
 
 Manifest manifest_of(const Job& job, const Publish& publish, std::int64_t created_ms) {
@@ -46,9 +54,27 @@ Manifest manifest_of(const Job& job, const Publish& publish, std::int64_t create
 
 void CheckpointRunner::carry_out(Job& job, Moment now, Orders& orders) {
   while (job.checkpoints().has_decisions()) {
-    for (const auto& decision : job.checkpoints().take_decisions())
+    for (const auto& decision : job.checkpoints().take_decisions()) {
+      note(job, decision, now);
       std::visit([&](const auto& each) { act(job, each, now, orders); }, decision);
+    }
+    job.on_checkpoints_noted(now);
   }
+}
+
+/// For whoever asks what became of it.
+void CheckpointRunner::note(Job& job, const CheckpointDecision& decision, Moment now) {
+  CheckpointHistory& history = job.checkpoints().history();
+  std::visit(
+      [&]<class Decision>(const Decision& each) {
+        if constexpr (std::is_same_v<Decision, JournalId>)
+          history.note(each, job.attempt(), chains_of(job), now.steady, now.wall_ms);
+        else if constexpr (requires { history.note(each, now.steady); })
+          history.note(each, now.steady);
+        else if constexpr (requires { history.note(each); })
+          history.note(each);
+      },
+      decision);
 }
 
 void CheckpointRunner::act(Job& job, const JournalId& decision, Moment now, Orders&) {
@@ -152,7 +178,9 @@ Result<SettledCheckpoints> CheckpointRunner::settle(const Job& job, std::optiona
     if (!manifest) {
       settled.damage = "checkpoint " + std::to_string(id.value) + " is damaged: " + manifest.error().message;
     } else if (manifest->kind == ManifestKind::complete) {
-      settled.complete.push_back({id, manifest->barrier});
+      std::uint64_t size = 0;
+      for (const auto& snapshot : manifest->snapshots) size += snapshot.bytes;
+      settled.complete.push_back({id, manifest->barrier, manifest->created_ms, size});
       settled.damage.clear();
     }
   }

@@ -46,6 +46,7 @@ class CheckpointRunner {
   void act(Job& job, const Fenced& decision, Moment now, Orders& orders);
   void act(Job& job, const RequestEnded& decision, Moment now, Orders& orders);
   void remove_snapshots(const Job& job);
+  static void note(Job& job, const CheckpointDecision& decision, Moment now);
 
   JobJournal& journal_;
   checkpoint::CheckpointStorage& storage_;

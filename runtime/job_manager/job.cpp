@@ -65,25 +65,6 @@ void Job::move_to(JobState state, Moment now, const std::string& text) {
   time_line_.add(now.wall_ms, "state", state_text(state) + (text.empty() ? "" : ": " + text));
 }
 
-void Job::begin_problem(const ProblemView& problem, Moment now) {
-  for (const auto& [name, kind] : freshet_enumerators(ProblemKind{})) {
-    if (name != problem.kind) continue;
-    ProblemView& here = problems_[kind];
-    const bool is_new = here.kind.empty();
-    const std::int64_t since = is_new ? now.wall_ms : here.since_ms;
-    if (is_new || here.what != problem.what)
-      time_line_.add(now.wall_ms, "problem",
-                     problem.kind + (problem.where.empty() ? "" : " " + problem.where) + ": " + problem.what);
-    here = problem;
-    here.since_ms = since;
-  }
-}
-
-void Job::clear_problem(ProblemKind kind, Moment now) {
-  if (problems_.erase(kind) > 0)
-    time_line_.add(now.wall_ms, "problem", std::string(enumerator_name(kind)) + " is over");
-}
-
 void Job::wait_for_slots(const std::string& text, Moment now) {
   if (state_ == JobState::submitted) move_to(JobState::scheduling, now, text);
   reason_ = text;
@@ -210,6 +191,7 @@ void Job::run_if_all_running(Moment now, Orders& orders) {
   reason_.clear();
   move_to(JobState::running, now,
           "attempt " + std::to_string(attempt_.value) + (adopted ? ", taken over with all of its workers" : ""));
+  note_recovery(now);
   std::vector<TaskId> tasks;
   for (const dag::Placement& task : plan().tasks) tasks.push_back({task.chain, task.index});
   checkpoints_.begin(tasks, adopted, now.steady);
@@ -408,6 +390,7 @@ void Job::fail(Cause cause, Moment now, Orders& orders) {
   } else if (checkpoints_.enabled() && !cause.is_final) {
     if (const auto delay = restarts_.on_failure(now.steady); delay) restart_at_ = now.steady + *delay;
   }
+  recoveries_.on_failure(now.steady);
   if (cause.problem) begin_problem(*cause.problem, now);
   if (state_ == JobState::recovering) time_line_.add(now.wall_ms, "worker", reason_);
   move_to(JobState::recovering, now, reason_ + "; its other workers are being stopped");
@@ -548,6 +531,7 @@ void Job::on_tick(Moment now, Orders& orders) {
                                            missing_workers()),
                   now, orders);
     if (comes_up) return;
+    forget_old_failures(now);
     checkpoints_.on_time(now.steady);
     for (const DeployedWorker& worker : deployment_->workers()) {
       if (worker.last_heard + options_.worker_silence_limit >= now.steady) continue;
@@ -578,7 +562,7 @@ base::SteadyTime Job::next_deadline(base::SteadyTime fallback) const {
   if (!deployment_) return fallback;
   if (ending_) return std::min(fallback, ending_->deadline);
   if (state_ == JobState::deploying || adopting_) return std::min(fallback, deployed_by_);
-  fallback = checkpoints_.next_deadline(fallback);
+  fallback = recoveries_.next_deadline(checkpoints_.next_deadline(fallback));
   for (const DeployedWorker& worker : deployment_->workers())
     fallback = std::min(fallback, worker.last_heard + options_.worker_silence_limit + std::chrono::milliseconds(1));
   return fallback;

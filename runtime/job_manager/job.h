@@ -12,6 +12,7 @@
 #include "runtime/job_manager/job_change.h"
 #include "runtime/job_manager/job_checkpoints.h"
 #include "runtime/job_manager/manager_options.h"
+#include "runtime/job_manager/recoveries.h"
 #include "runtime/job_manager/status_book.h"
 #include "runtime/job_manager/submission.h"
 #include "runtime/job_manager/time_line.h"
@@ -95,6 +96,8 @@ class Job {
   void commit_checkpoint(CheckpointId id, BarrierKind kind, Orders& orders);
   void note_checkpoint_given_up(const Abandon& abandon, Moment now);
   void on_request_ended(const RequestEnded& ended, Moment now, Orders& orders);
+  /// The history of its checkpoints has changed.
+  void on_checkpoints_noted(Moment now);
 
   JobId id() const { return id_; }
   std::string id_text() const { return "job-" + std::to_string(id_.value); }
@@ -167,6 +170,8 @@ class Job {
   void repeat_checkpoint_orders(const DeployedWorker& worker, Orders& orders);
   void begin_problem(const ProblemView& problem, Moment now);
   void clear_problem(ProblemKind kind, Moment now);
+  void note_recovery(Moment now);
+  void forget_old_failures(Moment now);
   const DeployedWorker* living(const WorkerKey& key) const;
   std::string missing_workers() const;
 
@@ -189,6 +194,7 @@ class Job {
   std::map<ProblemKind, ProblemView> problems_;
   JobCheckpoints checkpoints_;
   RestartStrategy restarts_;
+  Recoveries recoveries_;
   std::optional<base::SteadyTime> restart_at_;  ///< failed and not given up: when the next attempt may begin
 
   // Of the attempt; kept when it is over, to be looked at.
@@ -199,6 +205,9 @@ class Job {
   std::set<WorkerId> not_yet_paused_;
   std::optional<Ending> ending_;
 };
+
+/// What a failure at this moment would cost a job whose checkpoints fail.
+std::string replay_effect(const Job& job, Moment now);
 
 /// "Running", as people and JSON read it.
 std::string state_text(dag::JobState state);

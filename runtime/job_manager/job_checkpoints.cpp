@@ -17,6 +17,7 @@ void JobCheckpoints::settle(std::vector<KeptCheckpoint> complete, std::string da
   complete_ = std::move(complete);
   damage_ = std::move(damage);
   std::ranges::sort(complete_, {}, &KeptCheckpoint::id);
+  history_.settle(complete_, now);
   if (const auto tasks = std::exchange(waiting_to_begin_, {}); !tasks.empty()) begin(tasks, true, now);
 }
 
@@ -91,6 +92,10 @@ void JobCheckpoints::on_published(CheckpointId id, bool made, base::SteadyTime n
 void JobCheckpoints::on_publish_failed(CheckpointId id, const std::string& why, base::SteadyTime now) {
   coordinator_->on_publish_failed(id, why, now, decisions_);
   if (unsettled_ == id) unsettled_.reset();
+}
+
+void JobCheckpoints::forget(CheckpointId id) {
+  std::erase_if(complete_, [&](const KeptCheckpoint& kept) { return kept.id == id; });
 }
 
 CheckpointDecisions JobCheckpoints::take_decisions() {

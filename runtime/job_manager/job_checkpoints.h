@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/job_manager/checkpoint_coordinator.h"
+#include "runtime/job_manager/checkpoint_history.h"
 
 namespace freshet::manager {
 
@@ -51,6 +52,12 @@ class JobCheckpoints {
   const CheckpointCoordinator* coordinator() const { return coordinator_ ? &*coordinator_ : nullptr; }
   const std::vector<KeptCheckpoint>& complete() const { return complete_; }
   CheckpointId last() const { return last_; }
+  /// A savepoint that was deleted.
+  void forget(CheckpointId id);
+
+  /// What became of each; told by who carries out the decisions.
+  CheckpointHistory& history() { return history_; }
+  const CheckpointHistory& history() const { return history_; }
 
  private:
   const CheckpointPolicy policy_;
@@ -61,6 +68,7 @@ class JobCheckpoints {
   std::vector<TaskId> waiting_to_begin_;  // of an adopted attempt that runs, while something is unsettled
   std::optional<CheckpointCoordinator> coordinator_;
   CheckpointDecisions decisions_;
+  CheckpointHistory history_;
 };
 
 }  // namespace freshet::manager

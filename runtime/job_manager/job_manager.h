@@ -10,6 +10,7 @@
 #include "runtime/job_manager/library_store.h"
 #include "runtime/job_manager/manager_options.h"
 #include "runtime/job_manager/refusal.h"
+#include "runtime/job_manager/savepoint_removal.h"
 #include "runtime/job_manager/views.h"
 #include "runtime/transport/control_transport.h"
 
@@ -48,6 +49,13 @@ class JobManager {
   Answer<std::string> remove(const std::string& job);
   /// Asks for a checkpoint or savepoint; its end is to be seen in the job's checkpoints.
   Result<RequestId> request_checkpoint(JobId job, BarrierKind kind);
+
+  /// The same for a user. Answers the number of an operation in the history of the job's checkpoints.
+  Answer<std::uint64_t> begin_checkpoint(JobId job, BarrierKind kind);
+  /// See savepoint_removal.h.
+  Answer<DeletedSavepoint> delete_savepoint(JobId job, CheckpointId savepoint);
+  /// To look into.
+  checkpoint::CheckpointStorage& checkpoint_storage() const { return storage_; }
 
   Answer<const Job*> find_job(const std::string& job) const;
   Answer<JobView> job(const std::string& job) const;
@@ -98,6 +106,7 @@ class JobManager {
   base::Clock& clock_;
   transport::ControlOutbox& outbox_;
   JobJournal journal_;
+  checkpoint::CheckpointStorage& storage_;
   CheckpointRunner runner_;
   LibraryStore& libraries_;
   const base::SteadyTime started_;

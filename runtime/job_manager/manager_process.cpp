@@ -9,6 +9,7 @@
 #include "runtime/base/process.h"
 #include "runtime/base/signals.h"
 #include "runtime/checkpoint/file_storage.h"
+#include "runtime/job_manager/checkpoint_verifier.h"
 #include "runtime/job_manager/http_server.h"
 #include "runtime/job_manager/job_manager.h"
 #include "runtime/job_manager/rest_api.h"
@@ -74,7 +75,7 @@ class ManagerUnit::Parts {
     http_ = std::make_unique<HttpServer>(
         HttpOptions{.host = options_.bind, .port = options_.port},
         [this](const RestRequest& request) {
-          RestResponse response = RestApi(*manager_, logs_).handle(request);
+          RestResponse response = RestApi(*manager_, logs_, verifier_).handle(request);
           tick();
           return response;
         },
@@ -112,6 +113,7 @@ class ManagerUnit::Parts {
   base::SystemClock clock_;
   FileLibraryStore libraries_;
   checkpoint::FileCheckpointStorage checkpoints_;
+  CheckpointVerifier verifier_{checkpoints_};
   SiblingLogSource logs_;
   std::unique_ptr<state::RocksDbJournal> journal_;
   std::unique_ptr<transport::ZmqControlServer> server_;

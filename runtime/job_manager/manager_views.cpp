@@ -37,6 +37,25 @@ std::optional<std::string> health_of(const Job& job) {
   return job.problems().empty() ? "OK" : "DEGRADED";
 }
 
+std::uint32_t restarts_of(const Job& job) {
+  const std::uint32_t attempt = job.attempt().value;
+  return attempt == 0 ? 0 : attempt - 1;
+}
+
+namespace {
+
+void describe_checkpoints(const Job& job, Moment now, JobView& view) {
+  const CheckpointHistory& history = job.checkpoints().history();
+  view.checkpoints_failed_in_a_row = history.failures_in_a_row();
+  const auto& newest = history.newest_done();
+  if (!newest) return;
+  view.last_checkpoint = LastCheckpointView{newest->id.value, std::max<std::int64_t>(0, now.wall_ms - newest->when_ms),
+                                            std::nullopt, newest->bytes};
+  if (newest->took) view.last_checkpoint->took_ms = newest->took->count();
+}
+
+}  // namespace
+
 JobLine job_line(const Job& job) {
   JobLine line{job.id_text(), job.name(), state_text(job.state()), health_of(job)};
   if (!job.problems().empty()) {
@@ -48,6 +67,7 @@ JobLine job_line(const Job& job) {
   line.revision = job.revision().number.value;
   if (!job.is_over() && job.status() != nullptr) line.records_in_per_s = job.status()->records_in_per_s();
   line.tasks = dag::task_count(job.plan());
+  line.restarts = restarts_of(job);
   return line;
 }
 
@@ -61,14 +81,19 @@ JobView job_view(const Job& job, Moment now) {
   view.reason = job.reason();
   view.attempt = job.attempt().value;
   view.revision = job.revision().number.value;
-  view.restarts = view.attempt == 0 ? 0 : view.attempt - 1;
   if (job.change() != nullptr) view.change = change_view(job);
+  view.restarts = restarts_of(job);
   view.submitted_ms = job.submitted_ms();
   view.started_ms = job.started_ms();
   view.since_ms = job.since_ms();
   view.tasks = dag::task_count(job.plan());
   view.library_sha256 = job.submission().library_sha256;
-  for (const auto& [kind, problem] : job.problems()) view.problems.push_back(problem);
+  describe_checkpoints(job, now, view);
+  for (const auto& [kind, problem] : job.problems()) {
+    view.problems.push_back(problem);
+    if (kind == ProblemKind::CHECKPOINT_FAILING && !job.is_over())
+      view.problems.back().effect = replay_effect(job, now);
+  }
   if (job.status() == nullptr) return view;
   job.status()->describe(view);
   for (const DeployedWorker& worker : job.deployment()->workers()) {

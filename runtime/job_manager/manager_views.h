@@ -15,6 +15,9 @@ RevisionsView revisions_view(const Job& job);
 SubmitAnswer submit_answer(const Job& job);
 AgentView agent_view(const AgentRecord& agent, const JobTable& jobs, Moment now);
 
+/// Attempts besides the first.
+std::uint32_t restarts_of(const Job& job);
+
 /// OK, DEGRADED or STALLED; nothing when the job is over.
 std::optional<std::string> health_of(const Job& job);
 

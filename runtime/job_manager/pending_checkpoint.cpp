@@ -66,6 +66,13 @@ std::uint64_t PendingCheckpoint::bytes() const {
   return bytes;
 }
 
+std::vector<TaskId> PendingCheckpoint::missing_tasks() const {
+  std::vector<TaskId> tasks;
+  for (const TaskId task : live_)
+    if (!snapshots_.contains(task)) tasks.push_back(task);
+  return tasks;
+}
+
 std::string PendingCheckpoint::missing() const {
   std::string text;
   std::size_t named = 0;

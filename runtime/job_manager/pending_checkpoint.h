@@ -59,6 +59,8 @@ class PendingCheckpoint {
   /// What is in, by task.
   const std::map<TaskId, SnapshotInfo>& snapshots() const { return snapshots_; }
   std::uint64_t bytes() const;
+  /// In ascending order.
+  std::vector<TaskId> missing_tasks() const;
   /// `2/0, 2/1 and 7 more`: the tasks that are not in.
   std::string missing() const;
 

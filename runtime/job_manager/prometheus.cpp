@@ -12,6 +12,7 @@ namespace {
 
 constexpr double kNanosecondsPerSecond = 1e9;
 constexpr double kMicrosecondsPerSecond = 1e6;
+constexpr double kMillisecondsPerSecond = 1e3;
 constexpr std::size_t kBucketsPerPower = 4;
 
 std::string number(double value) {
@@ -151,6 +152,33 @@ void write_jobs(PrometheusText& out, const std::vector<const Job*>& jobs) {
   for (const Job* job : jobs) out.sample({{"job", job->name()}}, static_cast<double>(job->attempt().value));
 }
 
+void write_checkpoints(PrometheusText& out, const std::vector<const Job*>& jobs) {
+  const auto count = [&](const char* name, const char* help, auto value_of) {
+    out.family(name, "counter", help);
+    for (const Job* job : jobs)
+      if (job->checkpoints().enabled()) out.sample({{"job", job->name()}}, static_cast<double>(value_of(*job)));
+  };
+  count("freshet_job_checkpoints_total", "Checkpoints that were completed.",
+        [](const Job& job) { return job.checkpoints().history().completed(); });
+  count("freshet_job_checkpoints_failed_total", "Checkpoints that failed.",
+        [](const Job& job) { return job.checkpoints().history().failed(); });
+  const auto newest = [&](const char* name, const char* help, auto value_of) {
+    out.family(name, "gauge", help);
+    for (const Job* job : jobs)
+      if (const auto& done = job->checkpoints().history().newest_done(); done)
+        if (const std::optional<double> value = value_of(*done)) out.sample({{"job", job->name()}}, *value);
+  };
+  newest("freshet_job_checkpoints_last_duration_seconds", "How long the newest complete checkpoint took.",
+         [](const RememberedCheckpoint& entry) {
+           return entry.took ? std::optional(static_cast<double>(entry.took->count()) / kMillisecondsPerSecond)
+                             : std::nullopt;
+         });
+  newest("freshet_job_checkpoints_last_bytes", "Size of the newest complete checkpoint.",
+         [](const RememberedCheckpoint& entry) { return std::optional(static_cast<double>(entry.bytes)); });
+  out.family("freshet_job_restarts_total", "counter", "Attempts besides the first.");
+  for (const Job* job : jobs) out.sample({{"job", job->name()}}, restarts_of(*job));
+}
+
 void write_workers(PrometheusText& out, const std::vector<const Job*>& jobs) {
   const auto write = [&](auto value_of) {
     for (const Job* job : jobs) {
@@ -231,6 +259,7 @@ std::string metrics_text(const JobManager& manager) {
     }
   }
   write_jobs(out, jobs);
+  write_checkpoints(out, jobs);
   write_workers(out, jobs);
   write_tasks(out, rows);
   write_operators(out, rows);

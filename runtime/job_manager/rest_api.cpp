@@ -2,13 +2,12 @@
 
 #include <nlohmann/json.hpp>
 
-#include <charconv>
-
-#include <freshet/text.h>
 #include "dag/printer.h"
 #include "runtime/job_manager/job_manager.h"
 #include "runtime/job_manager/manager_views.h"
 #include "runtime/job_manager/prometheus.h"
+#include "runtime/job_manager/rest_checkpoints.h"
+#include "runtime/job_manager/rest_response.h"
 #include "runtime/job_manager/rest_submission.h"
 
 namespace freshet::manager {
@@ -16,34 +15,9 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr int kOk = 200, kCreated = 201, kAccepted = 202, kNotFound = 404, kNotAllowed = 405;
-
 std::string dump(const ordered_json& json) {
   // Texts come from users and from records: what is no UTF-8 is replaced, not thrown about.
   return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-}
-
-RestResponse json_response(std::string body, int status = kOk) { return {status, "application/json", std::move(body)}; }
-
-template <class T>
-RestResponse answer(const Answer<T>& what, int status = kOk) {
-  if (const Refusal* refusal = std::get_if<Refusal>(&what)) return to_response(*refusal);
-  return json_response(to_json(std::get<T>(what)), status);
-}
-
-RestResponse invalid(std::string where, std::string message) {
-  return to_response({Refusal::Code::validation,
-                      "refused: 1 error, nothing was changed",
-                      {{std::move(where), std::move(message), ""}},
-                      {}});
-}
-
-RestResponse nothing_here(const std::string& path) {
-  return error_response(kNotFound, "not_found", "there is no " + path.substr(0, 200) + " here");
-}
-
-RestResponse not_allowed(const RestRequest& request) {
-  return error_response(kNotAllowed, "failed", request.method.substr(0, 16) + " is not possible here");
 }
 
 std::vector<std::string> split_path(const std::string& path) {
@@ -75,20 +49,22 @@ int status_of(Refusal::Code code) {
   return 500;
 }
 
-// A whole number of the query, or the problem with it.
-template <class T>
-bool take_number(const std::map<std::string, std::string>& query, const char* name, std::optional<T>& value) {
-  const auto found = query.find(name);
-  if (found == query.end() || found->second.empty()) return true;
-  T number{};
-  const char* end = found->second.data() + found->second.size();
-  const auto [stop, error] = std::from_chars(found->second.data(), end, number);
-  if (error != std::errc() || stop != end) return false;
-  value = number;
-  return true;
+}  // namespace
+
+RestResponse invalid(std::string where, std::string message) {
+  return to_response({Refusal::Code::validation,
+                      "refused: 1 error, nothing was changed",
+                      {{std::move(where), std::move(message), ""}},
+                      {}});
 }
 
-}  // namespace
+RestResponse nothing_here(const std::string& path) {
+  return error_response(kNotFound, "not_found", "there is no " + path.substr(0, 200) + " here");
+}
+
+RestResponse not_allowed(const RestRequest& request) {
+  return error_response(kNotAllowed, "failed", request.method.substr(0, 16) + " is not possible here");
+}
 
 RestResponse error_response(int status, const char* code, const std::string& message) {
   return json_response(dump({{"error", {{"code", code}, {"message", message}}}}), status);
@@ -134,6 +110,7 @@ RestResponse RestApi::handle_job(const RestRequest& request, const Path& path) {
   const std::string& job = path[2];
   if (path.size() == 3 && request.method == "DELETE") return answer_done(manager_.remove(job));
   if (path.size() == 3) return is_get ? answer(manager_.job(job)) : not_allowed(request);
+  if (RestCheckpoints::takes(path[3])) return RestCheckpoints(manager_, verifier_).handle(request, path);
   if (path.size() != 4) return nothing_here(request.path);
   if (path[3] == "actions") return request.method == "POST" ? act(job, request.body) : not_allowed(request);
   if (path[3] != "plan" && path[3] != "events" && path[3] != "logs" && path[3] != "revisions")

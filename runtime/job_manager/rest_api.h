@@ -10,6 +10,7 @@
 
 namespace freshet::manager {
 
+class CheckpointVerifier;
 class JobManager;
 
 /// A request without HTTP: the path and the query are percent-decoded already.
@@ -32,7 +33,9 @@ class RestApi {
  public:
   static constexpr std::size_t kMaxPathBytes = 1'024;
 
-  RestApi(JobManager& manager, LogSource& logs) : manager_(manager), logs_(logs) {}
+  /// All of these outlive it.
+  RestApi(JobManager& manager, LogSource& logs, CheckpointVerifier& verifier)
+      : manager_(manager), logs_(logs), verifier_(verifier) {}
 
   RestResponse handle(const RestRequest& request);
 
@@ -50,6 +53,7 @@ class RestApi {
 
   JobManager& manager_;
   LogSource& logs_;
+  CheckpointVerifier& verifier_;
   std::uint64_t operations_ = 0;  // number of the last one
 };
 

@@ -14,8 +14,15 @@
 namespace freshet::manager {
 
 /// Kinds of problem that can arise now. A closed list, the same in metrics, JSON and text; names are never reused.
-enum class ProblemKind : std::uint8_t { WORKER_CRASHED, AGENT_LOST, NO_SLOTS, DEAD_LETTER_FLOOD, POISON };
-FRESHET_ENUM(ProblemKind, WORKER_CRASHED, AGENT_LOST, NO_SLOTS, DEAD_LETTER_FLOOD, POISON)
+enum class ProblemKind : std::uint8_t {
+  WORKER_CRASHED,
+  AGENT_LOST,
+  NO_SLOTS,
+  DEAD_LETTER_FLOOD,
+  POISON,
+  CHECKPOINT_FAILING,
+};
+FRESHET_ENUM(ProblemKind, WORKER_CRASHED, AGENT_LOST, NO_SLOTS, DEAD_LETTER_FLOOD, POISON, CHECKPOINT_FAILING)
 
 struct ProblemView {
   std::string kind{};
@@ -95,6 +102,16 @@ struct WorkerView {
   FRESHET_RECORD(worker, agent, phase, pid, memory_bytes, refused_messages)
 };
 
+/// The newest checkpoint that is complete.
+struct LastCheckpointView {
+  std::uint64_t number = 0;
+  std::int64_t age_ms = 0;                ///< since it began
+  std::optional<std::int64_t> took_ms{};  ///< null: an earlier job manager made it
+  std::uint64_t bytes = 0;
+  bool operator==(const LastCheckpointView&) const = default;
+  FRESHET_RECORD(number, age_ms, took_ms, bytes)
+};
+
 struct JobView {
   std::uint32_t version = 1;
   std::int64_t now_ms = 0;
@@ -117,6 +134,8 @@ struct JobView {
   std::uint64_t dead_letters = 0;
   std::uint64_t late = 0;
   std::optional<std::uint64_t> state_bytes{};
+  std::optional<LastCheckpointView> last_checkpoint{};
+  std::uint32_t checkpoints_failed_in_a_row = 0;
   std::string library_sha256{};
   std::vector<ProblemView> problems{};
   std::vector<OperatorView> operators{};
@@ -125,7 +144,8 @@ struct JobView {
   std::optional<ChangeView> change{};  ///< the last that was asked for
   FRESHET_RECORD(version, now_ms, id, name, state, health, reason, attempt, revision, restarts, submitted_ms,
                  started_ms, since_ms, tasks, records_in, records_in_per_s, watermark_ms, p99_ms, dead_letters, late,
-                 state_bytes, library_sha256, problems, operators, workers, dead_letter_samples, change)
+                 state_bytes, last_checkpoint, checkpoints_failed_in_a_row, library_sha256, problems, operators,
+                 workers, dead_letter_samples, change)
 };
 
 struct JobLine {
@@ -139,7 +159,8 @@ struct JobLine {
   std::uint32_t revision = 1;
   double records_in_per_s = 0;
   std::uint64_t tasks = 0;
-  FRESHET_RECORD(id, name, state, health, problem, since_ms, attempt, revision, records_in_per_s, tasks)
+  std::uint32_t restarts = 0;
+  FRESHET_RECORD(id, name, state, health, problem, since_ms, attempt, revision, records_in_per_s, tasks, restarts)
 };
 
 struct JobListView {

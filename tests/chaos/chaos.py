@@ -166,7 +166,7 @@ def explain(cluster, data):
     if status is None:
         print("the job manager says nothing about the job", file=sys.stderr)
     else:
-        for name in ("state", "reason", "attempt", "restarts", "checkpoint", "records_in", "problems", "workers"):
+        for name in ("state", "reason", "attempt", "restarts", "last_checkpoint", "records_in", "problems", "workers"):
             print(f"{name}: {status.get(name)}", file=sys.stderr)
     print("processes:", *map(str, cluster.processes()), sep="\n  ", file=sys.stderr)
     newest = sorted(data.glob("cluster/*/jobs/*/*/*.out"), key=lambda path: path.stat().st_mtime)[-WORKERS:]

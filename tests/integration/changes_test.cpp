@@ -31,8 +31,8 @@ class Changes : public ::testing::Test {
       out << "id,user,item,category,action,time,amount\n";
       for (int line = 0; line < kLinesPerFile; ++line) {
         const std::string user = "user" + std::to_string((line * 7 + file) % kUsers);
-        out << file << '-' << line << ',' << user << ",item" << line % 11 << ",1,view,"
-            << 1'700'000'000 + line << ",0\n";
+        out << file << '-' << line << ',' << user << ",item" << line % 11 << ",1,view," << 1'700'000'000 + line
+            << ",0\n";
         ++expected_[user];
       }
     }

@@ -113,7 +113,8 @@ TEST(Evolution, FieldsComeGoWidenAndChangePlaces) {
 
 TEST(Evolution, NewFieldsOfElementsAreThoseOfTheBlanksFirst) {
   const std::vector<Visit> visits{{1, Time(1ms)}, {2, Time(2ms)}};
-  const std::vector<LongVisit> expected{{Time(1ms), 1, "unknown", FromOne::two}, {Time(2ms), 2, "unknown", FromOne::two}};
+  const std::vector<LongVisit> expected{{Time(1ms), 1, "unknown", FromOne::two},
+                                        {Time(2ms), 2, "unknown", FromOne::two}};
   EXPECT_EQ((converted<std::vector<LongVisit>>(visits, bytes_of(std::vector<LongVisit>(1)))), expected);
   EXPECT_EQ((converted<std::optional<LongVisit>>(visits[0], bytes_of(std::optional<LongVisit>(LongVisit{})))),
             expected[0]);
@@ -201,7 +202,8 @@ TEST(Evolution, BytesThatAreNoSuchValueAreRefused) {
   EXPECT_TRUE(refused(small, std::uint64_t{}, ""sv));
   EXPECT_TRUE(refused(Level{}, MoreLevels{}, "\x07"sv)) << "gold was not there yet";
   EXPECT_TRUE(refused(std::vector<Visit>{}, std::vector<LongVisit>{}, "\xdd\xff\xff\xff\xff"sv));
-  EXPECT_TRUE(refused(std::vector<std::string>{}, std::vector<std::optional<std::string>>{}, "\x91\xdb\xff\xff\xff\xff"sv));
+  EXPECT_TRUE(
+      refused(std::vector<std::string>{}, std::vector<std::optional<std::string>>{}, "\x91\xdb\xff\xff\xff\xff"sv));
   EXPECT_TRUE(refused(Visit{}, LongVisit{}, "\x93\x01\x01\x01"sv)) << "a field too many";
   EXPECT_TRUE(refused(Visit{}, LongVisit{}, "\x91\x01"sv)) << "a field too few";
   EXPECT_TRUE(refused(Visit{}, LongVisit{}, "\x92\xc0\x01"sv));
@@ -265,18 +267,30 @@ struct Maker {
   }
   Pair scalar() {
     switch (random.below(14)) {
-      case 0: return number<std::uint8_t, std::uint8_t>();
-      case 1: return number<std::uint8_t, std::int16_t>();
-      case 2: return number<std::uint16_t, std::uint64_t>();
-      case 3: return number<std::uint32_t, std::int64_t>();
-      case 4: return number<std::int8_t, std::int32_t>();
-      case 5: return number<std::int32_t, std::int64_t>();
-      case 6: return number<std::uint64_t, double>();
-      case 7: return number<std::int64_t, double>();
-      case 8: return number<std::int8_t, float>();
-      case 9: return number<float, double>();
-      case 10: return number<double, double>();
-      case 11: return number<bool, bool>();
+      case 0:
+        return number<std::uint8_t, std::uint8_t>();
+      case 1:
+        return number<std::uint8_t, std::int16_t>();
+      case 2:
+        return number<std::uint16_t, std::uint64_t>();
+      case 3:
+        return number<std::uint32_t, std::int64_t>();
+      case 4:
+        return number<std::int8_t, std::int32_t>();
+      case 5:
+        return number<std::int32_t, std::int64_t>();
+      case 6:
+        return number<std::uint64_t, double>();
+      case 7:
+        return number<std::int64_t, double>();
+      case 8:
+        return number<std::int8_t, float>();
+      case 9:
+        return number<float, double>();
+      case 10:
+        return number<double, double>();
+      case 11:
+        return number<bool, bool>();
       case 12: {
         Pair levels = number<bool, bool>();
         levels.from = schema_of<Level>();
@@ -289,7 +303,8 @@ struct Maker {
         };
         return levels;
       }
-      default: return text();
+      default:
+        return text();
     }
   }
   static std::string header(std::size_t count) { return std::string(1, static_cast<char>(0x90 + count)); }
@@ -369,11 +384,16 @@ struct Maker {
   Pair any(int depth) {
     if (depth <= 0) return scalar();
     switch (random.below(6)) {
-      case 0: return list(depth);
-      case 1: return optional(depth);
-      case 2: return tuple(depth);
-      case 3: return scalar();
-      default: return record(depth);
+      case 0:
+        return list(depth);
+      case 1:
+        return optional(depth);
+      case 2:
+        return tuple(depth);
+      case 3:
+        return scalar();
+      default:
+        return record(depth);
     }
   }
 };

@@ -63,8 +63,8 @@ ExitCode act(Invocation& invocation, const json& body, const Judge& judge) {
   if (!waited) return report(around, waited.failure());
   if (*waited != Waited::kReached) {
     const ExitCode code = *waited == Waited::kTimedOut ? ExitCode::kTimeout : ExitCode::kInterrupted;
-    return report(around, {code, job + " is still " + text_or(status, "state", "?") + "; the " + action +
-                                     " goes on. " + follow_with(job)});
+    return report(around, {code, job + " is still " + text_or(status, "state", "?") + "; the " + action + " goes on. " +
+                                     follow_with(job)});
   }
   if (FLAGS_json) print_json(invocation, status);
   if (!outcome.is_good)
@@ -80,7 +80,8 @@ std::string savepoint_of(const json& change) {
   return number == 0 ? "" : "savepoint " + std::to_string(number) + "   ";
 }
 
-/// Of changes that end with the job running: "savepoint 7   Running, attempt 6, first checkpoint done    stood still …".
+/// Of changes that end with the job running: "savepoint 7   Running, attempt 6, first checkpoint done    stood still
+/// …".
 Outcome judge_change(const json& status, const std::string& undo) {
   const json& change = member(status, "change");
   const std::string step = text_or(change, "step", "");
@@ -118,8 +119,9 @@ ExitCode stop_job(Invocation& invocation) {
     const std::string step = text_or(change, "step", "");
     outcome.is_over = step == "done" || step == "failed" || is_over(text_or(status, "state", ""));
     outcome.is_good = step == "done";
-    outcome.text = outcome.is_good ? savepoint_of(change) + "Stopped, all results up to it are committed    undo: " +
-                                         "freshet restart " + shell_word(job)
+    outcome.text = outcome.is_good ? savepoint_of(change) +
+                                         "Stopped, all results up to it are committed    undo: " + "freshet restart " +
+                                         shell_word(job)
                                    : text_or(change, "why", text_or(status, "reason", ""));
     return outcome;
   });
@@ -130,8 +132,8 @@ ExitCode restart_job(Invocation& invocation) {
   return act(invocation, {{"action", "restart"}}, [&](const json& status) {
     // A job that was over has no change: it is to run again.
     if (member(status, "change").is_object()) return judge_change(status, "freshet stop " + shell_word(job));
-    return reaches("Running", "attempt " + std::to_string(integer_or(status, "attempt", 0)) + "    undo: freshet stop " +
-                                  shell_word(job))(status);
+    return reaches("Running", "attempt " + std::to_string(integer_or(status, "attempt", 0)) +
+                                  "    undo: freshet stop " + shell_word(job))(status);
   });
 }
 
@@ -180,8 +182,7 @@ ExitCode rescale_job(Invocation& invocation) {
   json body = {{"action", "rescale"}};
   if (invocation.was_given("parallelism")) body["parallelism"] = FLAGS_parallelism;
   if (invocation.was_given("workers")) body["workers"] = FLAGS_workers;
-  if (body.size() == 1)
-    return report(around, {ExitCode::kUsage, "rescale to what? --parallelism N, or --workers N"});
+  if (body.size() == 1) return report(around, {ExitCode::kUsage, "rescale to what? --parallelism N, or --workers N"});
   auto client = connect(invocation);
   if (!client) return report(around, client.failure());
   auto before = current_revision(*client, job);
@@ -189,7 +190,8 @@ ExitCode rescale_job(Invocation& invocation) {
   std::string undo = "freshet rescale " + shell_word(job);
   if (before && invocation.was_given("parallelism"))
     undo += " --parallelism " + std::to_string(integer_or(*before, "parallelism", 1));
-  if (before && invocation.was_given("workers")) undo += " --workers " + std::to_string(integer_or(*before, "workers", 1));
+  if (before && invocation.was_given("workers"))
+    undo += " --workers " + std::to_string(integer_or(*before, "workers", 1));
   return act(invocation, body, [undo](const json& status) { return judge_change(status, undo); });
 }
 
@@ -250,16 +252,24 @@ ExitCode show_revisions(Invocation& invocation) {
   auto answer = client->get(job_path(invocation.arguments[0]) + "/revisions");
   if (!answer) return report(around, answer.failure());
   if (FLAGS_json) return print_json(invocation, answer->body), ExitCode::kDone;
-  Table table({{"REVISION"}, {"SINCE"}, {"HOW"}, {"PARALLELISM", Align::kRight}, {"SAVEPOINT", Align::kRight}, {"LIBRARY"}, {"PARAMETERS"}});
+  Table table({{"REVISION"},
+               {"SINCE"},
+               {"HOW"},
+               {"PARALLELISM", Align::kRight},
+               {"SAVEPOINT", Align::kRight},
+               {"LIBRARY"},
+               {"PARAMETERS"}});
   for (const json& revision : list(answer->body, "revisions")) {
     std::string parameters;
     for (const json& parameter : list(revision, "parameters"))
-      parameters += (parameters.empty() ? "" : " ") + text_or(parameter, "name", "") + "=" + text_or(parameter, "value", "");
+      parameters +=
+          (parameters.empty() ? "" : " ") + text_or(parameter, "name", "") + "=" + text_or(parameter, "value", "");
     const std::int64_t savepoint = integer_or(revision, "savepoint", 0);
     table.add({std::to_string(integer_or(revision, "revision", 0)), date_time(integer_or(revision, "since_ms", 0)),
                text_or(revision, "how", ""), std::to_string(integer_or(revision, "parallelism", 1)),
                savepoint == 0 ? "-" : std::to_string(savepoint),
-               text_or(revision, "library_name", "") + " sha256:" + text_or(revision, "library_sha256", "").substr(0, 4) + "…",
+               text_or(revision, "library_name", "") +
+                   " sha256:" + text_or(revision, "library_sha256", "").substr(0, 4) + "…",
                parameters});
   }
   print(invocation, table.render(around.terminal));
@@ -318,18 +328,19 @@ Verb resume_verb() {
 Verb delete_verb() {
   Verb verb = change_verb("delete", "life", "forget a job that is over, with its checkpoints", delete_job);
   verb.usage = "JOB --yes";
-  verb.help =
-      "Removes its checkpoints and savepoints; result files stay. Cannot be undone.\nREST: DELETE /v1/jobs/JOB";
+  verb.help = "Removes its checkpoints and savepoints; result files stay. Cannot be undone.\nREST: DELETE /v1/jobs/JOB";
   verb.examples = {"freshet delete shop --yes", "freshet delete job-7 --yes --json"};
   verb.flags = joined({{{.name = "yes", .form = ValueForm::kSwitch}}, manager_flags()});
   return verb;
 }
 
 Verb rescale_verb() {
-  Verb verb = change_verb("rescale", "change", "run a job with more or fewer tasks; its state moves along", rescale_job);
+  Verb verb =
+      change_verb("rescale", "change", "run a job with more or fewer tasks; its state moves along", rescale_job);
   verb.usage = "JOB [--parallelism N] [--workers N] [--detach]";
   verb.help =
-      "Stops at a savepoint, deals state and input positions out again, and goes on from there. Prints how long nothing\n"
+      "Stops at a savepoint, deals state and input positions out again, and goes on from there. Prints how long "
+      "nothing\n"
       "was processed. Operators with a parallelism of their own in the code keep it.\n"
       "REST: POST /v1/jobs/JOB/actions {\"action\":\"rescale\",\"parallelism\":N}";
   verb.examples = {"freshet rescale shop --parallelism 8", "freshet rescale shop --parallelism 8 --workers 4"};
@@ -344,12 +355,13 @@ Verb upgrade_verb() {
   Verb verb = change_verb("upgrade", "change", "run another library under the state of a job", upgrade_job);
   verb.usage = "JOB LIB [--param KEY=VALUE]… [--drop-state OPERATOR]… [--detach]";
   verb.help =
-      "Stops at a savepoint and starts the library from it. What does not come up goes back to the revision before, by\n"
+      "Stops at a savepoint and starts the library from it. What does not come up goes back to the revision before, "
+      "by\n"
       "itself, and exits 1. Parameters that are not given stay what they are; secrets have to be given.\n"
       "REST: PUT /v1/libraries/SHA256, POST /v1/jobs/JOB/actions {\"action\":\"upgrade\",\"submission\":{…}}";
   verb.examples = {"freshet upgrade shop libshop-13.so", "freshet upgrade shop libshop-13.so --drop-state sessions"};
-  verb.flags = joined({library_flags(), option_flags(), {kDropState, {.name = "detach", .form = ValueForm::kSwitch}},
-                       manager_flags()});
+  verb.flags = joined(
+      {library_flags(), option_flags(), {kDropState, {.name = "detach", .form = ValueForm::kSwitch}}, manager_flags()});
   verb.positional = {"JOB", "LIB"};
   verb.least_arguments = verb.most_arguments = 2;
   return verb;

@@ -31,6 +31,9 @@ Verb cluster_status_verb();
 Verb version_verb();
 Verb help_verb(const Roles& roles);
 
+/// checkpoint create|list|show|verify, savepoint create|list|verify|delete.
+std::vector<Verb> checkpoint_verbs();
+
 /// run, job-manager, agent, worker, inspect-library: those that have a handler.
 std::vector<Verb> role_verbs(const Roles& roles);
 

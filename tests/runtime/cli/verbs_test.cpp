@@ -15,7 +15,7 @@ const json kJobs = json::parse(R"({"version": 1, "now_ms": 1772334431000, "jobs"
   {"id": "j-7", "name": "shop", "state": "Running", "health": "DEGRADED", "problem": "SLOW_SINK totals_redis",
    "since_ms": 1772326391000, "attempt": 1, "revision": 2, "records_in_per_s": 231000.0, "tasks": 16},
   {"id": "j-3", "name": "word_count", "state": "Failed", "health": null, "problem": null,
-   "since_ms": 1772334400000, "attempt": 5, "revision": 1, "tasks": 0}]})");
+   "since_ms": 1772334400000, "attempt": 5, "revision": 1, "tasks": 0, "restarts": 4}]})");
 
 json status(const std::string& state) {
   json body =
@@ -23,7 +23,7 @@ json status(const std::string& state) {
     "attempt": 1, "revision": 1, "restarts": 0, "started_ms": 1772326391000,
     "records_in": 12000000, "records_in_per_s": 231000.0, "lag_ms": 300, "watermark_ms": 1772334400000, "p99_ms": 2.1,
     "dead_letters": 12, "late": 40, "state_bytes": 2254857830,
-    "checkpoint": {"id": 1609, "finished_ms": 1772334427000, "took_ms": 180, "bytes": 2254857830, "new_bytes": 39845888},
+    "last_checkpoint": {"number": 1609, "age_ms": 4000, "took_ms": 180, "bytes": 2254857830},
     "problems": [],
     "operators": [
       {"id": "events", "chain": ["events"], "tasks": 4, "in_per_s": null, "out_per_s": 231000.0, "busy": 0.31, "blocked": 0.02,

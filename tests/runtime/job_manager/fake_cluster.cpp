@@ -4,6 +4,9 @@
 
 #include <csignal>
 
+#include "runtime/checkpoint/file_bytes.h"
+#include "runtime/checkpoint/snapshot_file.h"
+
 namespace freshet::manager {
 
 FakeCluster::FakeCluster(ManagerOptions options) : options_(std::move(options)) {
@@ -115,10 +118,22 @@ void FakeCluster::act(const std::string&, const wire::InjectBarrier& barrier) {
     if (key.job != barrier.worker.job || key.attempt != barrier.worker.attempt || deaf.contains(key)) continue;
     for (const dag::Placement& task : prepared.at(key).plan.tasks) {
       if (task.worker != key.worker.value) continue;
-      wire::SnapshotInfo snapshot{"snapshot-" + std::to_string(barrier.checkpoint.value), 10, 7, false, {}};
-      from_worker(key, wire::SnapshotStored{key, {task.chain, task.index}, barrier.checkpoint, snapshot});
+      const TaskId saved{task.chain, task.index};
+      from_worker(key,
+                  wire::SnapshotStored{key, saved, barrier.checkpoint, snapshot_of(key, saved, barrier.checkpoint)});
     }
   }
+}
+
+wire::SnapshotInfo FakeCluster::snapshot_of(const WorkerKey& key, TaskId task, CheckpointId checkpoint) {
+  if (!saves_files) return {"snapshot-" + std::to_string(checkpoint.value), 10, 7, false, {}};
+  const checkpoint::SnapshotId id{key.job, key.attempt, checkpoint, task};
+  checkpoint::SnapshotWriter writer(id);
+  writer.begin_section("state", "totals", "counts");
+  writer.put("a record");
+  const std::string bytes = writer.finish();
+  EXPECT_TRUE(checkpoints.put(checkpoint::snapshot_name(id), bytes));
+  return {checkpoint::snapshot_name(id), bytes.size(), checkpoint::checksum_of(bytes), false, {}};
 }
 
 void FakeCluster::act(const std::string&, const wire::EndStream& end) {

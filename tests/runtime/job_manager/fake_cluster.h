@@ -85,6 +85,7 @@ class FakeCluster final : public transport::ControlOutbox {
   std::set<WorkerKey> running;
   std::set<WorkerKey> deaf;             // do nothing of what they are told
   bool saves = true;                    // tasks save at barriers
+  bool saves_files = false;             // … real files
   std::set<WorkerKey> never_say_hello;  // keyed by what they will be
   std::map<WorkerKey, Problem> find_problem;
   bool wrong_fingerprint = false;
@@ -101,6 +102,7 @@ class FakeCluster final : public transport::ControlOutbox {
   void act(const std::string& peer, const wire::EndStream& end);
   template <class T>
   void act(const std::string&, const T&) {}
+  wire::SnapshotInfo snapshot_of(const WorkerKey& key, TaskId task, CheckpointId checkpoint);
 
   const ManagerOptions options_;
 };

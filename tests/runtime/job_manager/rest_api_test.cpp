@@ -6,6 +6,7 @@
 
 #include "dag/codec.h"
 #include "runtime/job_manager/base64.h"
+#include "runtime/job_manager/checkpoint_verifier.h"
 #include "runtime/job_manager/rest_submission.h"
 #include "tests/runtime/job_manager/fake_cluster.h"
 
@@ -63,7 +64,8 @@ class RestApiTest : public testing::Test {
 
   FakeCluster cluster;
   FakeLogs logs;
-  RestApi api{*cluster.manager, logs};
+  CheckpointVerifier verifier{cluster.checkpoints};
+  RestApi api{*cluster.manager, logs, verifier};
 };
 
 TEST_F(RestApiTest, SubmittedJobIsListedShownAndCancelled) {
@@ -77,7 +79,7 @@ TEST_F(RestApiTest, SubmittedJobIsListedShownAndCancelled) {
   EXPECT_EQ(call("GET", "/v1/jobs").body,
             R"({"version":1,"now_ms":1700000000000,"jobs":[{"id":"job-1","name":"shop","state":"Running",)"
             R"("health":"OK","problem":null,"since_ms":1700000000000,"attempt":1,"revision":1,"records_in_per_s":0,)"
-            R"("tasks":4}]})");
+            R"("tasks":4,"restarts":0}]})");
   for (const char* name : {"shop", "job-1", "sh"}) EXPECT_EQ(get(std::string("/v1/jobs/") + name)["id"], "job-1");
   const RestResponse cancelled = call("POST", "/v1/jobs/shop/actions", R"({"action":"cancel"})");
   EXPECT_EQ(cancelled.status, 202);

@@ -1,0 +1,66 @@
+#include "runtime/job_manager/job.h"
+
+/// What a job says is wrong with it.
+namespace freshet::manager {
+namespace {
+
+/// Problems that say why an attempt failed.
+constexpr ProblemKind kFailures[] = {ProblemKind::WORKER_CRASHED, ProblemKind::AGENT_LOST, ProblemKind::POISON};
+/// One checkpoint may fail by chance.
+constexpr std::uint32_t kFailuresToTell = 2;
+
+}  // namespace
+
+void Job::begin_problem(const ProblemView& problem, Moment now) {
+  for (const auto& [name, kind] : freshet_enumerators(ProblemKind{})) {
+    if (name != problem.kind) continue;
+    ProblemView& here = problems_[kind];
+    const bool is_new = here.kind.empty();
+    const std::int64_t since = is_new ? now.wall_ms : here.since_ms;
+    if (is_new || here.what != problem.what)
+      time_line_.add(now.wall_ms, "problem",
+                     problem.kind + (problem.where.empty() ? "" : " " + problem.where) + ": " + problem.what);
+    here = problem;
+    here.since_ms = since;
+  }
+}
+
+void Job::clear_problem(ProblemKind kind, Moment now) {
+  if (problems_.erase(kind) > 0)
+    time_line_.add(now.wall_ms, "problem", std::string(enumerator_name(kind)) + " is over");
+}
+
+void Job::note_recovery(Moment now) {
+  if (!recoveries_.on_running(now.steady)) return;
+  for (const ProblemKind kind : kFailures)
+    if (const auto found = problems_.find(kind); found != problems_.end()) found->second.effect = recoveries_.effect();
+}
+
+void Job::forget_old_failures(Moment now) {
+  if (!recoveries_.forget(now.steady)) return;
+  for (const ProblemKind kind : kFailures) clear_problem(kind, now);
+}
+
+void Job::on_checkpoints_noted(Moment now) {
+  const CheckpointHistory& history = checkpoints_.history();
+  if (history.failures_in_a_row() < kFailuresToTell) {
+    if (problems_.contains(ProblemKind::CHECKPOINT_FAILING)) clear_problem(ProblemKind::CHECKPOINT_FAILING, now);
+    return;
+  }
+  // Each failure has a text of its own; that it goes on failing is not news.
+  const auto found = problems_.find(ProblemKind::CHECKPOINT_FAILING);
+  const ProblemView problem = shortened(checkpoint_failing_problem(history, checkpoints_.policy().tolerated, name()));
+  if (found == problems_.end()) return begin_problem(problem, now);
+  const std::int64_t since_ms = found->second.since_ms;
+  found->second = problem;
+  found->second.since_ms = since_ms;
+}
+
+std::string replay_effect(const Job& job, Moment now) {
+  const auto& newest = job.checkpoints().history().newest_done();
+  if (!newest) return "processing goes on; a failure now would begin anew: no checkpoint is complete";
+  const std::int64_t age_ms = std::max<std::int64_t>(0, now.wall_ms - newest->when_ms);
+  return "processing goes on; a failure now would replay " + rounded_duration(Duration(age_ms));
+}
+
+}  // namespace freshet::manager
