@@ -101,8 +101,8 @@ class JobManager {
   bool slots_changed_ = false;
   base::SteadyTime next_settling_{};
   base::SteadyTime next_end_entry_{};  // not before, after the journal has failed
-  std::size_t forgotten_ = 0;       // jobs that the journal still has and the table no longer
-  std::uint64_t compacted_at_ = 0;  // numbers of checkpoints journalled before the journal was last rewritten
+  std::size_t forgotten_ = 0;          // jobs that the journal still has and the table no longer
+  std::uint64_t compacted_at_ = 0;     // numbers of checkpoints journalled before the journal was last rewritten
   std::uint64_t dropped_ = 0;
   std::uint64_t journal_failures_ = 0;
 };

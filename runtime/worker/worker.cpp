@@ -7,6 +7,7 @@
 #include "dag/fingerprint.h"
 #include "dag/validator.h"
 #include "runtime/base/check.h"
+#include "runtime/base/planted_bug.h"
 #include "runtime/worker/restore.h"
 #include "runtime/worker/snapshot_file_out.h"
 #include "runtime/worker/splits.h"
@@ -297,6 +298,7 @@ void Worker::on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::uniq
     auto stored = file->store(*storage);
     setup_.post([this, task, checkpoint, stored = std::move(stored)] {
       if (phase_ != Phase::running) return;
+      if (plant::is(plant::Bug::commit_early)) tell_tasks(task::CommitCommand{checkpoint});
       if (stored) return send(stored_[task] = {setup_.key, task, {checkpoint}, *stored});
       setup_.log.error("checkpoint ", checkpoint, ": ", stored.error().message);
       send(wire::SnapshotDeclined{setup_.key, task, {checkpoint}, stored.error().message});

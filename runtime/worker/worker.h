@@ -120,7 +120,7 @@ class Worker final : public task::TaskListener {
   std::size_t sources_at_end_ = 0;
   std::size_t ended_ = 0;
   std::optional<wire::TaskFailed> failure_;  // the first; told again to each job manager
-  bool finished_ = false;  ///< how it was told to end
+  bool finished_ = false;                    ///< how it was told to end
   std::string end_problem_;
   base::SteadyTime next_status_{};
   std::vector<wire::TaskStatus> statuses_;  // newest of each task
