@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-/// Errors that a test puts into the engine to see whether the simulator finds them. Only tests/simulation compiles files
-/// with FRESHET_PLANTED_BUGS; everywhere else nothing is planted, and nothing is left of the question.
+/// Errors that a test puts into the engine to see whether the simulator finds them. Only tests/simulation compiles
+/// files with FRESHET_PLANTED_BUGS; everywhere else nothing is planted, and nothing is left of the question.
 namespace freshet::plant {
 
 enum class Bug : std::uint8_t {

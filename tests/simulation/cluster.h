@@ -41,7 +41,8 @@ class Simulation {
   static constexpr std::chrono::milliseconds kSlowestCall{300};
 
   std::unique_ptr<manager::JobManager> new_manager() {
-    return std::make_unique<manager::JobManager>(setting_.manager, clock_, control_, journal_, libraries_, manager_storage_);
+    return std::make_unique<manager::JobManager>(setting_.manager, clock_, control_, journal_, libraries_,
+                                                 manager_storage_);
   }
   StorageEvents storage_events();
   std::unique_ptr<Job> build(std::map<std::string, std::string> parameters) const;

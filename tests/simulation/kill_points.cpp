@@ -10,7 +10,8 @@ std::string name_of(KillPoint point) {
 }
 
 std::string name_of(Victim victim) {
-  constexpr const char* kNames[] = {"worker killed", "machine killed", "job manager killed", "everything killed", "machine frozen"};
+  constexpr const char* kNames[] = {"worker killed", "machine killed", "job manager killed", "everything killed",
+                                    "machine frozen"};
   static_assert(std::size(kNames) == kVictims);
   return kNames[static_cast<std::size_t>(victim)];
 }

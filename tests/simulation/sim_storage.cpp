@@ -77,8 +77,8 @@ void SimDisk::crash(const SimStorage& writer) {
 }
 
 void SimStorage::spend() {
-  spent_ += Nanoseconds(static_cast<std::int64_t>(
-      log_uniform(disk_.random_, 1e4, std::max(2e4, static_cast<double>(most_.count())))));
+  spent_ += Nanoseconds(
+      static_cast<std::int64_t>(log_uniform(disk_.random_, 1e4, std::max(2e4, static_cast<double>(most_.count())))));
 }
 
 Status SimStorage::put(std::string_view name, std::string_view bytes) {
@@ -86,8 +86,8 @@ Status SimStorage::put(std::string_view name, std::string_view bytes) {
   spend();
   if (disk_.files_.contains(std::string(name))) return Error{std::string(name) + " exists already"};
   if (disk_.draw_trouble(false) != SimDisk::Trouble::none) return disk_error("write", name);
-  const auto made = disk_.files_.emplace(
-      name, SimDisk::File{std::string(bytes), this, disk_.scheduler_.now() + spent_});
+  const auto made =
+      disk_.files_.emplace(name, SimDisk::File{std::string(bytes), this, disk_.scheduler_.now() + spent_});
   disk_.check_new(made.first->first, made.first->second);
   return {};
 }
@@ -97,8 +97,8 @@ Result<bool> SimStorage::publish(std::string_view name, std::string_view bytes) 
   spend();
   const auto trouble = disk_.draw_trouble(true);
   if (trouble == SimDisk::Trouble::nothing_there) return disk_error("write", name);
-  const auto [at, made] = disk_.files_.try_emplace(
-      std::string(name), SimDisk::File{std::string(bytes), this, base::SteadyTime::max()});
+  const auto [at, made] =
+      disk_.files_.try_emplace(std::string(name), SimDisk::File{std::string(bytes), this, base::SteadyTime::max()});
   if (made) disk_.check_new(at->first, at->second);
   if (trouble == SimDisk::Trouble::not_synced) return disk_error("sync the folder of", name);
   const bool is_new = at->second.synced_at > disk_.scheduler_.now();
