@@ -13,7 +13,7 @@ using dag::JobState;
 /// never will.
 constexpr auto kStall = 200s;
 /// When a manifest's publication has no clear answer, the checkpoint's time-out (10 min) ends the attempt.
-constexpr auto kStallInPublication = 800s;
+constexpr auto kStallInPublication = 1'000s;
 /// So long after the last harm a job is over, whatever was done to it: its input is small.
 constexpr auto kLongestRecovery = 1'500s;
 constexpr std::uint64_t kMostEvents = 50'000'000;
@@ -128,16 +128,18 @@ RunResult Simulation::run() {
 void Simulation::run_until_over() {
   std::uint64_t steps = 0;
   auto last_progress = clock_.steady();
+  bool in_publication = false;  // when it had rested for long
   while (watch_.problem().empty() && (manager_is_down_ || !job()->is_over())) {
     if (!scheduler_.run_one()) return watch_.fail("nothing is left to happen, and the job is not over" + who_waits());
     if (executors_.steps_with_work != steps) {
       steps = executors_.steps_with_work;
       last_progress = clock_.steady();
+      in_publication = false;
     }
     do_kills();
     const auto rest = clock_.steady() - std::max(last_progress, harm_over_);
-    const bool stalls = rest > kStallInPublication || (rest > kStall && !is_in_publication());
-    if (stalls || scheduler_.events() > kMostEvents) return watch_.fail("the job hangs" + who_waits());
+    if (rest > kStall && !in_publication) in_publication = is_in_publication();
+    if (rest > (in_publication ? kStallInPublication : kStall) || scheduler_.events() > kMostEvents) return watch_.fail("the job hangs" + who_waits());
     if (clock_.steady() - harm_over_ > kLongestRecovery)
       return watch_.fail("the job is not over long after the last harm" + who_waits());
     act_by_steps();
