@@ -139,7 +139,8 @@ void Simulation::run_until_over() {
     do_kills();
     const auto rest = clock_.steady() - std::max(last_progress, harm_over_);
     if (rest > kStall && !in_publication) in_publication = is_in_publication();
-    if (rest > (in_publication ? kStallInPublication : kStall) || scheduler_.events() > kMostEvents) return watch_.fail("the job hangs" + who_waits());
+    if (rest > (in_publication ? kStallInPublication : kStall) || scheduler_.events() > kMostEvents)
+      return watch_.fail("the job hangs" + who_waits());
     if (clock_.steady() - harm_over_ > kLongestRecovery)
       return watch_.fail("the job is not over long after the last harm" + who_waits());
     act_by_steps();
