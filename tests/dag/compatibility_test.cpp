@@ -17,7 +17,8 @@ Texts problems_after(const std::function<void(GraphMaker&)>& change, const Texts
   GraphMaker next = shop();
   change(next);
   Texts texts;
-  for (const auto& problem : incompatibilities(shop().graph(), next.graph(), dropped)) texts.push_back(to_text(problem));
+  for (const auto& problem : incompatibilities(shop().graph(), next.graph(), dropped))
+    texts.push_back(to_text(problem));
   return texts;
 }
 
@@ -35,7 +36,8 @@ struct TotalOfText {
   FRESHET_RECORD(user, views)
 };
 
-const std::string kDropTotals = "Keep the type, or add a field, or give up all state of the operator: --drop-state totals";
+const std::string kDropTotals =
+    "Keep the type, or add a field, or give up all state of the operator: --drop-state totals";
 
 TEST(Compatibility, TheSameGraphHasNoProblem) {
   EXPECT_EQ(problems_after([](auto&) {}), Texts{});
@@ -78,9 +80,10 @@ TEST(Compatibility, KeysAndKindsStayAsTheyAre) {
 
 TEST(Compatibility, AStateThatIsGoneIsAProblem) {
   const auto change = [](auto& next) { totals_state(next).name = "sum"; };
-  EXPECT_EQ(problems_after(change),
-            (Texts{"operator totals: state value is in the checkpoint, and gone from the operator. Keep the state under "
-                   "its name, or give up all state of the operator: --drop-state totals"}));
+  EXPECT_EQ(
+      problems_after(change),
+      (Texts{"operator totals: state value is in the checkpoint, and gone from the operator. Keep the state under "
+             "its name, or give up all state of the operator: --drop-state totals"}));
   EXPECT_EQ(problems_after(change, {"totals"}), Texts{});
 }
 

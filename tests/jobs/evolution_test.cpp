@@ -81,7 +81,8 @@ void add(auto& account, const Event& event) {
 std::string show(const auto& account) {
   std::string text = std::to_string(account.amount);
   if constexpr (requires { ++account.events; }) text += "/" + std::to_string(static_cast<int>(account.events));
-  if constexpr (requires { account.level; }) text += account.level == 7 ? "" : " of level " + std::to_string(account.level);
+  if constexpr (requires { account.level; })
+    text += account.level == 7 ? "" : " of level " + std::to_string(account.level);
   return text;
 }
 
@@ -113,7 +114,10 @@ class JobRun {
     by_user.process<Accounts<A>>("accounts").template sink<Upsert>("accounts_sink", "accounts");
     by_user.fold("folded", [](A& account, const Event& event) { add(account, event); })
         .emit(at_end())
-        .map("rows", [](const A& account) { return Row{show(account), "folded"}; })
+        .map("rows",
+             [](const A& account) {
+               return Row{show(account), "folded"};
+             })
         .template sink<Upsert>("rows_sink", "rows");
     job_.finish();
     engine_ = std::make_unique<worker::LocalEngine>(
