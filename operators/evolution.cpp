@@ -5,28 +5,42 @@
 
 namespace freshet {
 
+/// What becomes of one value.
+struct Conversion::Step {
+  enum class Form {
+    boolean,
+    signed_integer,
+    unsigned_integer,
+    single,
+    real,
+    text,
+    enumeration,
+    optional,
+    list,
+    sequence
+  };
+  /// A schema, ready to read values by. Tuples and records are sequences.
+  struct Shape {
+    Form form = Form::boolean;
+    unsigned bits = 64;                       ///< of an integer
+    std::vector<std::int64_t> enumerators{};  ///< numbers of an enum
+    std::vector<Shape> parts{};
+  };
+  enum class Change { none, to_single, to_real, inside_optional, of_elements, of_parts, of_fields, filled };
+
+  Change change = Change::none;
+  Shape from{};
+  std::vector<Step> parts{};           ///< of the value to be
+  std::vector<std::size_t> sources{};  ///< of_fields: for each part, which field it was
+  std::string filler{};                ///< filled: the bytes
+};
+
 namespace {
 
-enum class Form {
-  boolean,
-  signed_integer,
-  unsigned_integer,
-  single,
-  real,
-  text,
-  enumeration,
-  optional,
-  list,
-  sequence
-};
-
-/// A schema, ready to read values by. Tuples and records are sequences.
-struct Shape {
-  Form form = Form::boolean;
-  unsigned bits = 64;                       ///< of an integer
-  std::vector<std::int64_t> enumerators{};  ///< numbers of an enum
-  std::vector<Shape> parts{};
-};
+using Step = Conversion::Step;
+using Form = Step::Form;
+using Shape = Step::Shape;
+using Change = Step::Change;
 
 bool read_signed(ByteReader& in, unsigned bits, std::int64_t& value) {
   if (!detail::read_integer(in, value)) return false;
@@ -175,23 +189,6 @@ void append_zero(ByteBuffer& out, const Schema& schema, const Shape& shape) {
       for (std::size_t i = 0; i < shape.parts.size(); ++i) append_zero(out, schema.fields[i].type, shape.parts[i]);
   }
 }
-
-}  // namespace
-
-/// What becomes of one value.
-struct Conversion::Step {
-  enum class Change { none, to_single, to_real, inside_optional, of_elements, of_parts, of_fields, filled };
-  Change change = Change::none;
-  Shape from{};
-  std::vector<Step> parts{};           ///< of the value to be
-  std::vector<std::size_t> sources{};  ///< of_fields: for each part, which field it was
-  std::string filler{};                ///< filled: the bytes
-};
-
-namespace {
-
-using Step = Conversion::Step;
-using Change = Step::Change;
 
 Error no_widening(const Schema& from, const Schema& to) {
   return {to_text(from) + " to " + to_text(to) + ", which is no widening"};

@@ -187,10 +187,11 @@ template <class T>
 [[gnu::noinline]] bool read_last_integer(ByteReader& in, T& value) {
   char padded[1 + sizeof(std::uint64_t)] = {};
   const std::size_t have = std::min(in.remaining(), sizeof padded);
+  if (have == 0) return false;  // memcpy takes no null, not even for nothing
   std::memcpy(padded, in.position(), have);
   ByteReader copy({padded, sizeof padded});
   T read{};
-  if (have == 0 || !read_integer(copy, read)) return false;
+  if (!read_integer(copy, read)) return false;
   const auto length = static_cast<std::size_t>(copy.position() - padded);
   if (length > have) return false;
   in.skip(length);
