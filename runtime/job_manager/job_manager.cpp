@@ -481,28 +481,6 @@ Result<RequestId> JobManager::request_checkpoint(JobId id, BarrierKind kind) {
   return request;
 }
 
-Answer<std::uint64_t> JobManager::begin_checkpoint(JobId id, BarrierKind kind) {
-  Job* found = jobs_.find(id);
-  if (found == nullptr) return not_found("job-" + std::to_string(id.value), {});
-  Job& job = *found;
-  if (job.state() != dag::JobState::running && job.state() != dag::JobState::paused)
-    return Refusal{Refusal::Code::bad_state, "job " + job.name() + " is " + state_text(job.state()), {}, {}};
-  Result<std::uint64_t> operation = Error{""};
-  with(job, [&](Orders&) {
-    const auto request = job.checkpoints().request(kind, clock_.steady());
-    // Before the decision is carried out: that may end the request already.
-    operation = request ? Result(job.checkpoints().history().begin_operation(*request, kind)) : request.error();
-  });
-  if (!operation) return Refusal{Refusal::Code::bad_state, operation.error().message, {}, {}};
-  return *operation;
-}
-
-Answer<DeletedSavepoint> JobManager::delete_savepoint(JobId id, CheckpointId savepoint) {
-  Job* job = jobs_.find(id);
-  if (job == nullptr) return not_found("job-" + std::to_string(id.value), {});
-  return manager::delete_savepoint(*job, storage_, savepoint);
-}
-
 Answer<JobView> JobManager::job(const std::string& text) const {
   JobTable::Found found = jobs_.find(text);
   if (found.job == nullptr) return not_found(text, std::move(found.near));
