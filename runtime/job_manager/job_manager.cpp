@@ -472,15 +472,6 @@ Answer<std::string> JobManager::remove(const std::string& text) {
   return name;
 }
 
-Result<RequestId> JobManager::request_checkpoint(JobId id, BarrierKind kind) {
-  Job* job = jobs_.find(id);
-  if (job == nullptr) return Error{"there is no job-" + std::to_string(id.value)};
-  Result<RequestId> request = Error{"job " + job->name() + " is " + state_text(job->state())};
-  if (job->state() == dag::JobState::running || job->state() == dag::JobState::paused)
-    with(*job, [&](Orders&) { request = job->checkpoints().request(kind, clock_.steady()); });
-  return request;
-}
-
 Answer<JobView> JobManager::job(const std::string& text) const {
   JobTable::Found found = jobs_.find(text);
   if (found.job == nullptr) return not_found(text, std::move(found.near));

@@ -10,6 +10,18 @@ Refusal no_job(JobId id) { return cannot(Refusal::Code::not_found, "there is no 
 
 }  // namespace
 
+Result<RequestId> JobManager::request_checkpoint(JobId id, BarrierKind kind) {
+  Job* job = jobs_.find(id);
+  if (job == nullptr) return Error{"there is no job-" + std::to_string(id.value)};
+  if (job->state() != dag::JobState::running && job->state() != dag::JobState::paused)
+    return Error{"job " + job->name() + " is " + state_text(job->state())};
+  auto request = job->checkpoints().request(kind, clock_.steady());
+  Orders orders;
+  runner_.carry_out(*job, now(), orders);
+  send_all(orders);
+  return request;
+}
+
 Answer<std::uint64_t> JobManager::begin_checkpoint(JobId id, BarrierKind kind) {
   Job* job = jobs_.find(id);
   if (job == nullptr) return no_job(id);
