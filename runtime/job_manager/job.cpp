@@ -586,11 +586,13 @@ void Job::inject_barrier(CheckpointId id, BarrierKind kind, Orders& orders) {
 
 /// A worker whose connection was lost may not have heard what was said last.
 void Job::repeat_checkpoint_orders(const DeployedWorker& worker, Orders& orders) {
-  if (checkpoints_.coordinator() == nullptr || worker.phase < WorkerPhase::running) return;
+  const bool comes_up = state_ == JobState::deploying || adopting_;  // then the coordinator is of another attempt
+  if (comes_up || checkpoints_.coordinator() == nullptr || worker.phase < WorkerPhase::running) return;
   const CheckpointSummary now = checkpoints_.coordinator()->summary();
-  if (now.newest) {
-    orders.push_back(to_worker(worker.peer, wire::CommitCheckpoint{worker.key, now.newest->id}));
-    if (now.newest->kind == BarrierKind::final_checkpoint)
+  if (const auto& complete = checkpoints_.complete(); !complete.empty()) {
+    orders.push_back(to_worker(worker.peer, wire::CommitCheckpoint{worker.key, complete.back().id}));
+    // Nothing closes it before the attempt fails but a final checkpoint.
+    if (checkpoints_.coordinator()->is_closed() && complete.back().kind == BarrierKind::final_checkpoint)
       orders.push_back(to_worker(worker.peer, wire::EndStream{worker.key}));
   }
   if (now.open && now.open->state == PendingState::injected && deployment_->has_source_task(worker.key))

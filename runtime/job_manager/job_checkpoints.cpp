@@ -36,10 +36,14 @@ void JobCheckpoints::begin(const std::vector<TaskId>& tasks, bool adopted, base:
   coordinator_.emplace(policy_);
   coordinator_->start({CheckpointId{last_.value + 1}, tasks, {}, complete_}, now);
   if (!adopted) return;
-  if (!complete_.empty()) decisions_.emplace_back(NotifyCommit{complete_.back().id, complete_.back().kind});
-  // Behind a final one the streams end; some may have, and no other barrier would ever pass.
-  if (!complete_.empty() && complete_.back().kind == BarrierKind::final_checkpoint)
-    return coordinator_->close("its final checkpoint is complete", decisions_);
+  if (!complete_.empty()) {
+    // Behind a final one the streams end; some may have, and no other barrier would ever pass. But when numbers above
+    // it were given out, then by an attempt that went on from it: that one ends behind a final checkpoint of its own.
+    const auto& newest = complete_.back();
+    const bool ends = newest.kind == BarrierKind::final_checkpoint && newest.id == last_;
+    decisions_.emplace_back(NotifyCommit{newest.id, ends ? newest.kind : BarrierKind::checkpoint});
+    if (ends) return coordinator_->close("its final checkpoint is complete", decisions_);
+  }
   // Sources may have sent a barrier that others never heard of: the next one frees the channels that wait for it.
   if (const auto asked = coordinator_->request(BarrierKind::checkpoint, now, decisions_); !asked)
     CHECK(false, "a coordinator that has just begun takes a request");

@@ -238,14 +238,27 @@ void JobManager::settle() {
   bool any_ended = false;
   for (auto at = end_not_journalled_.begin(); at != end_not_journalled_.end();) {
     const Job* job = jobs_.find(*at);
+    if (job == nullptr) {  // over for long, and no longer in the list
+      at = end_not_journalled_.erase(at);
+      continue;
+    }
     if (!job->is_over()) {
       ++at;
       continue;
     }
-    // Should this fail, a restart finds the job not over, and calls it Failed: less than the truth, but never more.
-    if (!journal_.record_end(*at, job->end())) ++journal_failures_;
-    at = end_not_journalled_.erase(at);
+    // Until it is durable, a restart finds the job not over, and would start it again: it is tried until it is.
+    if (clock_.steady() < next_end_entry_) {
+      ++at;
+      continue;
+    }
     any_ended = true;
+    if (journal_.record_end(*at, job->end())) {
+      at = end_not_journalled_.erase(at);
+      continue;
+    }
+    ++journal_failures_;
+    next_end_entry_ = clock_.steady() + kStorageRetry;
+    ++at;
   }
   if (any_ended) forget_old_jobs();
   const bool any_due = std::ranges::any_of(jobs_.all(), [&](const auto& each) {
@@ -312,7 +325,7 @@ void JobManager::schedule(Job& job) {
   } else if (!library) {
     job.fail({Cause::Weight::root, "its library is no longer stored; submit it again", {}}, now(), orders);
   } else if (const Status durable = journal_.record_attempt(job.id(), attempt, placed.plan); !durable) {
-    job.fail({Cause::Weight::root, durable.error().message, {}}, now(), orders);
+    job.postpone("its next attempt cannot be journalled: " + durable.error().message, kStorageRetry, now());
   } else {
     job.deploy(attempt, std::move(placed.plan), *library, now(), orders);
   }

@@ -118,8 +118,9 @@ class JobManager {
   std::set<JobId> end_not_journalled_;  // jobs that are not over, as the journal knows it
   bool slots_changed_ = false;
   base::SteadyTime next_settling_{};
-  std::size_t forgotten_ = 0;       // jobs that the journal still has and the table no longer
-  std::uint64_t compacted_at_ = 0;  // numbers of checkpoints journalled before the journal was last rewritten
+  base::SteadyTime next_end_entry_{};  // not before, after the journal has failed
+  std::size_t forgotten_ = 0;          // jobs that the journal still has and the table no longer
+  std::uint64_t compacted_at_ = 0;     // numbers of checkpoints journalled before the journal was last rewritten
   std::uint64_t dropped_ = 0;
   std::uint64_t journal_failures_ = 0;
 };

@@ -1,6 +1,7 @@
 #include "runtime/task/task.h"
 
 #include "runtime/base/check.h"
+#include "runtime/base/planted_bug.h"
 
 namespace freshet::task {
 
@@ -45,6 +46,7 @@ void Task::close(bool finished) {
   try {
     read_mail();  // the word that a checkpoint is complete may be the last that came
     if (phase_ != Phase::failed) commit();
+    if (!finished && plant::is(plant::Bug::stale_commit)) chain_->commit(UINT64_MAX);
     chain_->close(finished && phase_ == Phase::ended);
   } catch (const TaskFailure& failure) {
     fail(failure);
@@ -75,7 +77,10 @@ void Task::read_mail() {
   if (!mailbox_.take(letters_)) return;
   for (auto& letter : letters_) {
     std::visit(Overloaded{
-                   [&](Frame& frame) { gate_.on_frame(std::move(frame)); },
+                   [&](Frame& frame) {
+                     if (plant::is_due(plant::Bug::drop_frame, 40)) return;
+                     gate_.on_frame(std::move(frame));
+                   },
                    [&](const GrantReceived& grant) {
                      for (auto& edge : chain_->edges()) {
                        if (edge->id() == grant.channel.edge && grant.channel.to < edge->to_tasks())

@@ -1,12 +1,14 @@
 #include "runtime/worker/snapshot_file_out.h"
 
 #include "runtime/base/check.h"
+#include "runtime/base/planted_bug.h"
 #include "runtime/checkpoint/file_bytes.h"
 
 namespace freshet::worker {
 
 void SnapshotFileOut::ask_commit(std::string_view operator_id, std::string_view handle) {
   CHECK(handle.size() <= kMaxHandleBytes, "a sink's handle is short");
+  if (plant::is_due(plant::Bug::forget_handle, 5)) return;
   handles_.push_back({std::string(operator_id), std::string(handle)});
 }
 

@@ -7,6 +7,7 @@
 #include "dag/fingerprint.h"
 #include "dag/validator.h"
 #include "runtime/base/check.h"
+#include "runtime/base/planted_bug.h"
 #include "runtime/worker/restore.h"
 #include "runtime/worker/snapshot_file_out.h"
 #include "runtime/worker/splits.h"
@@ -39,6 +40,7 @@ void Worker::on_connected() {
 
 void Worker::send_progress() {
   send(wire::WorkerRunning{setup_.key});
+  if (failure_) send(*failure_);
   for (const auto& [task, stored] : stored_) send(stored);
   if (sources_at_end_ == source_tasks()) send(wire::DataEnded{setup_.key});
   if (ended_ == tasks_.size()) send(wire::TasksFinished{setup_.key});
@@ -239,10 +241,10 @@ void Worker::send_status() {
 
 void Worker::fail(const std::string& reason, const std::string& message) {
   // A peer that has ended its tasks may close its connections before this worker hears that the job is over.
-  if (phase_ != Phase::running || failed_ || ended_ == tasks_.size()) return;
-  failed_ = true;
+  if (phase_ != Phase::running || failure_ || ended_ == tasks_.size()) return;
   setup_.log.error(reason, ": ", message);
-  send(wire::TaskFailed{setup_.key, {}, reason, message, {}});
+  failure_ = wire::TaskFailed{setup_.key, {}, reason, message, {}};
+  send(*failure_);
 }
 
 void Worker::on_task_ended(const TaskId&) {
@@ -261,8 +263,8 @@ void Worker::on_task_failed(const TaskId& task, const task::TaskFailure& failure
 }
 
 void Worker::report_failure(const wire::TaskFailed& report) {
-  if (failed_) return;
-  failed_ = true;
+  if (failure_) return;
+  failure_ = report;
   setup_.log.with("operator", report.record.operator_id)
       .error(report.reason, ": ", report.message, report.record.origin.empty() ? "" : "; at ", report.record.origin,
              report.record.record.empty() ? "" : "; record ", report.record.record);
@@ -295,6 +297,7 @@ void Worker::on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::uniq
     auto stored = file->store(*storage);
     setup_.post([this, task, checkpoint, stored = std::move(stored)] {
       if (phase_ != Phase::running) return;
+      if (plant::is(plant::Bug::commit_early)) tell_tasks(task::CommitCommand{checkpoint});
       if (stored) return send(stored_[task] = {setup_.key, task, {checkpoint}, *stored});
       setup_.log.error("checkpoint ", checkpoint, ": ", stored.error().message);
       send(wire::SnapshotDeclined{setup_.key, task, {checkpoint}, stored.error().message});

@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <set>
 
 #include <freshet/job.h>
@@ -118,8 +119,8 @@ class Worker final : public task::TaskListener {
   std::map<TaskId, wire::SnapshotStored> stored_;  // newest of each task
   std::size_t sources_at_end_ = 0;
   std::size_t ended_ = 0;
-  bool failed_ = false;
-  bool finished_ = false;  ///< how it was told to end
+  std::optional<wire::TaskFailed> failure_;  // the first; told again to each job manager
+  bool finished_ = false;                    ///< how it was told to end
   std::string end_problem_;
   base::SteadyTime next_status_{};
   std::vector<wire::TaskStatus> statuses_;  // newest of each task

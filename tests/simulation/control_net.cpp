@@ -6,7 +6,6 @@ namespace freshet::sim {
 
 namespace {
 
-constexpr Machine kManager = 0;
 constexpr Nanoseconds kLongestPause = std::chrono::seconds(2);
 
 std::string encoded(const wire::ControlMessage& message) {
@@ -43,17 +42,18 @@ void ControlServer::go_down(Nanoseconds duration) {
 }
 
 void ControlClient::connect() {
-  network_.scheduler().after(network_.delay(machine_, kManager), "connect", [this] {
+  const auto make = [this] {
     if (closed_) return;
-    if (network_.is_blocked(machine_, kManager) || server_.up_again_ > network_.scheduler().now()) return retry();
+    if (network_.is_blocked(place_.machine, server_.manager_.machine) || server_.up_again_ > network_.scheduler().now())
+      return retry();
     pause_ = std::chrono::milliseconds(50);
     name_ = "peer-" + std::to_string(++server_.connections_);
-    up_ = &network_.open(machine_, kManager, [this, name = name_](const std::string&) {
+    up_ = &network_.open(place_, server_.manager_, [this, name = name_](const std::string&) {
       if (name_ == name) lose();
     });
-    server_.peers_[name_] = {this, up_, &network_.open(kManager, machine_, [this, name = name_](const std::string&) {
-                               server_.peers_.erase(name);
-                             })};
+    server_.peers_[name_] = {this, up_,
+                             &network_.open(server_.manager_, place_,
+                                            [this, name = name_](const std::string&) { server_.peers_.erase(name); })};
     greeting_ = true;
     callbacks_.on_connected();
     greeting_ = false;
@@ -61,11 +61,13 @@ void ControlClient::connect() {
       put(held_.front());
       held_.pop_front();
     }
-  });
+  };
+  network_.scheduler().after(network_.delay(place_.machine, server_.manager_.machine), "connect", make, place_.process);
 }
 
 void ControlClient::retry() {
-  network_.scheduler().after(pause_, "reconnect", [this] { connect(); });
+  network_.scheduler().after(
+      pause_, "reconnect", [this] { connect(); }, place_.process);
   pause_ = std::min(pause_ * 2, kLongestPause);
 }
 

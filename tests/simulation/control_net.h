@@ -14,7 +14,9 @@ class ControlServer final : public transport::ControlOutbox {
  public:
   using Deliver = std::function<void(const std::string& peer, const wire::ControlMessage& message)>;
 
-  ControlServer(Network& network, Deliver deliver) : network_(network), deliver_(std::move(deliver)) {}
+  /// `manager`: its process.
+  ControlServer(Network& network, const Freeze& manager, Deliver deliver)
+      : network_(network), manager_(0, manager), deliver_(std::move(deliver)) {}
   void send(const std::string& peer, const wire::ControlMessage& message) override;
   /// The process ends: all connections are lost, and none can be made for a while.
   void go_down(Nanoseconds duration);
@@ -27,6 +29,7 @@ class ControlServer final : public transport::ControlOutbox {
     Pipe* down = nullptr;
   };
   Network& network_;
+  const Place manager_;
   const Deliver deliver_;
   std::map<std::string, Peer> peers_;
   std::uint64_t connections_ = 0;
@@ -41,8 +44,8 @@ class ControlClient final : public transport::ManagerOutbox {
     std::function<void()> on_connected;
     std::function<void()> on_disconnected;
   };
-  ControlClient(Network& network, ControlServer& server, Machine machine, Callbacks callbacks)
-      : network_(network), server_(server), machine_(machine), callbacks_(std::move(callbacks)) {}
+  ControlClient(Network& network, ControlServer& server, Place place, Callbacks callbacks)
+      : network_(network), server_(server), place_(place), callbacks_(std::move(callbacks)) {}
 
   void connect();
   void send(const wire::ControlMessage& message) override;
@@ -58,7 +61,7 @@ class ControlClient final : public transport::ManagerOutbox {
 
   Network& network_;
   ControlServer& server_;
-  const Machine machine_;
+  const Place place_;
   const Callbacks callbacks_;
 
   bool closed_ = false;

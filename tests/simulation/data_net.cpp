@@ -21,9 +21,9 @@ struct Parcel {
 
 }  // namespace
 
-SimDataTransport::SimDataTransport(DataNet& net, Machine machine, std::string endpoint)
+SimDataTransport::SimDataTransport(DataNet& net, Place place, std::string endpoint)
     : net_(net),
-      machine_(machine),
+      place_(place),
       endpoint_(std::move(endpoint)),
       pool_(std::make_shared<transport::RecyclingBufferPool>()) {
   net_.listening_[endpoint_] = this;
@@ -37,7 +37,7 @@ void SimDataTransport::connect(WorkerId peer, const std::string& endpoint) {
   const auto found = net_.listening_.find(endpoint);
   if (found == net_.listening_.end()) return;
   here.watching = std::make_shared<bool>(true);
-  here.pipe = &net_.network_.open(machine_, found->second->machine_,
+  here.pipe = &net_.network_.open(place_, found->second->place_,
                                   [this, peer, watching = here.watching](const std::string& reason) {
                                     if (*watching && receiver_ != nullptr) receiver_->on_peer_lost(peer, reason);
                                   });

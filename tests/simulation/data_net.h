@@ -46,7 +46,7 @@ class DataNet {
 
 class SimDataTransport final : public transport::DataTransport {
  public:
-  SimDataTransport(DataNet& net, Machine machine, std::string endpoint);
+  SimDataTransport(DataNet& net, Place place, std::string endpoint);
   ~SimDataTransport() override { leave(0); }
 
   std::string endpoint() const override { return endpoint_; }
@@ -69,7 +69,7 @@ class SimDataTransport final : public transport::DataTransport {
   void leave(std::size_t lost);
 
   DataNet& net_;
-  const Machine machine_;
+  const Place place_;
   const std::string endpoint_;
   const std::shared_ptr<transport::RecyclingBufferPool> pool_;  // shared with messages that others still hold
   transport::DataReceiver* receiver_ = nullptr;

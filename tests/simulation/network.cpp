@@ -5,14 +5,15 @@ namespace freshet::sim {
 void Pipe::send(Scheduler::Action deliver) {
   if (!open_) return;
   const auto earliest = queue_.empty() ? network_.scheduler().now() : queue_.back().due;
-  queue_.push_back({std::max(earliest, network_.scheduler().now() + network_.delay(from_, to_)), std::move(deliver)});
+  queue_.push_back({std::max(earliest, network_.scheduler().now() + network_.delay(from_.machine, to_.machine)),
+                    std::move(deliver)});
   expect_next();
 }
 
 void Pipe::expect_next() {
   if (expecting_ || queue_.empty()) return;
   expecting_ = true;
-  const auto due = std::max(queue_.front().due, network_.blocked_until(from_, to_));
+  const auto due = std::max(queue_.front().due, held_until());
   network_.scheduler().at(due, "pipe", [this] {
     expecting_ = false;
     deliver_next();
@@ -20,8 +21,14 @@ void Pipe::expect_next() {
   });
 }
 
+base::SteadyTime Pipe::held_until() const {
+  const auto blocked = network_.blocked_until(from_.machine, to_.machine);
+  return to_.process == nullptr ? blocked : std::max(blocked, to_.process->until);
+}
+
 void Pipe::deliver_next() {
-  if (queue_.empty() || queue_.front().due > network_.scheduler().now() || network_.is_blocked(from_, to_)) return;
+  const auto now = network_.scheduler().now();
+  if (queue_.empty() || queue_.front().due > now || held_until() > now) return;
   const auto deliver = std::move(queue_.front().deliver);
   queue_.pop_front();
   deliver();
@@ -31,7 +38,8 @@ void Pipe::cut(const std::string& reason) {
   if (!open_) return;
   open_ = false;
   queue_.clear();
-  network_.scheduler().after(network_.delay(from_, from_), "lost", [this, reason] { on_lost_(reason); });
+  network_.scheduler().after(
+      network_.delay(from_.machine, from_.machine), "lost", [this, reason] { on_lost_(reason); }, from_.process);
 }
 
 void Pipe::close(std::size_t lost) {
@@ -39,7 +47,7 @@ void Pipe::close(std::size_t lost) {
   for (; lost > 0 && !queue_.empty(); --lost) queue_.pop_back();
 }
 
-Pipe& Network::open(Machine from, Machine to, Pipe::OnLost on_lost) {
+Pipe& Network::open(Place from, Place to, Pipe::OnLost on_lost) {
   return *pipes_.emplace_back(std::make_unique<Pipe>(*this, from, to, std::move(on_lost)));
 }
 

@@ -22,12 +22,20 @@ struct NetworkOptions {
 
 class Network;
 
+/// Where a connection begins or ends. A process that stands still hears nothing until it wakes.
+struct Place {
+  Place(Machine on) : machine(on) {}  // NOLINT: a machine that nobody freezes is a place
+  Place(Machine on, const Freeze& running) : machine(on), process(&running) {}
+  Machine machine;
+  const Freeze* process = nullptr;  ///< outlives the network's last event
+};
+
 /// One direction of a connection. What is sent comes out in order, each after its delay, unless the pipe breaks first:
 /// then all that is under way is lost and the sender hears of it. Lives as long as its network.
 class Pipe {
  public:
   using OnLost = std::function<void(const std::string& reason)>;
-  Pipe(Network& network, Machine from, Machine to, OnLost on_lost)
+  Pipe(Network& network, Place from, Place to, OnLost on_lost)
       : network_(network), from_(from), to_(to), on_lost_(std::move(on_lost)) {}
 
   void send(Scheduler::Action deliver);
@@ -37,7 +45,9 @@ class Pipe {
   void close(std::size_t lost = 0);
   bool is_open() const { return open_; }
   std::size_t under_way() const { return queue_.size(); }
-  bool joins(Machine a, Machine b) const { return (from_ == a && to_ == b) || (from_ == b && to_ == a); }
+  bool joins(Machine a, Machine b) const {
+    return (from_.machine == a && to_.machine == b) || (from_.machine == b && to_.machine == a);
+  }
 
  private:
   struct Message {
@@ -46,10 +56,12 @@ class Pipe {
   };
   void expect_next();
   void deliver_next();
+  /// Nothing is delivered before.
+  base::SteadyTime held_until() const;
 
   Network& network_;
-  const Machine from_;
-  const Machine to_;
+  const Place from_;
+  const Place to_;
   const OnLost on_lost_;
   std::deque<Message> queue_;
   bool expecting_ = false;
@@ -65,7 +77,7 @@ class Network {
   Network(Scheduler& scheduler, base::Random random, NetworkOptions options)
       : scheduler_(scheduler), random_(random), options_(options) {}
 
-  Pipe& open(Machine from, Machine to, Pipe::OnLost on_lost);
+  Pipe& open(Place from, Place to, Pipe::OnLost on_lost);
   Nanoseconds delay(Machine from, Machine to);
   Scheduler& scheduler() { return scheduler_; }
   base::Random& random() { return random_; }

@@ -10,7 +10,27 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr double kHarmedShare = 0.6;
+constexpr double kKilledShare = 0.6;         // of jobs that recover
 constexpr std::uint64_t kMostSteps = 3'000;  // few runs take more
+
+/// Deaths at certain moments, and what it takes to get to them.
+void draw_kills(base::Random& random, Setting& setting) {
+  if (!random.chance(kKilledShare)) return;
+  for (auto count = random.between(1, 2); count > 0; --count) {
+    const Kill kill{static_cast<KillPoint>(random.below(kKillPoints)), static_cast<Victim>(random.below(kVictims)),
+                    random.chance(0.5) ? 0 : static_cast<std::uint32_t>(random.below(8))};
+    setting.kills.push_back(kill);
+    if (kill.victim == Victim::machine || kill.victim == Victim::everything || kill.victim == Victim::frozen_machine)
+      setting.manager.status_interval = 500ms;
+    if (kill.victim == Victim::frozen_machine) setting.agents = std::max(setting.agents, 2u);
+    if (kill.point == KillPoint::adoption || kill.point == KillPoint::restore) {
+      setting.workers = std::max(setting.workers, 2u);
+      setting.kills.back().spared = 0;
+      const auto before = kill.point == KillPoint::adoption ? HarmKind::restart_manager : HarmKind::kill;
+      setting.harms.push_back({before, log_uniform(random, 10, kMostSteps / 5)});
+    }
+  }
+}
 
 void draw_harms(base::Random& random, Setting& setting) {
   if (!random.chance(kHarmedShare)) return;
@@ -20,11 +40,10 @@ void draw_harms(base::Random& random, Setting& setting) {
     setting.harms.push_back({kind, random.chance(0.1) ? 0 : log_uniform(random, 1, kMostSteps)});
     // That the last frame of a channel is lost is found by the heartbeats, which go with the statuses; and a status is
     // how a job manager learns of a worker that its new agent does not know.
-    const bool needs_statuses = kind == HarmKind::lose_frame || kind == HarmKind::restart_agent;
+    const bool needs_statuses = kind == HarmKind::lose_frame || kind == HarmKind::restart_agent ||
+                                kind == HarmKind::freeze_worker || kind == HarmKind::freeze_machine;
     if (needs_statuses) setting.manager.status_interval = 500ms;
   }
-  std::stable_sort(setting.harms.begin(), setting.harms.end(),
-                   [](const Harm& a, const Harm& b) { return a.at_step < b.at_step; });
 }
 
 }  // namespace
@@ -58,7 +77,17 @@ std::string name_of(HarmKind kind) {
     case HarmKind::kill_everything:
       return "everything killed";
     case HarmKind::storage_fails:
-      return "checkpoint storage fails";
+      return "checkpoint storage is full";
+    case HarmKind::storage_errs:
+      return "checkpoint storage errs";
+    case HarmKind::journal_fails:
+      return "journal fails";
+    case HarmKind::die_in_journal:
+      return "job manager dies in its journal";
+    case HarmKind::freeze_worker:
+      return "worker frozen";
+    case HarmKind::freeze_machine:
+      return "worker and agent frozen";
     case HarmKind::cancel:
       return "cancelled";
   }
@@ -99,7 +128,12 @@ Setting draw_setting(base::Random& random, const RunOptions& options, const Topo
                      .limit = Duration(random.between(300, 3'000))};
   if (setting.too_little_overflow)
     setting.restart = {.kind = manager::RestartKind::fixed, .restarts = 2, .delay = Duration(random.between(0, 300))};
-  if (options.harm) draw_harms(random, setting);
+  if (options.harm) {
+    if (setting.checkpoint_interval != Duration(0) && !setting.too_little_overflow) draw_kills(random, setting);
+    draw_harms(random, setting);
+    std::stable_sort(setting.harms.begin(), setting.harms.end(),
+                     [](const Harm& a, const Harm& b) { return a.at_step < b.at_step; });
+  }
   if (setting.manager.status_interval == Duration(24h)) setting.manager.worker_silence_limit = 48h;
   return setting;
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "runtime/job_manager/job_manager.h"
+#include "tests/simulation/kill_points.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/simulation.h"
 #include "tests/simulation/topology.h"
@@ -26,6 +27,11 @@ enum class HarmKind : std::uint8_t {
   kill_machine,
   kill_everything,
   storage_fails,
+  storage_errs,
+  journal_fails,
+  die_in_journal,
+  freeze_worker,
+  freeze_machine,
   cancel,
 };
 /// "worker killed"
@@ -49,6 +55,7 @@ struct Setting {
   manager::RestartPolicy restart{};
   std::size_t library_bytes = 100;
   std::vector<Harm> harms{};
+  std::vector<Kill> kills{};
   std::vector<std::uint64_t> checkpoints_at_step{};  ///< asked for, besides the regular ones
 };
 Setting draw_setting(base::Random& random, const RunOptions& options, const Topology& topology);

@@ -9,7 +9,7 @@ void SimAgent::boot() {
   ++life_;
   const auto pid = 1'000'000 * life_ + machine_;
   auto& client = *clients_.emplace_back(std::make_unique<ControlClient>(
-      world_.network, world_.control, machine_,
+      world_.network, world_.control, Place(machine_, freeze_),
       ControlClient::Callbacks{[this](const auto& message) { run([&] { agent_->on_message(message); }); },
                                [this] { run([&] { agent_->on_connected(); }); }, [] {}}));
   agent_ = std::make_unique<agent::Agent>(
@@ -21,7 +21,12 @@ void SimAgent::boot() {
 
 void SimAgent::restart() {
   clients_.back()->close(static_cast<std::size_t>(world_.random.below(3)));
+  freeze_ = {};
   boot();
+}
+
+void SimAgent::freeze(Nanoseconds duration) {
+  freeze_.until = std::max(freeze_.until, world_.clock.steady() + duration);
 }
 
 template <class F>
@@ -32,9 +37,10 @@ void SimAgent::run(F&& what) {
 
 void SimAgent::tick() {
   const auto next = std::min(agent_->on_tick(), world_.clock.steady() + std::chrono::seconds(1));
-  world_.scheduler.at(next, "agent tick", [this, turn = ++turn_] {
+  const auto when_due = [this, turn = ++turn_] {
     if (turn == turn_) tick();
-  });
+  };
+  world_.scheduler.at(next, "agent tick", when_due, &freeze_);
 }
 
 std::vector<SimWorker*> SimAgent::workers() const {
@@ -49,7 +55,10 @@ Result<std::uint64_t> SimAgent::start(const agent::WorkerSpec& spec) {
                      .emplace_back(std::make_unique<SimWorker>(
                          world_, machine_, spec, pid,
                          [this, key = spec.worker, life = life_](const agent::ExitStatus& status) {
-                           if (life == life_) run([&] { agent_->on_worker_exit(key, status); });
+                           const auto hear = [this, key, life, status] {
+                             if (life == life_) run([&] { agent_->on_worker_exit(key, status); });
+                           };
+                           world_.scheduler.after(Nanoseconds(0), "child", hear, &freeze_);
                          }))
                      .get();
   world_.scheduler.after(Nanoseconds(world_.random.between(1'000'000, 60'000'000)), "boot",

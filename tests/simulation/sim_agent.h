@@ -16,6 +16,8 @@ class SimAgent final : public agent::WorkerLauncher, public agent::LibraryCache,
   void boot();
   /// Killed, and started anew; it knows nothing of its workers, which live on.
   void restart();
+  /// It does nothing for a while; its workers go on.
+  void freeze(Nanoseconds duration);
   /// Of all workers that were ever started here.
   std::vector<SimWorker*> workers() const;
   const std::string& name() const { return name_; }
@@ -45,6 +47,7 @@ class SimAgent final : public agent::WorkerLauncher, public agent::LibraryCache,
   const Machine machine_;
   const std::string name_;
   const std::uint32_t slots_;
+  Freeze freeze_;
   std::uint64_t life_ = 0;                               // how often it was started
   std::vector<std::unique_ptr<ControlClient>> clients_;  // of each life; the last is the living one's
   std::unique_ptr<agent::Agent> agent_;

@@ -7,14 +7,15 @@ void SimExecutor::start(const std::vector<task::Task*>& tasks) {
     auto seat = seats_.emplace_back(std::make_shared<Seat>(this, task));
     seat->self = seat;
     task->mailbox().set_waker(seat.get());
-    shared_.scheduler.after(Nanoseconds(shared_.random.between(0, 200'000)), "open", [this, weak = seat->self] {
+    const auto open = [this, weak = seat->self] {
       const auto opened = weak.lock();
       if (!opened || opened->executor == nullptr) return;
       shared_.stepping = opened->task;
       const bool is_open = opened->task->open();
       shared_.stepping = nullptr;
       if (is_open) step_at(*opened, Nanoseconds(0));
-    });
+    };
+    shared_.scheduler.after(Nanoseconds(shared_.random.between(0, 200'000)), "open", open, &process_);
   }
 }
 
@@ -32,10 +33,11 @@ void SimExecutor::step_at(Seat& seat, Nanoseconds delay) {
   seat.resting = false;
   const auto turn = ++seat.turn;
   const auto lag = Nanoseconds(shared_.random.between(0, 20'000));
-  shared_.scheduler.after(delay + lag, "step", [weak = seat.self, turn] {
+  const auto step = [weak = seat.self, turn] {
     const auto due = weak.lock();
     if (due && due->executor != nullptr && due->turn == turn) due->executor->step(*due);
-  });
+  };
+  shared_.scheduler.after(delay + lag, "step", step, &process_);
 }
 
 void SimExecutor::step(Seat& seat) {
@@ -56,10 +58,11 @@ void SimExecutor::rest(Seat& seat) {
   const auto until = seat.task->next_wakeup();
   if (until == base::SteadyTime::max()) return;
   const auto turn = ++seat.turn;
-  shared_.scheduler.at(until + Nanoseconds(shared_.random.between(1, 50'000)), "wake", [weak = seat.self, turn] {
+  const auto wake = [weak = seat.self, turn] {
     const auto due = weak.lock();
     if (due && due->executor != nullptr && due->turn == turn) due->executor->step(*due);
-  });
+  };
+  shared_.scheduler.at(until + Nanoseconds(shared_.random.between(1, 50'000)), "wake", wake, &process_);
 }
 
 std::string SimExecutor::describe() const {

@@ -11,6 +11,8 @@ namespace freshet::sim {
 struct Spending {
   Nanoseconds spent{0};       ///< time that the operators of the step in work say they took
   bool sources_fail = false;  ///< what they read from is gone
+  /// A task of that attempt commits what it had prepared under that handle; called before it counts.
+  std::function<void(Attempt attempt, const std::string& handle)> on_commit = [](Attempt, const std::string&) {};
 };
 
 /// Shared by the tasks of all workers.
@@ -28,7 +30,8 @@ struct ExecutorShared {
 /// as a stall.
 class SimExecutor final : public worker::TaskExecutor {
  public:
-  explicit SimExecutor(ExecutorShared& shared) : shared_(shared) {}
+  /// `process`: of the worker.
+  SimExecutor(ExecutorShared& shared, const Freeze& process) : shared_(shared), process_(process) {}
   ~SimExecutor() override { stop(); }
 
   void start(const std::vector<task::Task*>& tasks) override;
@@ -54,6 +57,7 @@ class SimExecutor final : public worker::TaskExecutor {
   void rest(Seat& seat);
 
   ExecutorShared& shared_;
+  const Freeze& process_;
   std::vector<std::shared_ptr<Seat>> seats_;  // shared with the events that step them
 };
 

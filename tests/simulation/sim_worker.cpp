@@ -6,6 +6,8 @@ namespace freshet::sim {
 
 namespace {
 
+/// The longest call of a disk.
+constexpr auto kSlowestCall = std::chrono::milliseconds(30);
 constexpr auto kMostWait = std::chrono::milliseconds(50);
 /// Without the job manager a worker ends by itself after this: the default of WorkerProcessOptions.
 constexpr auto kOrphanAfter = std::chrono::seconds(120);
@@ -13,20 +15,28 @@ constexpr auto kOrphanAfter = std::chrono::seconds(120);
 }  // namespace
 
 SimWorker::SimWorker(World& world, Machine machine, agent::WorkerSpec spec, std::uint64_t pid, OnExit on_exit)
-    : world_(world), machine_(machine), spec_(std::move(spec)), pid_(pid), on_exit_(std::move(on_exit)) {}
+    : world_(world),
+      machine_(machine),
+      spec_(std::move(spec)),
+      pid_(pid),
+      on_exit_(std::move(on_exit)),
+      storage_(world.disk, kSlowestCall) {}
 
 void SimWorker::boot() {
   if (!alive_) return;
   world_.watch.on_attempt(spec_.worker.attempt);
-  transport_ = std::make_unique<SimDataTransport>(world_.data, machine_, "sim://" + std::to_string(pid_));
-  client_ = std::make_unique<ControlClient>(
-      world_.network, world_.control, machine_,
-      ControlClient::Callbacks{[this](const auto& message) { run([&] { worker_->on_message(message); }); },
-                               [this] {
-                                 ++disconnections_;
-                                 run([&] { worker_->on_connected(); });
-                               },
-                               [this] { orphan(); }});
+  transport_ =
+      std::make_unique<SimDataTransport>(world_.data, Place(machine_, freeze_), "sim://" + std::to_string(pid_));
+  client_ = std::make_unique<ControlClient>(world_.network, world_.control, Place(machine_, freeze_),
+                                            ControlClient::Callbacks{[this](const auto& message) {
+                                                                       look_at(message);
+                                                                       run([&] { worker_->on_message(message); });
+                                                                     },
+                                                                     [this] {
+                                                                       ++disconnections_;
+                                                                       run([&] { worker_->on_connected(); });
+                                                                     },
+                                                                     [this] { orphan(); }});
   worker::WorkerSetup setup;
   setup.key = spec_.worker;
   setup.pid = pid_;
@@ -37,14 +47,14 @@ void SimWorker::boot() {
     return world_.build(std::move(parameters));
   };
   setup.make_executor = [this](std::uint32_t, const std::function<bool(const TaskId&)>&) {
-    auto executor = std::make_unique<SimExecutor>(world_.executors);
+    auto executor = std::make_unique<SimExecutor>(world_.executors, freeze_);
     executor_ = executor.get();
     return executor;
   };
   setup.post = [this](std::function<void()> work) { post(std::move(work)); };
   setup.in_background = [this](std::function<void()> work) { in_background(std::move(work)); };
   setup.open_storage = [this](const std::string&) {
-    return std::shared_ptr<checkpoint::CheckpointStorage>(std::shared_ptr<void>(), &world_.storage);
+    return std::shared_ptr<checkpoint::CheckpointStorage>(std::shared_ptr<void>(), &storage_);
   };
   setup.memory = [] { return std::uint64_t{64} << 20; };
   worker_ = std::make_unique<worker::Worker>(std::move(setup));
@@ -64,28 +74,58 @@ void SimWorker::run(F&& what) {
 void SimWorker::post(std::function<void()> work) {
   std::optional<TaskCounts> counts = counts_of_background_;
   if (world_.executors.stepping != nullptr) counts = counts_of(*world_.executors.stepping);
-  const auto soon = world_.clock.steady() + Nanoseconds(world_.random.between(100, 10'000));
+  auto soon = world_.clock.steady() + Nanoseconds(world_.random.between(100, 10'000));
+  if (counts_of_background_) soon += storage_.spent();       // what it tells of is done by then
   last_post_ = std::max(soon, last_post_ + Nanoseconds(1));  // in order
-  world_.scheduler.at(last_post_, "post", [this, work = std::move(work), counts = std::move(counts)] {
+  const auto run_it = [this, work = std::move(work), counts = std::move(counts)] {
     counts_of_post_ = counts;
     run(work);
     counts_of_post_.reset();
-  });
+  };
+  world_.scheduler.at(last_post_, "post", run_it, &freeze_);
 }
 
 /// A disk takes its time; what is not done when the process is killed is never done.
 void SimWorker::in_background(std::function<void()> work) {
   std::optional<TaskCounts> counts;
-  if (world_.executors.stepping != nullptr) counts = counts_of(*world_.executors.stepping);
-  const auto soon =
-      world_.clock.steady() + Nanoseconds(static_cast<std::int64_t>(log_uniform(world_.random, 1e4, 3e7)));
-  last_background_ = std::max(soon, last_background_ + Nanoseconds(1));  // in order
-  world_.scheduler.at(last_background_, "disk", [this, work = std::move(work), counts = std::move(counts)] {
+  if (world_.executors.stepping != nullptr) {
+    counts = counts_of(*world_.executors.stepping);
+    world_.on_saved();
+  }
+  works_.push_back({std::move(work), std::move(counts)});
+  if (works_.size() == 1) work_in_background();
+}
+
+void SimWorker::work_in_background() {
+  const auto begin = [this] {
     if (!alive_) return;
-    counts_of_background_ = counts;
-    work();
+    (void)storage_.take_spent();  // by its own thread
+    counts_of_background_ = works_.front().counts;
+    works_.front().run();
     counts_of_background_.reset();
-  });
+    const auto spent = storage_.take_spent();
+    const auto end = [this] {
+      works_.pop_front();
+      if (!works_.empty()) work_in_background();
+    };
+    world_.scheduler.after(spent, "disk", end, &freeze_);
+  };
+  world_.scheduler.after(Nanoseconds(world_.random.between(1'000, 1'000'000)), "disk", begin, &freeze_);
+}
+
+void SimWorker::look_at(const wire::ControlMessage& message) {
+  if (!alive_) return;
+  // A worker that has its orders takes no others.
+  if (const auto* order = std::get_if<wire::PrepareWorker>(&message.body);
+      order != nullptr && !std::exchange(has_orders_, true))
+    world_.ledger.on_attempt(spec_.worker.attempt, order->checkpoints.restore);
+  if (const auto* order = std::get_if<wire::InjectBarrier>(&message.body))
+    world_.ledger.on_inject(message.term, spec_.worker.attempt, order->checkpoint);
+  if (std::holds_alternative<wire::EndStream>(message.body)) world_.reach(KillPoint::end_of_stream);
+}
+
+void SimWorker::freeze(Nanoseconds duration) {
+  freeze_.until = std::max(freeze_.until, world_.clock.steady() + duration);
 }
 
 void SimWorker::send(const wire::ControlMessage& message) {
@@ -95,20 +135,25 @@ void SimWorker::send(const wire::ControlMessage& message) {
 }
 
 void SimWorker::tick() {
+  if (alive_) world_.ledger.on_sign_of_life(spec_.worker.attempt);
   base::SteadyTime next = world_.clock.steady() + kMostWait;
   run([&] { next = std::min(next, worker_->on_tick()); });
-  if (alive_) world_.scheduler.at(next, "tick", [this] { tick(); });
+  if (alive_)
+    world_.scheduler.at(
+        next, "tick", [this] { tick(); }, &freeze_);
 }
 
 void SimWorker::orphan() {
-  world_.scheduler.after(kOrphanAfter, "orphan", [this, seen = ++disconnections_] {
+  const auto end_if_alone = [this, seen = ++disconnections_] {
     if (seen == disconnections_) run([&] { worker_->stop("no job manager"); });
-  });
+  };
+  world_.scheduler.after(kOrphanAfter, "orphan", end_if_alone, &freeze_);
 }
 
 void SimWorker::terminate() {
   if (worker_ == nullptr) return kill(15);  // it has no handler yet
-  run([&] { worker_->stop("it was told to end by a signal"); });
+  const auto stop = [this] { run([&] { worker_->stop("it was told to end by a signal"); }); };
+  world_.scheduler.after(Nanoseconds(0), "SIGTERM", stop, &freeze_);
 }
 
 void SimWorker::kill(int signal) {
@@ -117,6 +162,7 @@ void SimWorker::kill(int signal) {
 
 void SimWorker::end(const agent::ExitStatus& status, bool killed) {
   alive_ = false;
+  if (killed) storage_.crash();
   if (killed && transport_) transport_->die();
   executor_ = nullptr;
   worker_.reset();

@@ -1,11 +1,13 @@
 #pragma once
 
 #include "runtime/agent/ports.h"
-#include "runtime/checkpoint/memory_storage.h"
 #include "runtime/worker/worker.h"
 #include "tests/simulation/control_net.h"
 #include "tests/simulation/data_net.h"
+#include "tests/simulation/kill_points.h"
+#include "tests/simulation/ledger.h"
 #include "tests/simulation/sim_executor.h"
+#include "tests/simulation/sim_storage.h"
 
 namespace freshet::sim {
 
@@ -19,7 +21,10 @@ struct World {
   DataNet& data;
   Watch& watch;
   ExecutorShared& executors;
-  checkpoint::CheckpointStorage& storage;
+  SimDisk& disk;
+  Ledger& ledger;
+  std::function<void(KillPoint point)> reach;
+  std::function<void()> on_saved;  ///< a barrier is about to leave a task, which has saved itself
   std::function<Result<std::unique_ptr<Job>>(std::map<std::string, std::string> parameters)> build;
 };
 
@@ -35,6 +40,8 @@ class SimWorker final : public transport::ManagerOutbox {
   void terminate();
   /// Any signal that ends it at once.
   void kill(int signal);
+  /// It does nothing for a while, and then goes on as if nothing had been. Signals that end a process do end it.
+  void freeze(Nanoseconds duration);
   /// From the start of the process until it has ended.
   bool is_alive() const { return alive_; }
   const WorkerKey& key() const { return spec_.worker; }
@@ -51,6 +58,8 @@ class SimWorker final : public transport::ManagerOutbox {
   void run(F&& what);
   void post(std::function<void()> work);
   void in_background(std::function<void()> work);
+  void work_in_background();
+  void look_at(const wire::ControlMessage& message);
   void tick();
   void orphan();
   void end(const agent::ExitStatus& status, bool killed);
@@ -62,13 +71,20 @@ class SimWorker final : public transport::ManagerOutbox {
   const OnExit on_exit_;
 
   bool alive_ = true;
+  bool has_orders_ = false;
+  Freeze freeze_;
+  SimStorage storage_;
   std::unique_ptr<SimDataTransport> transport_;
   std::unique_ptr<ControlClient> client_;
   std::unique_ptr<worker::Worker> worker_;
   SimExecutor* executor_ = nullptr;  // the worker's
   std::uint64_t disconnections_ = 0;
   base::SteadyTime last_post_{};
-  base::SteadyTime last_background_{};
+  struct Work {
+    std::function<void()> run;
+    std::optional<TaskCounts> counts;
+  };
+  std::deque<Work> works_;                          // for the disk's thread, which is busy with the first
   std::optional<TaskCounts> counts_of_background_;  ///< of the task whose step left the work that is being done
   std::optional<TaskCounts> counts_of_post_;        ///< of the task whose step, or work, posted what runs now
 };

@@ -73,6 +73,8 @@ int main(int argc, char** argv) {
   if (!parse(argc, argv, arguments))
     return usage("--seeds N, --first S, --topology burst|fan_out|diamond|behaviour, --full-size, --no-harm, --verbose");
   std::uint64_t failed = 0, harmed = 0, failed_loudly = 0, recovered = 0, checkpoints = 0;
+  std::uint64_t storage_errors = 0, files_lost = 0, late_commits = 0, outlived = 0;
+  std::array<std::uint64_t, kKillPoints> kills{};
   for (const auto& topology : arguments.topologies) {
     for (std::uint64_t seed = arguments.first; seed < arguments.first + arguments.seeds; ++seed) {
       const RunOptions options{topology, seed, arguments.full_size, arguments.harm};
@@ -81,6 +83,11 @@ int main(int argc, char** argv) {
       failed_loudly += result.state == "Failed";
       recovered += result.state == "Finished" && result.attempts > 1;
       checkpoints += result.checkpoints;
+      storage_errors += result.storage_errors;
+      files_lost += result.files_lost;
+      late_commits += result.late_commits;
+      outlived += result.outlived > 0;
+      for (std::size_t point = 0; point < kKillPoints; ++point) kills[point] += result.kills[point];
       if (arguments.verbose) print(options, result);
       if (!result.problem.empty()) {
         ++failed;
@@ -96,6 +103,13 @@ int main(int argc, char** argv) {
       std::fflush(stdout);
     }
   }
+  std::printf("killed:");
+  for (std::size_t point = 0; point < kKillPoints; ++point)
+    std::printf(" %s=%llu", name_of(static_cast<KillPoint>(point)).c_str(),
+                static_cast<unsigned long long>(kills[point]));
+  std::printf("\nstorage: errors=%llu files_lost=%llu late_commits=%llu runs_with_stale_workers=%llu\n",
+              static_cast<unsigned long long>(storage_errors), static_cast<unsigned long long>(files_lost),
+              static_cast<unsigned long long>(late_commits), static_cast<unsigned long long>(outlived));
   std::printf(
       "simulation: seeds=%llu topologies=%zu failed=%llu harmed=%llu recovered=%llu checkpoints=%llu "
       "jobs_failed_loudly=%llu\n",

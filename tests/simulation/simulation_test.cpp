@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <set>
 
 #include "runtime/base/random.h"
@@ -58,6 +59,29 @@ TEST_P(Simulated, JobsFinishWithRightResultsOrFailLoudly) {
   EXPECT_GT(tally.remote_frames, 0u);
   EXPECT_GT(tally.checkpoints, 0u);
   EXPECT_GT(tally.recoveries, 0u);
+}
+
+TEST(KillPoints, ADeathAtEachOfThemIsSurvived) {
+  if (kIsSanitized) GTEST_SKIP() << "takes many seeds; the other tests run some of them";
+  FRESHET_SEEDED(seed);
+  constexpr std::uint64_t kSeeds = 300;
+  constexpr std::uint64_t kLeast = 5;
+  std::array<std::uint64_t, kKillPoints> kills{};
+  std::uint64_t outlived = 0, files_lost = 0;
+  for (const char* topology : {"diamond", "behaviour"}) {
+    for (std::uint64_t each = seed % 1'000'000'000; each < seed % 1'000'000'000 + kSeeds; ++each) {
+      const RunOptions options{.topology = topology, .seed = each};
+      const auto result = simulate(options);
+      ASSERT_EQ(result.problem, "") << "\n  harm    " << result.harm << "\n  repeat  " << how_to_repeat(options);
+      for (std::size_t point = 0; point < kKillPoints; ++point) kills[point] += result.kills[point];
+      outlived += result.outlived > 0;
+      files_lost += result.files_lost;
+    }
+  }
+  for (std::size_t point = 0; point < kKillPoints; ++point)
+    EXPECT_GE(kills[point], kLeast) << name_of(static_cast<KillPoint>(point));
+  EXPECT_GT(outlived, 0u) << "frozen workers wake beside their replacements";
+  EXPECT_GT(files_lost, 0u);
 }
 
 TEST_P(Simulated, TheSameSeedGivesTheSameRun) {

@@ -67,14 +67,18 @@ Items flat(const Feed& feed) {
 
 std::int64_t some(base::Random& random, std::int64_t low, std::int64_t high) { return random.between(low, high); }
 
+template <class T>
+std::shared_ptr<Shelf<T>> make_shelf(const TopologyOptions& options) {
+  auto shelf = std::make_shared<Shelf<T>>();
+  shelf->spending = options.spending;
+  return shelf;
+}
+
 /// What all topologies have: a source, and a shelf for records.
 class OneShelf : public Topology {
  public:
   explicit OneShelf(const TopologyOptions& options)
-      : seed_(options.seed),
-        spending_(options.spending),
-        random_(options.seed),
-        shelf_(std::make_shared<Shelf<Item>>()) {}
+      : seed_(options.seed), spending_(options.spending), random_(options.seed), shelf_(make_shelf<Item>(options)) {}
   bool published_any() const override { return !shelf_->published.empty(); }
   void refuse_to_publish() override { shelf_->refusals = 2; }
   bool has_refused() const override { return shelf_->refused; }
@@ -257,7 +261,7 @@ class Diamond final : public OneShelf {
 class Behaviour final : public OneShelf {
  public:
   explicit Behaviour(const TopologyOptions& options)
-      : OneShelf(options), totals_(std::make_shared<Shelf<Total>>()), tagged_(std::make_shared<Shelf<Item>>()) {
+      : OneShelf(options), totals_(make_shelf<Total>(options)), tagged_(make_shelf<Item>(options)) {
     const std::uint64_t records = options.full_size ? 100'000 : random_.below(3'000) + 100;
     events_ = std::make_shared<const Feed>(make_feed(random_, 0, random_.below(4) + 1, records, 200));
     more_ = std::make_shared<const Feed>(make_feed(random_, 1, random_.below(3) + 1, records / 2 + 1, 200));

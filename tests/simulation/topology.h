@@ -45,11 +45,13 @@ struct Shelf {
   std::set<std::string> committed{};                 ///< handles
   int refusals = 0;                                  ///< so many calls that publish are still to fail
   bool refused = false;
+  Spending* spending = nullptr;  ///< what hears of commits; may be null
 
   /// What must be right: all that was ever written, unless some of it may be given up.
   const std::vector<T>& seen() const { return commits ? published : written; }
-  void commit(const std::string& handle) {
+  void commit(Attempt attempt, const std::string& handle) {
     refuse_if_told();
+    if (spending != nullptr) spending->on_commit(attempt, handle);
     if (committed.contains(handle)) return;
     const auto found = prepared.find(handle);
     if (found == prepared.end()) throw std::logic_error("commit of " + handle + ", which was never prepared");
@@ -71,6 +73,7 @@ class ShelfWriter final : public detail::RowWriter<K, T> {
   explicit ShelfWriter(std::shared_ptr<Shelf<T>> shelf) : shelf_(std::move(shelf)) {}
   void open(const SinkContext& context) override {
     shelf_->commits = context.commits;
+    attempt_ = Attempt{context.attempt};
     prefix_ = "a" + std::to_string(context.attempt) + "-t" + std::to_string(context.task_index) + "-c";
   }
   void write(const typename detail::RowWriter<K, T>::Key*, const T& record) override {
@@ -93,14 +96,15 @@ class ShelfWriter final : public detail::RowWriter<K, T> {
   }
   void commit(std::uint64_t checkpoint) override {
     for (; !prepared_.empty() && prepared_.front().first <= checkpoint; prepared_.pop_front())
-      shelf_->commit(prepared_.front().second);
+      shelf_->commit(attempt_, prepared_.front().second);
   }
   void recover(const std::vector<std::string>& handles) override {
-    for (const auto& handle : handles) shelf_->commit(handle);
+    for (const auto& handle : handles) shelf_->commit(attempt_, handle);
   }
 
  private:
   std::shared_ptr<Shelf<T>> shelf_;
+  Attempt attempt_{};
   std::string prefix_;
   std::vector<T> mine_;
   std::deque<std::pair<std::uint64_t, std::string>> prepared_;  // checkpoint and handle

@@ -217,6 +217,41 @@ TEST_F(ExactlyOnce, AnIdThatCannotBeJournalledIsNotUsed) {
   EXPECT_EQ(in_storage(id).back().value, 2u);
 }
 
+std::vector<BarrierKind> commits_after_adoption(CheckpointId final_one, CheckpointId last) {
+  JobCheckpoints checkpoints({.interval = Duration(1000)});
+  checkpoints.restore(last);
+  checkpoints.settle({{final_one, BarrierKind::final_checkpoint}}, "", {});
+  checkpoints.begin({{0, 0}}, true, {});
+  std::vector<BarrierKind> kinds;
+  for (const auto& decision : checkpoints.take_decisions())
+    if (const auto* commit = std::get_if<NotifyCommit>(&decision)) kinds.push_back(commit->kind);
+  EXPECT_EQ(checkpoints.coordinator()->is_closed(), last == final_one);
+  return kinds;
+}
+
+TEST(JobCheckpoints, AnAdoptedAttemptEndsBehindItsOwnFinalCheckpointOnly) {
+  EXPECT_EQ(commits_after_adoption({4}, {4}), std::vector{BarrierKind::final_checkpoint});
+  // 5 was given out by an attempt that began with 4; its tasks wait for a final checkpoint above.
+  EXPECT_EQ(commits_after_adoption({4}, {5}), std::vector{BarrierKind::checkpoint});
+}
+
+TEST_F(ExactlyOnce, AWorkerThatIsBackHearsOfTheNewestCheckpointAlsoAfterAnAdoption) {
+  const JobId id = running_job();
+  cluster.run_for(1100ms);
+  cluster.saves = false;
+  cluster.restart_manager();
+  cluster.add_agent("a", 2);
+  cluster.add_agent("b", 2);
+  for (const auto& [key, agent] : cluster.processes)
+    cluster.from_worker(key, wire::WorkerHello{key, 100 + key.worker.value, "tcp://" + to_string(key)});
+  cluster.deliver();
+  ASSERT_EQ(cluster.state(id), JobState::running);
+  const auto before = commits_of(1);
+  cluster.from_worker(worker(id, 0), wire::WorkerHello{worker(id, 0), 100, "tcp://again"});
+  cluster.deliver();
+  EXPECT_EQ(commits_of(1), before + 1);
+}
+
 TEST(RestartPolicy, IsReadAndWritten) {
   for (const char* text : {"none", "fixed 10 1s", "exponential 100ms 1min", "rate 5 1min", "rate 5 1min 1s"}) {
     const auto policy = parse_restart_policy(text);

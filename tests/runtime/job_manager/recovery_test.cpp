@@ -41,10 +41,24 @@ TEST(Recovery, AttemptThatCannotBeJournalledStartsNothing) {
   cluster.journal.fail_appends = true;
   cluster.add_agent("a", 8);
   cluster.deliver();
-  EXPECT_EQ(cluster.state(job), JobState::failed);
+  EXPECT_EQ(cluster.state(job), JobState::scheduling);
   EXPECT_TRUE(cluster.sent<wire::StartWorker>().empty());
-  cluster.manager->on_tick();
+  cluster.journal.fail_appends = false;
+  cluster.run_for(1100ms);
+  EXPECT_EQ(cluster.state(job), JobState::running);
+  EXPECT_EQ(cluster.job(job).attempt().value, 1u);
+}
+
+TEST(Recovery, AnEndThatCannotBeJournalledIsTriedAgain) {
+  FakeCluster cluster;
+  const JobId job = cluster.submit("shop");
+  cluster.journal.fail_appends = true;
+  ASSERT_TRUE(std::holds_alternative<std::string>(cluster.manager->cancel("shop")));
   EXPECT_GE(cluster.manager->journal_failures(), 1u);
+  cluster.journal.fail_appends = false;
+  cluster.run_for(1100ms);
+  cluster.restart_manager();
+  EXPECT_EQ(cluster.state(job), JobState::cancelled);
 }
 
 TEST(Recovery, DamagedJournalIsNotPassedOver) {

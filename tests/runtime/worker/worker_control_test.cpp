@@ -129,13 +129,19 @@ class OneWorker final : public transport::ManagerOutbox {
     for (bool any = true; any;) {
       any = steps_->step();
       any = transport_.drain() != 0 || any;
-      for (; !posted_.empty(); any = true) {
-        const auto work = std::move(posted_.front());
-        posted_.pop_front();
-        work();
-      }
+      any = work() || any;
     }
     EXPECT_THAT(all<wire::TasksFinished>(), SizeIs(1));
+  }
+  /// Runs what was posted to the worker's thread. False: nothing was.
+  bool work() {
+    bool any = false;
+    for (; !posted_.empty(); any = true) {
+      const auto posted = std::move(posted_.front());
+      posted_.pop_front();
+      posted();
+    }
+    return any;
   }
   void tell(wire::ControlBody body) { worker_->on_message({{1}, std::move(body)}); }
   Worker& worker() { return *worker_; }
@@ -191,6 +197,19 @@ TEST(WorkerControl, FramesBetweenTasksOfOneWorkerMayBeForcedThroughTheTransport)
   one.run_to_end();
   one.tell(wire::StopTasks{one.key(), true});
   EXPECT_THAT(one.store()->kept, SizeIs(1'000));
+}
+
+// A job manager that died before it heard of a failure would else wait for ever.
+TEST(WorkerControl, AFailureIsToldAgainAfterAReconnection) {
+  OneWorker one;
+  one.start();
+  one.worker().on_task_failed({0, 0}, task::TaskFailure("store", "out of room", "no space left"));
+  one.work();
+  ASSERT_THAT(one.all<wire::TaskFailed>(), SizeIs(1));
+  one.worker().on_connected();
+  const auto told = one.all<wire::TaskFailed>();
+  ASSERT_THAT(told, SizeIs(2));
+  EXPECT_EQ(told[1].message, told[0].message);
 }
 
 // The job manager would else call the job Finished, and its results would not be there.
