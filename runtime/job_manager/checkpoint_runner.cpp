@@ -101,7 +101,21 @@ void CheckpointRunner::act(Job& job, const Publish& decision, Moment now, Orders
   const auto listed = checkpoint::list_checkpoints(storage_, job.id());
   const bool is_absent = listed && std::ranges::find(*listed, decision.id) == listed->end();
   if (is_absent) checkpoints.on_publish_failed(decision.id, again ? "" : again.error().message, now.steady);
-  // Else nothing is known: its time-out fails the attempt, and recovery settles it.
+  // Else nothing is known. Should that last, its time-out fails the attempt, and recovery settles it.
+  if (!is_absent) unanswered_[job.id()] = decision;
+}
+
+void CheckpointRunner::ask_again(Job& job, Moment now) {
+  const auto found = unanswered_.find(job.id());
+  if (found == unanswered_.end()) return;
+  const Publish publish = std::move(found->second);
+  unanswered_.erase(found);
+  const auto* coordinator = job.checkpoints().coordinator();
+  if (job.is_over() || job.deployment() == nullptr || coordinator == nullptr) return;
+  const auto open = coordinator->summary().open;
+  if (!open || open->id != publish.id || open->state != PendingState::publishing) return;
+  Orders none;
+  act(job, publish, now, none);
 }
 
 void CheckpointRunner::act(Job& job, const NotifyCommit& decision, Moment, Orders& orders) {

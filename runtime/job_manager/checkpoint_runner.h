@@ -21,6 +21,8 @@ class CheckpointRunner {
   CheckpointRunner(JobJournal& journal, checkpoint::CheckpointStorage& storage)
       : journal_(journal), storage_(storage) {}
 
+  /// Asks the storage again about a publication of the job that had no clear answer. To be called now and then.
+  void ask_again(Job& job, Moment now);
   /// Works off the decisions of a job, and what follows from them.
   void carry_out(Job& job, Moment now, Orders& orders);
   /// Makes sure that no id below or equal `last` can still become complete, by publishing a void manifest for it, and
@@ -50,6 +52,7 @@ class CheckpointRunner {
 
   JobJournal& journal_;
   checkpoint::CheckpointStorage& storage_;
+  std::map<JobId, Publish> unanswered_;  // publications of which it is not known whether they have happened
   std::uint64_t failures_ = 0;
   std::uint64_t journalled_ = 0;
 };

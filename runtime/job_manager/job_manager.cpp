@@ -87,6 +87,7 @@ void JobManager::settle_all_checkpoints() {
   if (clock_.steady() < next_settling_) return;
   next_settling_ = clock_.steady() + kStorageRetry;
   for (const auto& [id, job] : jobs_.all()) {
+    with(*job, [&](Orders&) { runner_.ask_again(*job, now()); });
     if (job->is_over() || !job->checkpoints().unsettled() || job->state() == dag::JobState::scheduling) continue;
     with(*job, [&](Orders&) {
       if (settle_checkpoints(*job)) job->on_checkpoints_settled(now());

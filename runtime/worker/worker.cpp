@@ -41,7 +41,7 @@ void Worker::on_connected() {
 void Worker::send_progress() {
   send(wire::WorkerRunning{setup_.key});
   if (failure_) send(*failure_);
-  for (const auto& [task, stored] : stored_) send(stored);
+  for (const auto& [task, told] : snapshots_told_) send(told);
   if (sources_at_end_ == source_tasks()) send(wire::DataEnded{setup_.key});
   if (ended_ == tasks_.size()) send(wire::TasksFinished{setup_.key});
 }
@@ -298,9 +298,13 @@ void Worker::on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::uniq
     setup_.post([this, task, checkpoint, stored = std::move(stored)] {
       if (phase_ != Phase::running) return;
       if (plant::is(plant::Bug::commit_early)) tell_tasks(task::CommitCommand{checkpoint});
-      if (stored) return send(stored_[task] = {setup_.key, task, {checkpoint}, *stored});
-      setup_.log.error("checkpoint ", checkpoint, ": ", stored.error().message);
-      send(wire::SnapshotDeclined{setup_.key, task, {checkpoint}, stored.error().message});
+      if (!stored) setup_.log.error("checkpoint ", checkpoint, ": ", stored.error().message);
+      wire::ControlBody& told = snapshots_told_[task];
+      if (stored)
+        told = wire::SnapshotStored{setup_.key, task, {checkpoint}, *stored};
+      else
+        told = wire::SnapshotDeclined{setup_.key, task, {checkpoint}, stored.error().message};
+      send(told);
     });
   });
 }

@@ -116,7 +116,7 @@ class Worker final : public task::TaskListener {
   std::set<std::uint32_t> restored_sources_;
 
   // While running.
-  std::map<TaskId, wire::SnapshotStored> stored_;  // newest of each task
+  std::map<TaskId, wire::ControlBody> snapshots_told_;  // SnapshotStored or SnapshotDeclined; the newest of each task
   std::size_t sources_at_end_ = 0;
   std::size_t ended_ = 0;
   std::optional<wire::TaskFailed> failure_;  // the first; told again to each job manager
