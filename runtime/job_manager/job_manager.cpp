@@ -73,15 +73,6 @@ Status JobManager::recover() {
   return {};
 }
 
-Status JobManager::settle_checkpoints(Job& job) {
-  const auto unsettled = job.checkpoints().unsettled();
-  if (!unsettled) return {};
-  auto settled = runner_.settle(job, unsettled);
-  if (!settled) return settled.error();
-  job.checkpoints().settle(std::move(settled->complete), std::move(settled->damage), clock_.steady());
-  return {};
-}
-
 /// Again and again, while the storage does not answer.
 void JobManager::settle_all_checkpoints() {
   if (clock_.steady() < next_settling_) return;

@@ -1,6 +1,6 @@
 #include "runtime/job_manager/job_manager.h"
 
-/// What users ask of a job's checkpoints.
+/// A job's checkpoints: settling them, and what users ask of them.
 namespace freshet::manager {
 namespace {
 
@@ -9,6 +9,15 @@ Refusal cannot(Refusal::Code code, std::string message) { return {code, std::mov
 Refusal no_job(JobId id) { return cannot(Refusal::Code::not_found, "there is no job-" + std::to_string(id.value)); }
 
 }  // namespace
+
+Status JobManager::settle_checkpoints(Job& job) {
+  const auto unsettled = job.checkpoints().unsettled();
+  if (!unsettled) return {};
+  auto settled = runner_.settle(job, unsettled);
+  if (!settled) return settled.error();
+  job.checkpoints().settle(std::move(settled->complete), std::move(settled->damage), clock_.steady());
+  return {};
+}
 
 Result<RequestId> JobManager::request_checkpoint(JobId id, BarrierKind kind) {
   Job* job = jobs_.find(id);
