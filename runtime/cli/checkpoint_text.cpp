@@ -6,6 +6,7 @@
 #include <map>
 
 #include "runtime/cli/format.h"
+#include "runtime/cli/job_text.h"
 #include "runtime/cli/json_fields.h"
 #include "runtime/cli/table.h"
 #include "runtime/cli/verb_support.h"
@@ -19,7 +20,7 @@ constexpr std::int64_t kTodayMs = 12LL * 3600 * 1000;
 constexpr std::size_t kShownMissing = 8;
 constexpr std::size_t kShownDamages = 20;
 
-std::string upper(std::string text) {
+std::string capitals(std::string text) {
   for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return text;
 }
@@ -70,11 +71,6 @@ std::string labelled(const std::string& label, const std::string& text) {
     begin = end + 1;
   }
   return result;
-}
-
-std::string chain_name(const json& chain) {
-  const std::size_t members = list(chain, "chain").size();
-  return text_or(chain, "id", "?") + (members > 1 ? "+" + std::to_string(members - 1) : "");
 }
 
 std::string barrier_text(const json& chains) {
@@ -173,7 +169,7 @@ std::string checkpoint_list_text(const json& all, std::int64_t now_ms, const Ter
 
 std::string checkpoint_headline(const json& line, std::int64_t now_ms, const Terminal& terminal) {
   const std::string state = text_or(line, "state", "?");
-  std::string text = checkpoint_name(line) + "  " + painted(state, upper(state), terminal) + "   ";
+  std::string text = checkpoint_name(line) + "  " + painted(state, capitals(state), terminal) + "   ";
   text += (state == "open" ? "since " : "") + when_text(line, now_ms);
   if (const auto took = number_of(line, "took_ms")) text += ", took " + latency(*took);
   if (size_text(line) != "-") text += ", " + size_text(line);

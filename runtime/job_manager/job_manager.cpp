@@ -73,15 +73,6 @@ Status JobManager::recover() {
   return {};
 }
 
-Status JobManager::settle_checkpoints(Job& job) {
-  const auto unsettled = job.checkpoints().unsettled();
-  if (!unsettled) return {};
-  auto settled = runner_.settle(job, unsettled);
-  if (!settled) return settled.error();
-  job.checkpoints().settle(std::move(settled->complete), std::move(settled->damage), clock_.steady());
-  return {};
-}
-
 /// Again and again, while the storage does not answer.
 void JobManager::settle_all_checkpoints() {
   if (clock_.steady() < next_settling_) return;
@@ -484,37 +475,6 @@ Answer<std::string> JobManager::remove(const std::string& text) {
     return Refusal{
         Refusal::Code::failed, "the job is gone, but not all of its checkpoints: " + removed.error().message, {}, {}};
   return name;
-}
-
-Result<RequestId> JobManager::request_checkpoint(JobId id, BarrierKind kind) {
-  Job* job = jobs_.find(id);
-  if (job == nullptr) return Error{"there is no job-" + std::to_string(id.value)};
-  Result<RequestId> request = Error{"job " + job->name() + " is " + state_text(job->state())};
-  if (job->state() == dag::JobState::running || job->state() == dag::JobState::paused)
-    with(*job, [&](Orders&) { request = job->checkpoints().request(kind, clock_.steady()); });
-  return request;
-}
-
-Answer<std::uint64_t> JobManager::begin_checkpoint(JobId id, BarrierKind kind) {
-  Job* found = jobs_.find(id);
-  if (found == nullptr) return not_found("job-" + std::to_string(id.value), {});
-  Job& job = *found;
-  if (job.state() != dag::JobState::running && job.state() != dag::JobState::paused)
-    return Refusal{Refusal::Code::bad_state, "job " + job.name() + " is " + state_text(job.state()), {}, {}};
-  Result<std::uint64_t> operation = Error{""};
-  with(job, [&](Orders&) {
-    const auto request = job.checkpoints().request(kind, clock_.steady());
-    // Before the decision is carried out: that may end the request already.
-    operation = request ? Result(job.checkpoints().history().begin_operation(*request, kind)) : request.error();
-  });
-  if (!operation) return Refusal{Refusal::Code::bad_state, operation.error().message, {}, {}};
-  return *operation;
-}
-
-Answer<DeletedSavepoint> JobManager::delete_savepoint(JobId id, CheckpointId savepoint) {
-  Job* job = jobs_.find(id);
-  if (job == nullptr) return not_found("job-" + std::to_string(id.value), {});
-  return manager::delete_savepoint(*job, storage_, savepoint);
 }
 
 Answer<JobView> JobManager::job(const std::string& text) const {

@@ -42,7 +42,8 @@ Result<std::uint64_t> number_in(const Invocation& invocation, const std::string&
 }
 
 /// Asks for the operation until it is over. A failure: what became of it is not known, or will be known later.
-Result<json> follow(const Invocation& invocation, ManagerClient& client, const json& accepted, const char* what) {
+Result<json> follow_operation(const Invocation& invocation, ManagerClient& client, const json& accepted,
+                              const char* what) {
   const auto& around = invocation.around;
   const std::string path =
       job_path(job_of(invocation)) + "/operations/" + path_segment(text_or(accepted, "operation", "?"));
@@ -101,7 +102,7 @@ ExitCode create(Invocation& invocation) {
     }
     return ExitCode::kDone;
   }
-  const auto operation = follow(invocation, *client, accepted->body, kind.c_str());
+  const auto operation = follow_operation(invocation, *client, accepted->body, kind.c_str());
   if (!operation) return report(around, operation.failure());
   if (text_or(*operation, "state", "") != "done") {
     return report(around, {ExitCode::kFailed, "no " + kind + " was made: " + text_or(*operation, "why", "?") +
@@ -194,7 +195,7 @@ ExitCode list_all(Invocation& invocation) {
   });
 }
 
-ExitCode show(Invocation& invocation) {
+ExitCode show_one(Invocation& invocation) {
   const auto number = number_in(invocation, invocation.arguments[1]);
   if (!number) return report(invocation.around, number.failure());
   const auto& around = invocation.around;
@@ -239,7 +240,7 @@ ExitCode verify(Invocation& invocation) {
   const std::int64_t begin_ms = around.steady_ms();
   auto accepted = client->post(one_path(invocation, *number) + "/verify", json::object());
   if (!accepted) return report(around, accepted.failure());
-  const auto operation = follow(invocation, *client, accepted->body, "the verification");
+  const auto operation = follow_operation(invocation, *client, accepted->body, "the verification");
   if (!operation) return report(around, operation.failure());
   if (text_or(*operation, "state", "") != "done") {
     return report(around, {ExitCode::kFailed, "not verified: " + text_or(*operation, "why", "?")});
@@ -365,7 +366,7 @@ Verb verify_verb(const char* name, const char* summary) {
 }
 
 Verb show_verb() {
-  Verb verb = verb_of("checkpoint", "show", "one checkpoint: how far, how large, what failed", show);
+  Verb verb = verb_of("checkpoint", "show", "one checkpoint: how far, how large, what failed", show_one);
   verb.usage = "JOB N [--watch] [--json]";
   verb.least_arguments = verb.most_arguments = 2;
   verb.help =

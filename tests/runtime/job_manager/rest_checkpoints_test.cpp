@@ -26,7 +26,7 @@ class RestCheckpointsTest : public testing::Test {
   RestCheckpointsTest() { cluster.saves_files = true; }
 
   JobId running_job() {
-    cluster.add_agent("a", 4);
+    cluster.add_agent("a", 6);
     cluster.deliver();
     const JobId id = cluster.submit_with_checkpoints("shop");
     cluster.deliver();
@@ -245,6 +245,22 @@ TEST_F(RestCheckpointsTest, ASavepointIsDeletedWithItsFilesButNotWhileTheJobWoul
   const json all = get("shop/checkpoints")["checkpoints"];
   EXPECT_EQ(all.back()["number"], 1);
   EXPECT_EQ(all.back()["retained"], false);
+}
+
+TEST_F(RestCheckpointsTest, ASavepointStaysWhileAnotherJobBeginsFromIt) {
+  const JobId id = running_job();
+  const std::uint64_t savepoint = make_savepoint();
+  cluster.run_for(1100ms);
+  Submission next = cluster.submission("next", 1);
+  next.checkpoint_interval = Duration(1'000);
+  next.from_job = id;
+  next.from_checkpoint = {savepoint};
+  ASSERT_TRUE(std::holds_alternative<SubmitAnswer>(cluster.manager->submit(std::move(next))));
+  EXPECT_EQ(refused("DELETE", "shop/savepoints/1", 409)["message"],
+            "not deleted: job next begins from it, and has no checkpoint of its own yet");
+  cluster.run_for(5s);
+  ASSERT_TRUE(cluster.job({2}).checkpoints().restore_point()) << "it has room, and makes checkpoints";
+  EXPECT_EQ(call("DELETE", "shop/savepoints/1").status, 200);
 }
 
 TEST_F(RestCheckpointsTest, FilesThatAnotherManifestNamesOrMayNameStay) {

@@ -1,0 +1,62 @@
+#include "runtime/job_manager/job_manager.h"
+
+/// A job's checkpoints: settling them, and what users ask of them.
+namespace freshet::manager {
+namespace {
+
+Refusal cannot(Refusal::Code code, std::string message) { return {code, std::move(message), {}, {}}; }
+
+Refusal no_job(JobId id) { return cannot(Refusal::Code::not_found, "there is no job-" + std::to_string(id.value)); }
+
+}  // namespace
+
+Status JobManager::settle_checkpoints(Job& job) {
+  const auto unsettled = job.checkpoints().unsettled();
+  if (!unsettled) return {};
+  auto settled = runner_.settle(job, unsettled);
+  if (!settled) return settled.error();
+  job.checkpoints().settle(std::move(settled->complete), std::move(settled->damage), clock_.steady());
+  return {};
+}
+
+Result<RequestId> JobManager::request_checkpoint(JobId id, BarrierKind kind) {
+  Job* job = jobs_.find(id);
+  if (job == nullptr) return Error{"there is no job-" + std::to_string(id.value)};
+  if (job->state() != dag::JobState::running && job->state() != dag::JobState::paused)
+    return Error{"job " + job->name() + " is " + state_text(job->state())};
+  auto request = job->checkpoints().request(kind, clock_.steady());
+  Orders orders;
+  runner_.carry_out(*job, now(), orders);
+  send_all(orders);
+  return request;
+}
+
+Answer<std::uint64_t> JobManager::begin_checkpoint(JobId id, BarrierKind kind) {
+  Job* job = jobs_.find(id);
+  if (job == nullptr) return no_job(id);
+  if (job->state() != dag::JobState::running && job->state() != dag::JobState::paused)
+    return cannot(Refusal::Code::bad_state, "job " + job->name() + " is " + state_text(job->state()));
+  const auto request = job->checkpoints().request(kind, clock_.steady());
+  if (!request) return cannot(Refusal::Code::bad_state, request.error().message);
+  // Before the decision is carried out: that may end the request already.
+  const std::uint64_t operation = job->checkpoints().history().begin_operation(*request, kind);
+  Orders orders;
+  runner_.carry_out(*job, now(), orders);
+  send_all(orders);
+  return operation;
+}
+
+Answer<DeletedSavepoint> JobManager::delete_savepoint(JobId id, CheckpointId savepoint) {
+  Job* job = jobs_.find(id);
+  if (job == nullptr) return no_job(id);
+  for (const auto& [other_id, other] : jobs_.all()) {
+    const Submission& submission = other->submission();
+    const bool begins_from_it = submission.from_job == id && submission.from_checkpoint == savepoint;
+    if (!begins_from_it || other->is_over() || other->checkpoints().restore_point()) continue;
+    return cannot(Refusal::Code::bad_state,
+                  "not deleted: job " + other->name() + " begins from it, and has no checkpoint of its own yet");
+  }
+  return manager::delete_savepoint(*job, storage_, savepoint);
+}
+
+}  // namespace freshet::manager
