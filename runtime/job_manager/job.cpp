@@ -241,27 +241,6 @@ void Job::hold_sources(Moment now, Orders& orders) {
   deployment_->broadcast(wire::PauseSources{{}, true}, orders);
 }
 
-Status Job::pause(Moment now, Orders& orders) {
-  if (wants_pause_) return {};
-  if (state_ != JobState::running || ending_) return Error{"job " + name() + " is " + state_text(state_)};
-  wants_pause_ = true;
-  reason_ = "paused by its user";
-  hold_sources(now, orders);
-  return {};
-}
-
-Status Job::resume(Moment now, Orders& orders) {
-  if ((state_ != JobState::paused && state_ != JobState::pausing) || ending_)
-    return Error{"job " + name() + " is " + state_text(state_)};
-  wants_pause_ = false;
-  reason_.clear();
-  not_yet_paused_.clear();
-  clear_problem(ProblemKind::DEAD_LETTER_FLOOD, now);
-  move_to(JobState::running, now, "resumed");
-  deployment_->broadcast(wire::PauseSources{{}, false}, orders);
-  return {};
-}
-
 bool Job::on(const std::string&, const wire::TaskFailed& failed, Moment now, Orders& orders) {
   fail(task_failed_cause(failed, living(failed.worker)->agent, name()), now, orders);
   return true;
@@ -434,83 +413,6 @@ void Job::end_if_all_gone(Moment now) {
   move_to(JobState::failed, now, reason_);
 }
 
-Status Job::begin_change(ChangeKind kind, std::optional<JobRevision> next, Moment now) {
-  const bool runs = (state_ == JobState::running || state_ == JobState::paused) && !ending_;
-  if (!runs) return Error{"job " + name() + " is " + state_text(state_)};
-  if (change_ && !change_->is_over())
-    return Error{"job " + name() + " is being changed already: wait until that is over"};
-  if (!checkpoints_.enabled()) return Error{"job " + name() + " makes no checkpoints: only cancel is possible"};
-  const auto asked = checkpoints_.request(BarrierKind::savepoint, now.steady);
-  if (!asked) return asked.error();
-  change_ = JobChange{.kind = kind, .next = std::move(next), .request = *asked, .asked_ms = now.wall_ms};
-  time_line_.add(now.wall_ms, "verb", std::string(enumerator_name(kind)));
-  move_to(JobState::stopping, now);
-  return {};
-}
-
-void Job::on_request_ended(const RequestEnded& ended, Moment now, Orders& orders) {
-  if (!change_ || change_->is_over() || change_->request != ended.request) return;
-  if (change_->step == ChangeStep::confirming)
-    return ended.why.empty() ? end_change(ChangeStep::done, "", now) : end_change(ChangeStep::failed, ended.why, now);
-  if (change_->step != ChangeStep::saving || ending_) return;
-  if (!ended.why.empty()) {
-    move_to(JobState::running, now, "it goes on as before");
-    return end_change(ChangeStep::failed, "no savepoint: " + ended.why, now);
-  }
-  change_->savepoint = ended.id;
-  change_->stands_since = now.steady;
-  change_->step = ChangeStep::moving;
-  if (change_->next) change_->next->savepoint = ended.id;
-  checkpoints_.end("its attempt has ended at a savepoint");
-  begin_ending(change_->kind == ChangeKind::stop ? EndKind::stopped : EndKind::changed, {}, now, orders);
-}
-
-void Job::end_change(ChangeStep step, const std::string& why, Moment now) {
-  if (!change_ || change_->is_over()) return;
-  change_->step = step;
-  change_->why = why;
-  time_line_.add(now.wall_ms, "verb",
-                 std::string(enumerator_name(change_->kind)) + (why.empty() ? " is done" : " failed: " + why));
-}
-
-void Job::make_current(JobRevision next, Moment now) {
-  next.number = Revision{revision().number.value + 1};
-  next.since_ms = now.wall_ms;
-  revisions_.push_back(std::move(next));
-  if (revisions_.size() > kMaxRevisions) revisions_.erase(revisions_.begin());
-  // What they tell is of the plan that was.
-  deployment_.reset();
-  status_.reset();
-}
-
-/// A change that does not come up: an upgrade goes back to what ran before.
-bool Job::goes_back(const Cause& cause, Moment now) {
-  if (!change_ || change_->is_over()) return false;
-  const bool is_new = change_->step == ChangeStep::moving || change_->step == ChangeStep::confirming;
-  if (!is_new || change_->kind != ChangeKind::upgrade || revisions_.size() < 2) {
-    end_change(ChangeStep::failed, cause.reason, now);
-    return false;
-  }
-  going_back_ = revisions_[revisions_.size() - 2];
-  going_back_->how = "went back: " + cause.reason;
-  end_change(ChangeStep::failed,
-             cause.reason + "; the job goes on with revision " + std::to_string(going_back_->number.value), now);
-  return true;
-}
-
-Status Job::reopen(Moment now) {
-  if (!is_over()) return Error{"job " + name() + " is " + state_text(state_)};
-  if (state_ == JobState::finished) return Error{"job " + name() + " is Finished: it has nothing left to read"};
-  if (!checkpoints_.enabled()) return Error{"job " + name() + " made no checkpoints: submit it again"};
-  time_line_.add(now.wall_ms, "verb", "restart");
-  reason_.clear();
-  problems_.clear();
-  change_.reset();
-  restarts_ = RestartStrategy(submission().restart);
-  move_to(JobState::scheduling, now);
-  return {};
-}
-
 bool Job::wants_slots(Moment now) const {
   return state_ == JobState::submitted ||
          (state_ == JobState::scheduling && (!restart_at_ || *restart_at_ <= now.steady));
@@ -576,39 +478,6 @@ std::string Job::missing_workers() const {
             worker.agent + " (" + std::string(enumerator_name(worker.phase)) + ")";
   }
   return text;
-}
-
-void Job::inject_barrier(CheckpointId id, BarrierKind kind, Orders& orders) {
-  for (const DeployedWorker& worker : deployment_->workers())
-    if (deployment_->has_source_task(worker.key))
-      orders.push_back(to_worker(worker.peer, wire::InjectBarrier{worker.key, id, kind}));
-}
-
-/// A worker whose connection was lost may not have heard what was said last.
-void Job::repeat_checkpoint_orders(const DeployedWorker& worker, Orders& orders) {
-  const bool comes_up = state_ == JobState::deploying || adopting_;  // then the coordinator is of another attempt
-  if (comes_up || checkpoints_.coordinator() == nullptr || worker.phase < WorkerPhase::running) return;
-  const CheckpointSummary now = checkpoints_.coordinator()->summary();
-  if (const auto& complete = checkpoints_.complete(); !complete.empty()) {
-    orders.push_back(to_worker(worker.peer, wire::CommitCheckpoint{worker.key, complete.back().id}));
-    // Nothing closes it before the attempt fails but a final checkpoint.
-    if (checkpoints_.coordinator()->is_closed() && complete.back().kind == BarrierKind::final_checkpoint)
-      orders.push_back(to_worker(worker.peer, wire::EndStream{worker.key}));
-  }
-  if (now.open && now.open->state == PendingState::injected && deployment_->has_source_task(worker.key))
-    orders.push_back(to_worker(worker.peer, wire::InjectBarrier{worker.key, now.open->id, now.open->kind}));
-}
-
-void Job::commit_checkpoint(CheckpointId id, BarrierKind kind, Orders& orders) {
-  if (ending_) return;  // the next attempt commits again what the checkpoint holds
-  deployment_->broadcast(wire::CommitCheckpoint{{}, id}, orders);
-  if (kind == BarrierKind::final_checkpoint) deployment_->broadcast(wire::EndStream{}, orders);
-}
-
-void Job::note_checkpoint_given_up(const Abandon& abandon, Moment now) {
-  if (!ending_)
-    time_line_.add(now.wall_ms, "checkpoint",
-                   "checkpoint " + std::to_string(abandon.id.value) + " failed: " + abandon.why);
 }
 
 }  // namespace freshet::manager
