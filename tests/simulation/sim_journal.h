@@ -38,7 +38,10 @@ class SimJournal final : public state::Journal {
 
  private:
   /// Of the kinds of short entries it is the only one that does not end in "nothing" (see job_journal.cpp).
-  static bool is_checkpoint(std::string_view entry) { return entry.size() < 32 && entry.back() != '\xc0'; }
+  /// The sixth member of an entry is there, and none before it but the version.
+  static bool is_checkpoint(std::string_view entry) {
+    return entry.size() > 6 && entry.substr(2, 4) == "\xc0\xc0\xc0\xc0" && entry[6] != '\xc0';
+  }
 
   Scheduler& scheduler_;
   state::MemoryJournal disk_;
