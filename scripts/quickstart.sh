@@ -96,20 +96,32 @@ printf '[3/3] freshet%s\n\n' "$shown"
 code=0
 build/release/bin/freshet "${arguments[@]}" || code=$?
 
+# rows FOLDER: what this run has committed there. Files of earlier runs stay where they are, under names of their own.
+rows() {
+  cat "$output/$1"/part-*"$run".csv 2>/dev/null
+}
 # top FOLDER LABEL: the three rows of a result with the most events (its second column), as `id: events`.
 top() {
-  local rows
-  rows=$(cat "$output/$1"/part-*.csv 2>/dev/null | awk -F, '$2 ~ /^[0-9]+$/ && $1 != "" { print $2 "," $1 }' |
+  local best
+  best=$(rows "$1" | awk -F, '$2 ~ /^[0-9]+$/ && $1 != "" { print $2 "," $1 }' |
     sort -t, -k1,1nr -k2,2 | awk -F, 'NR <= 3 { printf "   %s: %d", $2, $1 }')
-  [[ -z $rows ]] || printf '  %-16s%s\n' "$2" "$rows"
+  [[ -z $best ]] || printf '  %-16s%s\n' "$2" "$best"
 }
 show_results() {
-  [[ -d $output/totals ]] || return 0
+  local newest folder folders=""
+  newest=$(ls -t "$output"/totals/part-*.csv 2>/dev/null | head -n 1 || true)
+  [[ -n $newest ]] || return 0
+  # part-CHECKPOINT-TASK-RUN.csv, or part-TASK.csv of a job without checkpoints
+  run=""
+  [[ $newest =~ -[0-9]+(-[a-z0-9]+)\.csv$ ]] && run=${BASH_REMATCH[1]}
   top users "busiest users"
   top items "hottest items"
-  cat "$output/totals"/part-*.csv | awk -F, '$2 ~ /^[0-9]+$/ { print }' | sort -t, -k2,2nr |
+  rows totals | awk -F, '$2 ~ /^[0-9]+$/ { print }' | sort -t, -k2,2nr |
     awk -F, '{ printf "%s   %s %d (%d users)", NR == 1 ? "  per action      " : "", $1, $2, $3 } END { print "" }'
-  echo "  files              $output/{users,recent,items,totals,dead_letters}"
+  for folder in users recent items totals dead_letters; do
+    compgen -G "$output/$folder/part-*$run.csv" >/dev/null && folders+="${folders:+,}$folder"
+  done
+  echo "  files              $output/{$folders}/part-*$run.csv"
   cat <<TEXT
 Next:  scripts/quickstart.sh YOUR.csv                                        your own events; jobs/user_behavior/README.md
        build/release/bin/freshet describe build/release/lib/libuser_behavior.so      all its parameters

@@ -108,6 +108,10 @@ class Run {
                        compact(static_cast<double>(integer_or(status_, "records_in", 0))) + "   " +
                        compact_rate(number_or(status_, "records_in_per_s", 0)) + "/s";
     if (member(status_, "p99_ms").is_number()) line += "   p99 " + latency(number_or(status_, "p99_ms", 0));
+    const json& checkpoint = member(status_, "last_checkpoint");
+    if (member(checkpoint, "number").is_number())
+      line += "   checkpoint " + grouped(integer_or(checkpoint, "number", 0)) + ": " +
+              latency(number_or(checkpoint, "took_ms", 0)) + ", " + bytes(number_or(checkpoint, "bytes", 0));
     return line + "   dead letters " + grouped(integer_or(status_, "dead_letters", 0)) + "   late " +
            grouped(integer_or(status_, "late", 0)) + "   restarts " + grouped(integer_or(status_, "restarts", 0));
   }
