@@ -15,6 +15,12 @@ const StateDeclaration* find_state(const OperatorNode& node, const std::string& 
   return found == node.states.end() ? nullptr : &*found;
 }
 
+const OperatorNode* find_operator(const LogicalGraph& graph, const std::string& id) {
+  const auto found =
+      std::find_if(graph.operators.begin(), graph.operators.end(), [&](const auto& node) { return node.id == id; });
+  return found == graph.operators.end() ? nullptr : &*found;
+}
+
 /// What forbids that `now` goes on from entries of `then`; empty when nothing does.
 std::string difference(const StateDeclaration& then, const StateDeclaration& now) {
   const auto was = [](const std::string& what, const std::string& before, const std::string& after) {
@@ -63,11 +69,16 @@ std::vector<Problem> incompatibilities(const LogicalGraph& saved, const LogicalG
   std::vector<Problem> problems;
   for (const auto& node : saved.operators) {
     if (std::find(dropped.begin(), dropped.end(), node.id) != dropped.end()) continue;
-    const auto same = std::find_if(next.operators.begin(), next.operators.end(),
-                                   [&](const auto& candidate) { return candidate.id == node.id; });
-    compare(node, same == next.operators.end() ? nullptr : &*same, problems);
+    compare(node, find_operator(next, node.id), problems);
   }
   return problems;
+}
+
+std::vector<std::string> gone_operators(const LogicalGraph& saved, const LogicalGraph& next) {
+  std::vector<std::string> gone;
+  for (const auto& node : saved.operators)
+    if (find_operator(next, node.id) == nullptr) gone.push_back(node.id);
+  return gone;
 }
 
 bool state_can_become(const Schema& from, const Schema& to, std::string& why) {

@@ -15,6 +15,9 @@ namespace freshet::dag {
 std::vector<Problem> incompatibilities(const LogicalGraph& saved, const LogicalGraph& next,
                                        const std::vector<std::string>& dropped);
 
+/// Ids of operators of `saved` that `next` does not have.
+std::vector<std::string> gone_operators(const LogicalGraph& saved, const LogicalGraph& next);
+
 /// Whether values that were written as `from` can be read as `to`: the same type, a wider number, or a record whose
 /// fields can become those of the same name; fields may come and go (the rules: freshet/evolution.h). `why`: empty, or
 /// when not, "field spent: f64 to string, which is no widening".

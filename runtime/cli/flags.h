@@ -20,6 +20,7 @@ DECLARE_bool(wait);
 DECLARE_bool(detach);
 DECLARE_bool(yes);
 DECLARE_string(drop_state);
+DECLARE_string(from);
 DECLARE_bool(dry_run);
 DECLARE_bool(by_size);
 DECLARE_bool(follow);

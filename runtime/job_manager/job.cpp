@@ -105,15 +105,14 @@ DeploymentSpec Job::spec_of(Attempt attempt, dag::ExecutionPlan plan) const {
   for (std::uint32_t i = 0; i < submission().graph.operators.size(); ++i)
     if (submission().graph.operators[i].kind == OperatorKind::source) spec.sources.push_back(i);
   spec.plan = std::move(plan);
-  spec.checkpoints = {checkpoints_.enabled(),
-                      submission().run,
-                      options_.checkpoints,
-                      id_,
-                      checkpoints_.restore_point().value_or(CheckpointId{0}),
-                      submission().dropped_state};
-  if (!checkpoints_.restore_point() && submission().from_checkpoint.value != 0) {
+  const CheckpointId restore = checkpoints_.restore_point().value_or(CheckpointId{0});
+  spec.checkpoints = {checkpoints_.enabled(), submission().run, options_.checkpoints, id_, restore, {}};
+  // Given up is what the revision found when it began, and not what it has saved itself since.
+  if (restore.value != 0 && restore == revision().savepoint) spec.checkpoints.dropped = submission().dropped_state;
+  if (restore.value == 0 && submission().from_checkpoint.value != 0) {
     spec.checkpoints.from_job = submission().from_job;
     spec.checkpoints.restore = submission().from_checkpoint;
+    spec.checkpoints.dropped = submission().dropped_state;
   }
   return spec;
 }
@@ -158,7 +157,9 @@ bool Job::on(const std::string& peer, const wire::WorkerHello& hello, Moment now
   }
   Orders not_wanted;
   if (!deployment_->on_hello(peer, hello, now.steady, not_wanted)) return false;
-  orders.push_back(to_worker(peer, wire::StopTasks{hello.worker, ending_->kind == EndKind::finished}));
+  if (ending_->kind == EndKind::stopped)
+    orders.push_back(to_worker(peer, wire::CommitCheckpoint{hello.worker, change_->savepoint}));
+  orders.push_back(to_worker(peer, wire::StopTasks{hello.worker, keeps_results(ending_->kind)}));
   return true;
 }
 
@@ -198,9 +199,15 @@ void Job::run_if_all_running(Moment now, Orders& orders) {
   if (change_ && change_->step == ChangeStep::moving) {
     change_->stood_still = std::chrono::duration_cast<Duration>(now.steady - change_->stands_since);
     change_->step = ChangeStep::confirming;
-    if (const auto asked = checkpoints_.request(BarrierKind::checkpoint, now.steady); asked) change_->request = *asked;
+    if (const auto asked = checkpoints_.request(BarrierKind::checkpoint, now.steady); asked)
+      change_->request = *asked;
+    else
+      end_change(ChangeStep::failed, "no checkpoint can be made: " + asked.error().message, now);
   }
-  if (wants_pause_) hold_sources(now, orders);
+  if (wants_pause_)
+    hold_sources(now, orders);
+  else if (adopted)
+    deployment_->broadcast(wire::PauseSources{{}, false}, orders);  // a brake may have held them: it does so again
   finish_if_data_ended(now);
 }
 
@@ -277,8 +284,7 @@ bool Job::on(const std::string&, const wire::WorkerEnded& ended, Moment now, Ord
   if (ending_ && ending_->kind == EndKind::changed) return end_if_all_gone(now), true;
   const bool was_forced = worker.stop_ordered && (ended.signal == SIGTERM || ended.signal == SIGKILL ||
                                                   (ended.signal == 0 && ended.exit_code < 0));
-  const bool keeps_results = ending_ && (ending_->kind == EndKind::finished || ending_->kind == EndKind::stopped);
-  if (!ending_ || (!is_clean && !(was_forced && !keeps_results)))
+  if (!ending_ || (!is_clean && !(was_forced && !keeps_results(ending_->kind))))
     fail(worker_ended_cause(ended, worker.agent, name()), now, orders);
   end_if_all_gone(now);
   return true;
@@ -379,8 +385,7 @@ void Job::fail(Cause cause, Moment now, Orders& orders) {
 void Job::begin_ending(EndKind kind, Cause cause, Moment now, Orders& orders) {
   CHECK(!ending_, "a job ends once");
   ending_ = Ending{kind, EndStep::asked, std::move(cause), now.steady + options_.stop_grace};
-  const bool keeps_results = kind != EndKind::cancelled && kind != EndKind::failed;
-  deployment_->order_stop(keeps_results, options_.kill_grace, orders);
+  deployment_->order_stop(keeps_results(kind), options_.kill_grace, orders);
   end_if_all_gone(now);
 }
 
@@ -398,6 +403,7 @@ void Job::end_if_all_gone(Moment now) {
       ending_.reset();
       if (change_->next) make_current(std::move(*change_->next), now);
       change_->next.reset();
+      restart_at_ = now.steady;
       return move_to(JobState::scheduling, now, std::string(enumerator_name(change_->kind)));
     case EndKind::failed:
       break;
@@ -453,8 +459,8 @@ void Job::on_tick(Moment now, Orders& orders) {
     time_line_.add(now.wall_ms, "worker",
                    to_string(worker.key) + " on " + worker.agent + " is left behind: no word of its end");
   }
-  if (ending_->kind == EndKind::finished)
-    fail({Cause::Weight::root, "its workers did not end after they had finished", {}}, now, orders);
+  if (ending_->kind == EndKind::finished || ending_->kind == EndKind::stopped)
+    fail({Cause::Weight::root, "its workers did not end, and may not have kept their results", {}}, now, orders);
   end_if_all_gone(now);
 }
 

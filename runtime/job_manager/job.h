@@ -34,6 +34,14 @@ struct JobEnd {
   FRESHET_RECORD(state, reason, time_ms, problems)
 };
 
+/// What a user has asked of a job, and what has to hold under the next job manager, too.
+struct JobWish {
+  bool paused = false;
+  bool cancelled = false;
+  bool operator==(const JobWish&) const = default;
+  FRESHET_RECORD(paused, cancelled)
+};
+
 /// One job's life: its state, the workers of its attempt, and how it ends. Is told facts and answers with orders;
 /// sends, journals and places nothing itself. Facts told twice, late, or of another attempt change nothing.
 ///
@@ -74,10 +82,15 @@ class Job {
   /// Begins a change: a savepoint is made, the attempt ends at it, and `next` (or the same, or with stop nothing)
   /// begins from it. How it goes is to be seen in change(). Error: not possible now, and why.
   Status begin_change(ChangeKind kind, std::optional<JobRevision> next, Moment now);
-  /// A job that is over, and made checkpoints, is to run again from the newest.
-  Status reopen(Moment now);
+  /// Whether a job that is over can run again, from its newest checkpoint.
+  Status can_reopen() const;
+  /// It is to. Only when it can.
+  void reopen(Moment now);
   Status pause(Moment now, Orders& orders);
   Status resume(Moment now, Orders& orders);
+  /// As the journal remembers it: what its user wanted of it when the last job manager ended. Behind adopt().
+  void restore_wish(const JobWish& wish, Moment now, Orders& orders);
+  JobWish wish() const { return {wants_pause_, state_ == dag::JobState::cancelling}; }
   /// The attempt is given up, and once its workers are gone the job is, too, unless its restart strategy says
   /// otherwise.
   void fail(Cause cause, Moment now, Orders& orders);
@@ -135,6 +148,8 @@ class Job {
 
  private:
   enum class EndKind : std::uint8_t { finished, cancelled, failed, stopped, changed };
+  /// Sinks keep what they have written up to then.
+  static bool keeps_results(EndKind kind) { return kind != EndKind::cancelled && kind != EndKind::failed; }
   enum class EndStep : std::uint8_t { asked, forced };
   struct Ending {
     EndKind kind = EndKind::failed;

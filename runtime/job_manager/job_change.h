@@ -57,7 +57,8 @@ struct JobChange {
   std::int64_t asked_ms = 0;
   base::SteadyTime stands_since{};
   Duration stood_still{0};
-  std::string why{};  ///< of a failed one
+  bool was_paused = false;  ///< no source read when it was asked for
+  std::string why{};        ///< of a failed one
 
   bool is_over() const { return step == ChangeStep::done || step == ChangeStep::failed; }
 };

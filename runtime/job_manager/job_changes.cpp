@@ -36,6 +36,7 @@ Status Job::begin_change(ChangeKind kind, std::optional<JobRevision> next, Momen
   const auto asked = checkpoints_.request(BarrierKind::savepoint, now.steady);
   if (!asked) return asked.error();
   change_ = JobChange{.kind = kind, .next = std::move(next), .request = *asked, .asked_ms = now.wall_ms};
+  change_->was_paused = state_ == JobState::paused;
   time_line_.add(now.wall_ms, "verb", std::string(enumerator_name(kind)));
   move_to(JobState::stopping, now);
   return {};
@@ -48,6 +49,7 @@ void Job::on_request_ended(const RequestEnded& ended, Moment now, Orders& orders
   if (change_->step != ChangeStep::saving || ending_) return;
   if (!ended.why.empty()) {
     move_to(JobState::running, now, "it goes on as before");
+    if (change_->was_paused) hold_sources(now, orders);
     return end_change(ChangeStep::failed, "no savepoint: " + ended.why, now);
   }
   change_->savepoint = ended.id;
@@ -91,17 +93,27 @@ bool Job::goes_back(const Cause& cause, Moment now) {
   return true;
 }
 
-Status Job::reopen(Moment now) {
+void Job::restore_wish(const JobWish& wish, Moment now, Orders& orders) {
+  wants_pause_ = wish.paused;
+  if (wish.cancelled && !is_over()) (void)cancel(now, orders);  // refused only when it is over
+}
+
+Status Job::can_reopen() const {
   if (!is_over()) return Error{"job " + name() + " is " + state_text(state_)};
   if (state_ == JobState::finished) return Error{"job " + name() + " is Finished: it has nothing left to read"};
   if (!checkpoints_.enabled()) return Error{"job " + name() + " made no checkpoints: submit it again"};
+  return {};
+}
+
+void Job::reopen(Moment now) {
+  CHECK(can_reopen().ok(), "what is reopened can be");
   time_line_.add(now.wall_ms, "verb", "restart");
+  wants_pause_ = false;
   reason_.clear();
   problems_.clear();
   change_.reset();
   restarts_ = RestartStrategy(submission().restart);
   move_to(JobState::scheduling, now);
-  return {};
 }
 
 void Job::inject_barrier(CheckpointId id, BarrierKind kind, Orders& orders) {

@@ -49,6 +49,12 @@ struct RevisionEntry {
   FRESHET_RECORD(job, number, submission, since_ms, how, savepoint)
 };
 
+struct WishEntry {
+  JobId job{};
+  JobWish wish{};
+  FRESHET_RECORD(job, wish)
+};
+
 struct JobEntry {
   JobId job{};
   FRESHET_RECORD(job)
@@ -65,7 +71,8 @@ struct Entry {
   std::optional<RevisionEntry> revision{};
   std::optional<JobEntry> reopened{};
   std::optional<JobEntry> deleted{};
-  FRESHET_RECORD(format, term, submitted, attempt, end, checkpoint, revision, reopened, deleted)
+  std::optional<WishEntry> wish{};
+  FRESHET_RECORD(format, term, submitted, attempt, end, checkpoint, revision, reopened, deleted, wish)
 };
 
 RevisionEntry entry_of(JobId job, const JobRevision& revision) {
@@ -109,9 +116,16 @@ void fold(const Entry& entry, History& history) {
     }
   }
   if (entry.reopened) {
-    if (const auto job = history.jobs.find(entry.reopened->job); job != history.jobs.end()) job->second.end.reset();
+    if (const auto job = history.jobs.find(entry.reopened->job); job != history.jobs.end()) {
+      job->second.end.reset();
+      job->second.wish = {};
+    }
   }
   if (entry.deleted) history.jobs.erase(entry.deleted->job);
+  if (entry.wish) {
+    if (const auto job = history.jobs.find(entry.wish->job); job != history.jobs.end())
+      job->second.wish = entry.wish->wish;
+  }
   if (entry.end) {
     if (const auto job = history.jobs.find(entry.end->job); job != history.jobs.end()) job->second.end = entry.end->end;
   }
@@ -146,6 +160,7 @@ Status JobJournal::compact(const History& history) {
       entries.push_back(encoded({.revision = entry_of(id, job.revisions[i])}));
     if (job.attempt.value != 0) entries.push_back(encoded({.attempt = AttemptEntry{id, job.attempt, job.plan}}));
     if (job.checkpoint.value != 0) entries.push_back(encoded({.checkpoint = CheckpointEntry{id, job.checkpoint}}));
+    if (job.wish != JobWish{}) entries.push_back(encoded({.wish = WishEntry{id, job.wish}}));
     if (job.end) entries.push_back(encoded({.end = EndEntry{id, *job.end}}));
   }
   return journal_.replace(entries);
@@ -166,6 +181,10 @@ Status JobJournal::record_checkpoint(JobId job, CheckpointId checkpoint) {
 
 Status JobJournal::record_revision(JobId job, const JobRevision& revision) {
   return journal_.append(encoded({.revision = entry_of(job, revision)}));
+}
+
+Status JobJournal::record_wish(JobId job, const JobWish& wish) {
+  return journal_.append(encoded({.wish = WishEntry{job, wish}}));
 }
 
 Status JobJournal::record_reopened(JobId job) { return journal_.append(encoded({.reopened = JobEntry{job}})); }

@@ -12,9 +12,10 @@ namespace freshet::manager {
 struct RememberedJob {
   std::vector<JobRevision> revisions{};  ///< without plans; the last is the current one
   std::int64_t submitted_ms = 0;
-  Attempt attempt{};            ///< the last one that was allowed to start
-  dag::ExecutionPlan plan{};    ///< of that attempt, placed
-  CheckpointId checkpoint{};    ///< the highest that was given out; 0: none
+  Attempt attempt{};          ///< the last one that was allowed to start
+  dag::ExecutionPlan plan{};  ///< of that attempt, placed
+  CheckpointId checkpoint{};  ///< the highest that was given out; 0: none
+  JobWish wish{};
   std::optional<JobEnd> end{};  ///< nothing: it was not over
 };
 
@@ -43,7 +44,8 @@ class JobJournal {
   /// It is the current one from now on.
   Status record_revision(JobId job, const JobRevision& revision);
   Status record_end(JobId job, const JobEnd& end);
-  /// A job that was over is to run again.
+  Status record_wish(JobId job, const JobWish& wish);
+  /// A job that was over is to run again; what was wished before is over, too.
   Status record_reopened(JobId job);
   /// It is as if the job had never been.
   Status record_deleted(JobId job);

@@ -59,6 +59,8 @@ Status JobManager::recover() {
     } else {
       (void)settle_checkpoints(*job);  // when it cannot be done now, it is tried again
       job->adopt(remembered.attempt, remembered.plan, now());
+      Orders later;  // nobody is there yet; said again to whoever comes
+      job->restore_wish(remembered.wish, now(), later);
       end_not_journalled_.insert(id);
     }
     jobs_.add(std::move(job));
@@ -272,7 +274,8 @@ void JobManager::compact_journal() {
   History history{term_, next_job_, {}};
   for (const auto& [id, job] : jobs_.all()) {
     RememberedJob& remembered = history.jobs[id];
-    remembered = {job->revisions(), job->submitted_ms(), job->attempt(), job->plan(), job->checkpoints().last(), {}};
+    remembered = {
+        job->revisions(), job->submitted_ms(), job->attempt(), job->plan(), job->checkpoints().last(), job->wish(), {}};
     if (job->is_over()) remembered.end = job->end();
   }
   compacted_at_ = runner_.journalled();
@@ -346,8 +349,10 @@ Answer<SubmitAnswer> JobManager::submit(Submission submission) {
                    std::to_string(options_.max_jobs) + " jobs are not over; cancel one first: freshet list",
                    {},
                    {}};
+  std::vector<Problem> problems = find_beginning(submission);
   Admission admission = admit(submission);
-  std::vector<Problem> problems = check(submission);
+  const std::vector<Problem> unfit = check(submission);
+  problems.insert(problems.end(), unfit.begin(), unfit.end());
   problems.insert(problems.end(), admission.problems.begin(), admission.problems.end());
   if (!problems.empty()) {
     const std::string count = std::to_string(problems.size()) + (problems.size() == 1 ? " error" : " errors");
@@ -386,95 +391,19 @@ Answer<std::string> JobManager::act_on(const std::string& text, const std::funct
 }
 
 Answer<std::string> JobManager::cancel(const std::string& text) {
-  return act_on(text, [&](Job& job, Orders& orders) { return job.cancel(now(), orders); });
+  return act_on(text, [&](Job& job, Orders& orders) {
+    // Should this fail, it is cancelled all the same, but for a job manager that is started anew before it is gone.
+    if (!job.is_over() && !journal_.record_wish(job.id(), {job.wish().paused, true})) ++journal_failures_;
+    return job.cancel(now(), orders);
+  });
 }
 
 Answer<std::string> JobManager::pause(const std::string& text, bool paused) {
-  return act_on(
-      text, [&](Job& job, Orders& orders) { return paused ? job.pause(now(), orders) : job.resume(now(), orders); });
-}
-
-Answer<std::string> JobManager::change(const std::string& text, const ChangeRequest& request) {
-  JobTable::Found found = jobs_.find(text);
-  if (found.job == nullptr) return not_found(text, std::move(found.near));
-  if (found.job->is_over() && request.kind == ChangeKind::restart) return reopen(*found.job);
-  std::optional<JobRevision> next;
-  if (request.kind != ChangeKind::stop && request.kind != ChangeKind::restart) {
-    Answer<JobRevision> wanted = next_revision(*found.job, request);
-    if (Refusal* refusal = std::get_if<Refusal>(&wanted)) return std::move(*refusal);
-    next = std::move(std::get<JobRevision>(wanted));
-  }
-  return act_on(text, [&](Job& job, Orders&) { return job.begin_change(request.kind, std::move(next), now()); });
-}
-
-Answer<JobRevision> JobManager::next_revision(const Job& job, const ChangeRequest& request) const {
-  const JobRevision& current = job.revision();
-  JobRevision next;
-  next.how = enumerator_name(request.kind);
-  next.submission = current.submission;
-  if (request.kind == ChangeKind::rescale) {
-    next.submission.default_parallelism = request.parallelism.value_or(current.submission.default_parallelism);
-    next.submission.workers = request.workers.value_or(current.submission.workers);
-  } else if (request.kind == ChangeKind::rollback) {
-    if (job.revisions().size() < 2)
-      return Refusal{Refusal::Code::bad_state, "job " + job.name() + " has no revision before this one", {}, {}};
-    next.submission = job.revisions()[job.revisions().size() - 2].submission;
-  } else if (request.submission) {
-    next.submission = *request.submission;
-    next.submission.name = current.submission.name;
-    next.submission.run = current.submission.run;
-    next.submission.key_groups = current.submission.key_groups;
-    next.submission.data = current.submission.data;
-    next.submission.chaining = current.submission.chaining;
-    if (!next.submission.checkpoint_interval)
-      next.submission.checkpoint_interval = current.submission.checkpoint_interval;
-    if (next.submission.restart == RestartPolicy{}) next.submission.restart = current.submission.restart;
-  }
-  next.submission.dropped_state = request.dropped_state;
-  Admission admission = admit(next.submission);
-  std::vector<Problem> problems = std::move(admission.problems);
-  if (!libraries_.size_of(next.submission.library_sha256))
-    problems.push_back({"library", "sha256:" + next.submission.library_sha256 + " is not stored", ""});
-  if (!problems.empty()) {
-    const std::string count = std::to_string(problems.size()) + (problems.size() == 1 ? " error" : " errors");
-    return Refusal{Refusal::Code::validation, "refused: " + count + ", nothing was changed", std::move(problems), {}};
-  }
-  next.plan = std::move(admission.plan);
-  return next;
-}
-
-/// A job that was over is to run again, from its newest checkpoint.
-Answer<std::string> JobManager::reopen(Job& job) {
-  if (const Job* other = jobs_.active(job.name()))
-    return Refusal{Refusal::Code::bad_state, "the name " + job.name() + " is taken by " + other->id_text(), {}, {}};
-  if (const Status done = job.reopen(now()); !done)
-    return Refusal{Refusal::Code::bad_state, done.error().message, {}, {}};
-  if (const Status durable = journal_.record_reopened(job.id()); !durable) ++journal_failures_;
-  job.checkpoints().restore(job.checkpoints().last());
-  end_not_journalled_.insert(job.id());
-  const std::string id = job.id_text();
-  slots_changed_ = true;
-  settle();
-  return id;
-}
-
-Answer<std::string> JobManager::remove(const std::string& text) {
-  JobTable::Found found = jobs_.find(text);
-  if (found.job == nullptr) return not_found(text, std::move(found.near));
-  const JobId id = found.job->id();
-  const std::string name = found.job->id_text();
-  if (!found.job->is_over())
-    return Refusal{Refusal::Code::bad_state,
-                   "job " + found.job->name() + " is " + state_text(found.job->state()) + ": stop or cancel it first",
-                   {},
-                   {}};
-  if (const Status durable = journal_.record_deleted(id); !durable)
-    return Refusal{Refusal::Code::failed, durable.error().message, {}, {}};
-  jobs_.remove(id);
-  if (const Status removed = runner_.remove_all(id); !removed)
-    return Refusal{
-        Refusal::Code::failed, "the job is gone, but not all of its checkpoints: " + removed.error().message, {}, {}};
-  return name;
+  return act_on(text, [&](Job& job, Orders& orders) -> Status {
+    if (Status done = paused ? job.pause(now(), orders) : job.resume(now(), orders); !done) return done;
+    if (!journal_.record_wish(job.id(), job.wish())) ++journal_failures_;
+    return {};
+  });
 }
 
 Answer<JobView> JobManager::job(const std::string& text) const {

@@ -30,7 +30,7 @@ class JobManager {
   JobManager& operator=(const JobManager&) = delete;
 
   /// Reads the journal and begins a new term. Jobs that were not over are taken over with their workers, or go on from
-  /// their newest checkpoint. Error: journal or checkpoint storage cannot be read.
+  /// their newest checkpoint. Error: the journal cannot be read.
   Status recover();
   void on_message(const std::string& peer, const wire::ControlMessage& message);
   /// Does what is due; answers when it wants to be called again, at the latest. Call it after every message or request,
@@ -89,6 +89,7 @@ class JobManager {
   Answer<JobRevision> next_revision(const Job& job, const ChangeRequest& request) const;
   Answer<std::string> act_on(const std::string& job, const std::function<Status(Job&, Orders&)>& act);
   void compact_journal();
+  std::vector<Problem> find_beginning(Submission& submission);
   Status settle_checkpoints(Job& job);
   void settle_all_checkpoints();
   void welcome(const std::string& peer);
@@ -124,5 +125,9 @@ class JobManager {
   std::uint64_t dropped_ = 0;
   std::uint64_t journal_failures_ = 0;
 };
+
+/// What `next` cannot take over from a checkpoint of `saved`. Operators that are gone and had nothing to lose join
+/// those whose state `next` gives up.
+std::vector<Problem> give_up_state(const LogicalGraph& saved, Submission& next);
 
 }  // namespace freshet::manager

@@ -19,6 +19,31 @@ Status JobManager::settle_checkpoints(Job& job) {
   return {};
 }
 
+/// Finds the savepoint that a submission is to begin from; answers what is wrong with it.
+std::vector<Problem> JobManager::find_beginning(Submission& submission) {
+  if (submission.from.empty()) return {};
+  const auto wrong = [&](std::string what, std::string remedy) {
+    return std::vector<Problem>{
+        {"from " + submission.from.substr(0, 2 * kMaxNameBytes), std::move(what), std::move(remedy)}};
+  };
+  const std::size_t at = std::min(submission.from.find('@'), submission.from.size());
+  Job* job = jobs_.find(submission.from.substr(0, at)).job;
+  if (job == nullptr) return wrong("there is no such job", "freshet list");
+  if (const Status settled = settle_checkpoints(*job); !settled)
+    return wrong("its checkpoints cannot be looked at: " + settled.error().message, "");
+  const std::string number = at == submission.from.size() ? "" : submission.from.substr(at + 1);
+  for (const KeptCheckpoint& kept : job->checkpoints().complete()) {
+    const bool is_meant = number.empty() || number == std::to_string(kept.id.value);
+    if (is_meant && kept.kind == BarrierKind::savepoint) submission.from_checkpoint = kept.id;
+  }
+  if (submission.from_checkpoint.value == 0)
+    return wrong("it has no " + std::string(number.empty() ? "savepoint" : "such savepoint"),
+                 "freshet savepoint list " + job->name() + ", freshet savepoint create " + job->name());
+  submission.from_job = job->id();
+  submission.key_groups = job->submission().key_groups;
+  return give_up_state(job->submission().graph, submission);
+}
+
 Result<RequestId> JobManager::request_checkpoint(JobId id, BarrierKind kind) {
   Job* job = jobs_.find(id);
   if (job == nullptr) return Error{"there is no job-" + std::to_string(id.value)};

@@ -205,6 +205,8 @@ Answer<Submission> parse_submission(std::string_view body) {
   reader.texts("parameters", submission.parameters);
   reader.texts("files", submission.files);
   reader.text("directory", submission.directory, false);
+  reader.text("from", submission.from, false);
+  reader.names("drop_state", submission.dropped_state);
   reader.text("graph_base64", graph_base64);
   if (const json* library = reader.object("library", true)) {
     Reader members(*library, "library", problems);

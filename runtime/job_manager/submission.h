@@ -29,13 +29,14 @@ struct Submission {
   std::string run{};                              ///< names it among all jobs of all clusters; given by the job manager
   std::optional<Duration> checkpoint_interval{};  ///< instead of the graph's; 0: no checkpoints at all
   RestartPolicy restart{};
-  JobId from_job{};  ///< whose savepoint it begins from; 0: it begins anew
+  std::string from{};  ///< "JOB" or "JOB@N": the savepoint it is to begin from; empty: it begins anew
+  JobId from_job{};    ///< and what that is
   CheckpointId from_checkpoint{};
   std::vector<std::string> dropped_state{};  ///< operators whose state in what it begins from is given up
   LogicalGraph graph{};
   FRESHET_RECORD(name, job, library_name, library_sha256, parameters, files, default_parallelism, key_groups, workers,
-                 directory, chaining, data, run, checkpoint_interval, restart, from_job, from_checkpoint, dropped_state,
-                 graph)
+                 directory, chaining, data, run, checkpoint_interval, restart, from, from_job, from_checkpoint,
+                 dropped_state, graph)
 };
 
 /// How the job makes its checkpoints: as its author said, unless the submitter said otherwise.

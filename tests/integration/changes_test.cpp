@@ -39,10 +39,12 @@ class Changes : public ::testing::Test {
     const auto submitted = submit();
     ASSERT_EQ(submitted.exit_code, 0) << submitted.output;
   }
-  Ended submit() const {
+  Ended submit(const std::string& name = "shop", const std::string& output = "out",
+               const std::vector<std::string>& more = {}) const {
     auto arguments = parameters({"input=" + directory_.path("events-*.csv"), "input.rate=1500", "input.time=s",
-                                 "emit=100ms", "output=" + directory_.path("out")});
-    arguments.insert(arguments.end(), {"--name", "shop", "--parallelism", "2", "--checkpoint-interval", "200ms"});
+                                 "emit=100ms", "output=" + directory_.path(output)});
+    arguments.insert(arguments.end(), {"--name", name, "--parallelism", "2", "--checkpoint-interval", "200ms"});
+    arguments.insert(arguments.end(), more.begin(), more.end());
     return cluster_.submit(FRESHET_USER_BEHAVIOR, "user_behavior", arguments);
   }
   Ended must(const std::vector<std::string>& verb) const {
@@ -105,6 +107,19 @@ TEST_F(Changes, PausedItReadsNothingAndResumedItGoesOn) {
 TEST_F(Changes, UpgradedWithOtherParametersItKeepsItsState) {
   EXPECT_THAT(must({"upgrade", "shop", FRESHET_USER_BEHAVIOR, "--job", "user_behavior", "--param", "emit=50ms"}).output,
               AllOf(HasSubstr("revision 2"), HasSubstr("undo: freshet rollback shop")));
+  expect_exact_results();
+}
+
+TEST_F(Changes, ASecondJobBesideItBeginsWithItsState) {
+  must({"savepoint", "create", "shop"});
+  const auto second = submit("next", "next", {"--from", "shop"});
+  ASSERT_EQ(second.exit_code, 0) << second.output;
+  ASSERT_TRUE(cluster_.view().wait_for("next", "Finished")) << cluster_.view().job("next");
+  const ResultTable users(directory_.path("next/users"));
+  std::map<std::string, long long> most;
+  for (std::size_t row = 0; row < users.rows(); ++row)
+    most[users.text(row, "user")] = std::max(most[users.text(row, "user")], users.number(row, "events"));
+  EXPECT_EQ(most, expected_) << "what it did not read itself it has from the savepoint";
   expect_exact_results();
 }
 

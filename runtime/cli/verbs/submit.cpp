@@ -91,6 +91,8 @@ ExitCode submit_library(Invocation& invocation) {
   if (!library) return report(around, library.failure());
   auto request = make_request(invocation, *inspection, *library, options_of(invocation));
   if (!request) return report(around, request.failure());
+  if (invocation.was_given("from")) (*request)["from"] = FLAGS_from;
+  for (const std::string& name : invocation.values("drop-state")) (*request)["drop_state"].push_back(name);
   if (FLAGS_dry_run) {
     const json& graph = member(*inspection, "graph");
     if (FLAGS_json) {
@@ -125,13 +127,17 @@ Verb submit_verb() {
   verb.usage = "LIB [--name NAME] [--param KEY=VALUE]… [--file KEY=PATH]… [--parallelism N] [--detach|--wait]";
   verb.help =
       "Loads the library in a child process, validates the job, sends library and graph, and waits until it runs.\n"
+      "--from begins with the state of another job's newest savepoint, or of savepoint N: two versions side by side.\n"
       "--wait waits until it is over (exit code 9 if it failed), --detach not at all. Undo: freshet cancel JOB.\n"
       "REST: PUT /v1/libraries/SHA256, POST /v1/jobs";
   verb.examples = {"freshet submit libshop.so --name shop --param input='in/*.csv' --param hot=20 --parallelism 4",
                    "freshet submit libshop.so --name shop --file catalog=catalog.csv --workers 4",
                    "freshet submit libshop.so --checkpoint-interval 1s --restart 'exponential 100ms 1min'",
+                   "freshet submit libshop-13.so --name shop-next --from shop --param output=next",
                    "freshet submit libshop.so --dry-run"};
-  verb.flags = joined({{{.name = "name", .value_name = "NAME"}},
+  verb.flags = joined({{{.name = "name", .value_name = "NAME"},
+                        {.name = "from", .value_name = "JOB[@N]"},
+                        {.name = "drop-state", .value_name = "OPERATOR", .repeated = true}},
                        library_flags(),
                        option_flags(),
                        {{.name = "dry-run", .form = ValueForm::kSwitch},

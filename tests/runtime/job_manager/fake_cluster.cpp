@@ -88,7 +88,9 @@ void FakeCluster::act(const std::string& agent, const wire::StartWorker& start) 
                 wire::WorkerHello{start.worker, 100 + start.worker.worker.value, "tcp://" + to_string(start.worker)});
 }
 
-void FakeCluster::act(const std::string&, const wire::StopWorker& stop) { end_worker(stop.worker, 0, SIGTERM); }
+void FakeCluster::act(const std::string&, const wire::StopWorker& stop) {
+  if (!deaf_to_stop.contains(stop.worker)) end_worker(stop.worker, 0, SIGTERM);
+}
 
 void FakeCluster::act(const std::string&, const wire::PrepareWorker& prepare) {
   if (deaf.contains(prepare.worker)) return;
@@ -108,7 +110,7 @@ void FakeCluster::act(const std::string&, const wire::StartTasks& start) {
 }
 
 void FakeCluster::act(const std::string&, const wire::StopTasks& stop) {
-  if (!deaf.contains(stop.worker)) end_worker(stop.worker, 0, 0);
+  if (!deaf.contains(stop.worker) && !deaf_to_stop.contains(stop.worker)) end_worker(stop.worker, 0, 0);
 }
 
 void FakeCluster::act(const std::string&, const wire::InjectBarrier& barrier) {

@@ -84,6 +84,7 @@ class FakeCluster final : public transport::ControlOutbox {
   std::map<WorkerKey, wire::PrepareWorker> prepared;
   std::set<WorkerKey> running;
   std::set<WorkerKey> deaf;             // do nothing of what they are told
+  std::set<WorkerKey> deaf_to_stop;     // do not end, whoever tells them
   bool saves = true;                    // tasks save at barriers
   bool saves_files = false;             // … real files
   std::set<WorkerKey> never_say_hello;  // keyed by what they will be

@@ -29,6 +29,16 @@ class JobChangeTest : public testing::Test {
     return std::holds_alternative<Refusal>(answer) ? std::get<Refusal>(answer).message : "";
   }
   const JobChange& change() const { return *cluster.job(id).change(); }
+  /// What the newest order to prepare says of checkpoints.
+  wire::CheckpointOrders prepared() const { return cluster.sent<wire::PrepareWorker>().back().second.checkpoints; }
+  /// Agents and workers greet the job manager that is there now.
+  void come_back() {
+    cluster.add_agent("a", 8);
+    cluster.add_agent("b", 8);
+    for (const auto& [key, agent] : cluster.processes)
+      cluster.from_worker(key, wire::WorkerHello{key, 100 + key.worker.value, "tcp://" + to_string(key)});
+    cluster.deliver();
+  }
 
   FakeCluster cluster;
   JobId id{};
@@ -141,6 +151,137 @@ TEST_F(JobChangeTest, AJobThatIsPausedComesBackPaused) {
   EXPECT_EQ(cluster.job(id).attempt().value, 2u);
   ASSERT_TRUE(std::holds_alternative<std::string>(cluster.manager->pause("shop", false)));
   EXPECT_EQ(cluster.state(id), JobState::running);
+}
+
+TEST_F(JobChangeTest, DroppedStateIsNotDroppedAgainByTheNextRecovery) {
+  ask({.kind = ChangeKind::upgrade, .submission = cluster.submission("shop", 2), .dropped_state = {"totals"}});
+  EXPECT_EQ(prepared().dropped, std::vector<std::string>{"totals"});
+  cluster.run_for(1100ms);  // what the operator has by now is wanted
+  cluster.end_worker({id, Attempt{2}, {0}}, 0, 9);
+  cluster.deliver();
+  ASSERT_EQ(cluster.job(id).attempt().value, 3u);
+  EXPECT_GT(prepared().restore.value, 1u);
+  EXPECT_TRUE(prepared().dropped.empty());
+}
+
+TEST_F(JobChangeTest, AWorkerThatMissedTheLastWordOfAStopHearsItAgain) {
+  const WorkerKey deaf{id, Attempt{1}, {0}};
+  cluster.saves = false;
+  ask({.kind = ChangeKind::stop});
+  cluster.saves = true;
+  cluster.deaf.insert(deaf);
+  for (const auto& [peer, barrier] : cluster.sent<wire::InjectBarrier>()) cluster.inject_again(barrier);
+  for (const auto& task : cluster.prepared.at(deaf).plan.tasks)
+    if (task.worker == 0)
+      cluster.from_worker(deaf, wire::SnapshotStored{deaf, {task.chain, task.index}, {1}, {"x", 1, 1, false, {}}});
+  cluster.deliver();
+  ASSERT_EQ(cluster.state(id), JobState::stopping);
+  cluster.deaf.clear();
+  cluster.from_manager.clear();
+  cluster.from_worker(deaf, wire::WorkerHello{deaf, 100, "tcp://again"});
+  cluster.deliver();
+  ASSERT_EQ(cluster.sent<wire::CommitCheckpoint>().size(), 1u);
+  ASSERT_EQ(cluster.sent<wire::StopTasks>().size(), 1u);
+  EXPECT_TRUE(cluster.sent<wire::StopTasks>()[0].second.finished);
+  EXPECT_EQ(cluster.state(id), JobState::stopped);
+}
+
+TEST_F(JobChangeTest, AStopIsNotDoneWhileAWorkerMayNotHaveCommitted) {
+  cluster.deaf_to_stop = {{id, Attempt{1}, {0}}};
+  ask({.kind = ChangeKind::stop});
+  EXPECT_EQ(cluster.state(id), JobState::stopping);
+  cluster.run_for(60s);
+  EXPECT_EQ(change().step, ChangeStep::failed);
+  EXPECT_EQ(cluster.job(id).attempt().value, 2u) << "the next attempt commits again";
+}
+
+TEST_F(JobChangeTest, ARescaleGoesOnWhenAWorkerIsLeftBehind) {
+  cluster.deaf_to_stop = {{id, Attempt{1}, {0}}};
+  ask({.kind = ChangeKind::rescale, .parallelism = 3});
+  cluster.run_for(60s);
+  EXPECT_EQ(cluster.state(id), JobState::running);
+  EXPECT_EQ(change().step, ChangeStep::done);
+}
+
+TEST_F(JobChangeTest, AnUpgradeThatCannotTakeTheStateIsRefusedBeforeAnythingIsDone) {
+  Submission next = cluster.submission("shop", 2);
+  next.graph.operators[0].id = "other_events";
+  const auto answer = cluster.manager->change("shop", {.kind = ChangeKind::upgrade, .submission = next});
+  ASSERT_TRUE(std::holds_alternative<Refusal>(answer));
+  const auto& problems = std::get<Refusal>(answer).problems;
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_EQ(problems[0].where, "operator events");
+  ask({.kind = ChangeKind::upgrade, .submission = next, .dropped_state = {"events"}});
+  EXPECT_EQ(change().step, ChangeStep::done) << change().why;
+}
+
+TEST_F(JobChangeTest, OperatorsWithoutStateMayGo) {
+  Submission next = cluster.submission("shop", 2);
+  next.graph.operators[1].id = "other_totals";
+  ask({.kind = ChangeKind::upgrade, .submission = next});
+  EXPECT_EQ(prepared().dropped, std::vector<std::string>{"totals"});
+}
+
+TEST_F(JobChangeTest, APauseAndACancelAreRememberedByTheNextJobManager) {
+  ASSERT_TRUE(std::holds_alternative<std::string>(cluster.manager->pause("shop", true)));
+  cluster.restart_manager();
+  come_back();
+  cluster.run_for(200ms);
+  EXPECT_EQ(cluster.state(id), JobState::paused);
+  ASSERT_TRUE(std::holds_alternative<std::string>(cluster.manager->pause("shop", false)));
+  cluster.deaf_to_stop = {{id, Attempt{1}, {0}}};
+  ASSERT_TRUE(std::holds_alternative<std::string>(cluster.manager->cancel("shop")));
+  cluster.deliver();
+  ASSERT_EQ(cluster.state(id), JobState::cancelling);
+  cluster.restart_manager();
+  cluster.deaf_to_stop.clear();
+  come_back();
+  EXPECT_EQ(cluster.state(id), JobState::cancelled);
+}
+
+TEST_F(JobChangeTest, ASavepointThatFailsLeavesAPausedJobPaused) {
+  ASSERT_TRUE(std::holds_alternative<std::string>(cluster.manager->pause("shop", true)));
+  cluster.run_for(200ms);
+  cluster.checkpoints.fail_puts = "the disk is full";
+  ask({.kind = ChangeKind::stop});
+  cluster.run_for(200ms);
+  EXPECT_EQ(change().step, ChangeStep::failed);
+  EXPECT_EQ(cluster.state(id), JobState::paused);
+}
+
+TEST_F(JobChangeTest, ARestartThatCannotBeJournalledChangesNothing) {
+  ask({.kind = ChangeKind::stop});
+  cluster.run_for(100ms);
+  cluster.journal.fail_appends = true;
+  EXPECT_NE(refused({.kind = ChangeKind::restart}), "");
+  EXPECT_EQ(cluster.state(id), JobState::stopped);
+}
+
+TEST_F(JobChangeTest, AJobBeginsFromAnothersSavepointAndDropsWhatItIsToldOnlyThen) {
+  Submission next = cluster.submission("shop-next", 2);
+  next.checkpoint_interval = Duration(1000);
+  next.restart = {};
+  next.from = "shop";
+  const auto without = cluster.manager->submit(next);
+  ASSERT_TRUE(std::holds_alternative<Refusal>(without));
+  EXPECT_EQ(std::get<Refusal>(without).problems.at(0).message, "it has no savepoint");
+  ASSERT_TRUE(cluster.manager->request_checkpoint(id, BarrierKind::savepoint).ok());
+  cluster.deliver();
+  next.from = "shop@7";
+  EXPECT_TRUE(std::holds_alternative<Refusal>(cluster.manager->submit(next)));
+  next.from = "shop@1";
+  next.dropped_state = {"totals"};
+  ASSERT_TRUE(std::holds_alternative<SubmitAnswer>(cluster.manager->submit(next)));
+  cluster.deliver();
+  EXPECT_EQ(prepared().from_job, id);
+  EXPECT_EQ(prepared().restore.value, 1u);
+  EXPECT_EQ(prepared().dropped, std::vector<std::string>{"totals"});
+  cluster.run_for(1100ms);
+  const JobId other = cluster.manager->table().all().rbegin()->first;
+  cluster.end_worker({other, Attempt{1}, {0}}, 0, 9);
+  cluster.deliver();
+  EXPECT_EQ(prepared().from_job, other);
+  EXPECT_TRUE(prepared().dropped.empty());
 }
 
 TEST_F(JobChangeTest, AJobThatIsOverIsDeletedWithItsCheckpoints) {
