@@ -74,8 +74,7 @@ Answer<JobRevision> JobManager::next_revision(const Job& job, const ChangeReques
 Answer<std::string> JobManager::reopen(Job& job) {
   if (const Job* other = jobs_.active(job.name()))
     return Refusal{Refusal::Code::bad_state, "the name " + job.name() + " is taken by " + other->id_text(), {}, {}};
-  if (const Status can = job.can_reopen(); !can)
-    return Refusal{Refusal::Code::bad_state, can.error().message, {}, {}};
+  if (const Status can = job.can_reopen(); !can) return Refusal{Refusal::Code::bad_state, can.error().message, {}, {}};
   if (const Status durable = journal_.record_reopened(job.id()); !durable)
     return Refusal{Refusal::Code::failed, "nothing was changed: " + durable.error().message, {}, {}};
   job.reopen(now());

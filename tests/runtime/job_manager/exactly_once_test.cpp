@@ -113,12 +113,23 @@ TEST_F(ExactlyOnce, AJobThatHasReadEverythingEndsBehindItsFinalCheckpoint) {
 
 TEST_F(ExactlyOnce, AWorkerThatDiesBehindTheFinalCheckpointBringsAnotherAttemptThatEnds) {
   const JobId id = running_job();
-  cluster.deaf.insert(worker(id, 1));
-  cluster.saves = true;
+  const WorkerKey dies = worker(id, 1);
+  cluster.deaf.insert(dies);  // it saves, and never hears that its stream may end
   cluster.end_data(id);
-  cluster.deaf.clear();
+  cluster.deliver();
+  for (const auto& task : cluster.prepared.at(dies).plan.tasks)
+    if (task.worker == 1)
+      cluster.from_worker(dies, wire::SnapshotStored{dies, {task.chain, task.index}, {1}, {"x", 1, 1, false, {}}});
+  cluster.deliver();
+  ASSERT_EQ(in_storage(id).size(), 1u);
+  ASSERT_EQ(cluster.state(id), JobState::running);
+  kill(dies);
+  ASSERT_EQ(cluster.job(id).attempt().value, 2u);
+  EXPECT_EQ(restored_from().value, 1u);
+  cluster.end_data(id);
   cluster.deliver();
   EXPECT_EQ(cluster.state(id), JobState::finished);
+  EXPECT_EQ(commits_of(2), 2u);
 }
 
 TEST_F(ExactlyOnce, ANewJobManagerTakesOverWhatRunsAndItsNumbersGoOn) {
