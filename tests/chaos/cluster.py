@@ -102,13 +102,15 @@ class Cluster:
     def __exit__(self, *_):
         for process in self.processes():
             process.send(signal.SIGCONT, self.data)
-        self.run("cluster", "stop", "--data", self.data)
-        limit = time.monotonic() + GONE_LIMIT_S
-        while self.processes() and time.monotonic() < limit:
-            time.sleep(0.1)
-        self.left = self.processes()
-        for process in self.left:
-            process.send(signal.SIGKILL, self.data)
+        try:
+            self.run("cluster", "stop", "--data", self.data)
+            limit = time.monotonic() + GONE_LIMIT_S
+            while self.processes() and time.monotonic() < limit:
+                time.sleep(0.1)
+        finally:  # whatever has gone wrong, nothing of it stays behind
+            self.left = self.processes()
+            for process in self.left:
+                process.send(signal.SIGKILL, self.data)
 
     def run(self, *words):
         """Any verb; gives what it printed, and whether it succeeded."""
