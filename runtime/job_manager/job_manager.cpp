@@ -22,10 +22,6 @@ std::string run_name(const Submission& submission, JobId id, Term term, std::int
   return base::sha256_hex(text).substr(0, 12);
 }
 
-Refusal not_found(const std::string& job, std::vector<std::string> near) {
-  return {Refusal::Code::not_found, "there is no job " + job.substr(0, 64), {}, std::move(near)};
-}
-
 }  // namespace
 
 JobManager::JobManager(ManagerOptions options, base::Clock& clock, transport::ControlOutbox& outbox,
@@ -374,13 +370,13 @@ Answer<SubmitAnswer> JobManager::submit(Submission submission) {
 
 Answer<const Job*> JobManager::find_job(const std::string& text) const {
   JobTable::Found found = jobs_.find(text);
-  if (found.job == nullptr) return not_found(text, std::move(found.near));
+  if (found.job == nullptr) return no_such_job(text, std::move(found.near));
   return found.job;
 }
 
 Answer<std::string> JobManager::act_on(const std::string& text, const std::function<Status(Job&, Orders&)>& act) {
   JobTable::Found found = jobs_.find(text);
-  if (found.job == nullptr) return not_found(text, std::move(found.near));
+  if (found.job == nullptr) return no_such_job(text, std::move(found.near));
   const std::string id = found.job->id_text();
   Status done;
   with(*found.job, [&](Orders& orders) { done = act(*found.job, orders); });
@@ -408,7 +404,7 @@ Answer<std::string> JobManager::pause(const std::string& text, bool paused) {
 
 Answer<JobView> JobManager::job(const std::string& text) const {
   JobTable::Found found = jobs_.find(text);
-  if (found.job == nullptr) return not_found(text, std::move(found.near));
+  if (found.job == nullptr) return no_such_job(text, std::move(found.near));
   return job_view(*found.job, now());
 }
 

@@ -3,13 +3,6 @@
 
 /// What users change about jobs.
 namespace freshet::manager {
-namespace {
-
-Refusal not_found(const std::string& job, std::vector<std::string> near) {
-  return {Refusal::Code::not_found, "there is no job " + job.substr(0, 64), {}, std::move(near)};
-}
-
-}  // namespace
 
 std::vector<Problem> give_up_state(const LogicalGraph& saved, Submission& next) {
   std::vector<Problem> problems = dag::incompatibilities(saved, next.graph, next.dropped_state);
@@ -21,7 +14,7 @@ std::vector<Problem> give_up_state(const LogicalGraph& saved, Submission& next) 
 
 Answer<std::string> JobManager::change(const std::string& text, const ChangeRequest& request) {
   JobTable::Found found = jobs_.find(text);
-  if (found.job == nullptr) return not_found(text, std::move(found.near));
+  if (found.job == nullptr) return no_such_job(text, std::move(found.near));
   if (found.job->is_over() && request.kind == ChangeKind::restart) return reopen(*found.job);
   std::optional<JobRevision> next;
   if (request.kind != ChangeKind::stop && request.kind != ChangeKind::restart) {
@@ -88,7 +81,7 @@ Answer<std::string> JobManager::reopen(Job& job) {
 
 Answer<std::string> JobManager::remove(const std::string& text) {
   JobTable::Found found = jobs_.find(text);
-  if (found.job == nullptr) return not_found(text, std::move(found.near));
+  if (found.job == nullptr) return no_such_job(text, std::move(found.near));
   const JobId id = found.job->id();
   const std::string name = found.job->id_text();
   if (!found.job->is_over())

@@ -18,6 +18,10 @@ struct Refusal {
 };
 FRESHET_ENUM(Refusal::Code, validation, not_found, timeout, bad_state, forbidden, failed)
 
+inline Refusal no_such_job(const std::string& job, std::vector<std::string> near) {
+  return {Refusal::Code::not_found, "there is no job " + job.substr(0, 64), {}, std::move(near)};
+}
+
 /// What was asked for, or the refusal.
 template <class T>
 using Answer = std::variant<T, Refusal>;
