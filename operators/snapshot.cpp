@@ -16,11 +16,14 @@ struct EntryHeader {
 };
 static_assert(sizeof(EntryHeader) == 24 && std::endian::native == std::endian::little);
 
+/// In the length of the map key: the entry is gone.
+constexpr std::uint32_t kErased = 1u << 31;
+
 }  // namespace
 
 void append_state_entry(ByteBuffer& out, const StateEntry& entry) {
   const EntryHeader header{entry.key_hash, entry.written_ms, static_cast<std::uint32_t>(entry.key.size()),
-                           static_cast<std::uint32_t>(entry.map_key.size())};
+                           static_cast<std::uint32_t>(entry.map_key.size()) | (entry.erased ? kErased : 0)};
   out.write(reinterpret_cast<const char*>(&header), sizeof header);
   out.append(entry.key);
   out.append(entry.map_key);
@@ -32,6 +35,8 @@ bool read_state_entry(std::string_view bytes, StateEntry& entry) {
   if (bytes.size() < sizeof header) return false;
   std::memcpy(&header, bytes.data(), sizeof header);
   bytes.remove_prefix(sizeof header);
+  entry.erased = (header.map_key_bytes & kErased) != 0;
+  header.map_key_bytes &= ~kErased;
   if (bytes.size() < std::uint64_t{header.key_bytes} + header.map_key_bytes) return false;
   entry.key_hash = header.key_hash;
   entry.written_ms = header.written_ms;

@@ -5,6 +5,7 @@
 
 #include <freshet/codec.h>
 #include "runtime/checkpoint/file_bytes.h"
+#include "runtime/checkpoint/snapshot_file.h"
 #include "runtime/checkpoint/storage.h"
 
 namespace freshet::checkpoint {
@@ -27,9 +28,10 @@ Status check_snapshots(const Manifest& manifest) {
     if (task.chain >= manifest.chains.size() || task.index >= manifest.chains[task.chain].parallelism)
       return Error{task_text(task) + " is of no chain"};
     if (snapshot.name.empty() && !snapshot.ended) return Error{task_text(task) + " has no snapshot file"};
-    if (!snapshot.name.empty()) {
-      if (auto checked = check_name(snapshot.name); !checked) return checked;
-    }
+    if (snapshot.earlier.size() > kMaxEarlierFiles || (snapshot.name.empty() && !snapshot.earlier.empty()))
+      return Error{task_text(task) + " builds on too many files, or has none of its own"};
+    for (const auto& file : snapshot.files())
+      if (auto checked = check_name(file.name); !checked) return checked;
     tasks.push_back(task);
   }
   std::sort(tasks.begin(), tasks.end());
@@ -55,6 +57,19 @@ Error damaged(std::size_t at, const std::string& what) {
 }
 
 }  // namespace
+
+NeededFiles needed_files(CheckpointId checkpoint, const std::vector<SnapshotRef>& snapshots) {
+  NeededFiles needed;
+  for (const SnapshotRef& snapshot : snapshots) {
+    for (auto& file : snapshot.files()) {
+      const auto id = parse_snapshot_name(file.name);
+      needed.bytes += file.bytes;
+      if (id && id->checkpoint == checkpoint) needed.new_bytes += file.bytes;
+      needed.names.push_back(std::move(file.name));
+    }
+  }
+  return needed;
+}
 
 std::string manifest_folder(JobId job) { return "job-" + std::to_string(job.value) + "/manifests"; }
 

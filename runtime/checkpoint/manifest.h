@@ -4,6 +4,7 @@
 #include <freshet/result.h>
 
 #include "runtime/base/ids.h"
+#include "runtime/wire/stored_file.h"
 
 /// The file whose publication makes a checkpoint complete. Frozen: a golden test holds every byte.
 ///
@@ -13,7 +14,7 @@
 namespace freshet::checkpoint {
 
 inline constexpr std::uint32_t kManifestMagic = 0x4652534d;  // "FRSM"
-inline constexpr std::uint8_t kManifestVersion = 1;
+inline constexpr std::uint8_t kManifestVersion = 2;
 /// No manifest file is longer.
 inline constexpr std::uint64_t kMaxManifestBytes = 64u << 20;
 /// A manifest of more tasks is refused.
@@ -25,15 +26,27 @@ enum class ManifestKind : std::uint8_t {
 };
 FRESHET_ENUM(ManifestKind, complete, void_)
 
-/// One task's part of a checkpoint.
+/// A task's snapshot builds on at most so many files.
+inline constexpr std::size_t kMaxEarlierFiles = 1u << 16;
+
+/// One task's part of a checkpoint: a file, and those that it builds on.
 struct SnapshotRef {
   TaskId task{};
   std::string name{};          ///< of the file in the checkpoint storage; empty: an ended task left none
   std::uint64_t bytes = 0;     ///< of the file
   std::uint64_t checksum = 0;  ///< checksum_of() the file
   bool ended = false;          ///< the task had seen the end of its stream
+  /// Oldest first. Of these only the states count; what the file itself says of them comes behind and wins.
+  std::vector<wire::StoredFile> earlier{};
   bool operator==(const SnapshotRef&) const = default;
-  FRESHET_RECORD(task, name, bytes, checksum, ended)
+  FRESHET_RECORD(task, name, bytes, checksum, ended, earlier)
+
+  /// All its files, oldest first; none when it has none.
+  std::vector<wire::StoredFile> files() const {
+    std::vector<wire::StoredFile> all = earlier;
+    if (!name.empty()) all.push_back({name, bytes, checksum});
+    return all;
+  }
 };
 
 /// What a sink's task asks to be told when the checkpoint is complete.
@@ -71,6 +84,14 @@ struct Manifest {
   FRESHET_RECORD(kind, job, job_name, attempt, revision, checkpoint, barrier, created_ms, key_groups, chains, snapshots,
                  handles)
 };
+
+/// The files that a checkpoint needs.
+struct NeededFiles {
+  std::vector<std::string> names{};
+  std::uint64_t bytes = 0;
+  std::uint64_t new_bytes = 0;  ///< of those that were written for it
+};
+NeededFiles needed_files(CheckpointId checkpoint, const std::vector<SnapshotRef>& snapshots);
 
 /// `job-1/manifests`.
 std::string manifest_folder(JobId job);

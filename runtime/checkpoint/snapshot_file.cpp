@@ -92,7 +92,7 @@ class Verifier {
     const bool read = in_.big_endian(magic) && in_.byte(version) && in_.bytes(kReservedBytes, reserved) &&
                       in_.big_endian(id.job.value) && in_.big_endian(id.attempt.value) &&
                       in_.big_endian(id.checkpoint.value) && in_.big_endian(id.task.chain) &&
-                      in_.big_endian(id.task.index);
+                      in_.big_endian(id.task.index) && in_.big_endian(id.part);
     CHECK(read, "the header is as long as kSnapshotHeaderBytes");
     if (magic != kSnapshotMagic) return damaged_header(0, "this is no snapshot file");
     if (version != kSnapshotVersion)
@@ -162,7 +162,8 @@ std::string snapshot_folder(JobId job) { return "job-" + std::to_string(job.valu
 
 std::string snapshot_name(const SnapshotId& id) {
   return snapshot_folder(id.job) + "/c" + std::to_string(id.checkpoint.value) + "-a" +
-         std::to_string(id.attempt.value) + "-t" + std::to_string(id.task.chain) + "." + std::to_string(id.task.index);
+         std::to_string(id.attempt.value) + "-t" + std::to_string(id.task.chain) + "." + std::to_string(id.task.index) +
+         (id.part == 0 ? "" : "-p" + std::to_string(id.part));
 }
 
 Result<SnapshotId> parse_snapshot_name(std::string_view name) {
@@ -170,7 +171,7 @@ Result<SnapshotId> parse_snapshot_name(std::string_view name) {
   std::string_view rest = name;
   const bool read = take(rest, "job-", id.job.value) && take(rest, "/snapshots/c", id.checkpoint.value) &&
                     take(rest, "-a", id.attempt.value) && take(rest, "-t", id.task.chain) &&
-                    take(rest, ".", id.task.index) && rest.empty();
+                    take(rest, ".", id.task.index) && (rest.empty() || take(rest, "-p", id.part)) && rest.empty();
   // Numbers with zeros in front would give one snapshot two names.
   if (read && snapshot_name(id) == name) return id;
   return Error{"'" + std::string(name.substr(0, 300)) + "' is no name of a snapshot file"};
@@ -185,6 +186,7 @@ SnapshotWriter::SnapshotWriter(const SnapshotId& id) {
   append_number(bytes_, id.checkpoint.value);
   append_number(bytes_, id.task.chain);
   append_number(bytes_, id.task.index);
+  append_number(bytes_, id.part);
 }
 
 void SnapshotWriter::begin_section(std::string_view kind, std::string_view operator_id, std::string_view name) {

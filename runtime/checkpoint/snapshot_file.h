@@ -5,10 +5,11 @@
 
 #include "runtime/base/ids.h"
 
-/// What one task saved for one checkpoint, as the bytes of a file. Frozen: a golden test holds every byte. Numbers are
-/// big-endian.
+/// What one task saved for one checkpoint, or a part of it, as the bytes of a file. Frozen: a golden test holds every
+/// byte. Numbers are big-endian.
 ///
-///   header   magic "FRSS", version u8, three zero bytes, job u64, attempt u32, checkpoint u64, chain u32, index u32
+///   header   magic "FRSS", version u8, three zero bytes, job u64, attempt u32, checkpoint u64, chain u32, index u32,
+///            part u32
 ///   section  1 u8, length of the body u64, body, XXH3-64 of the section so far u64; any number of them
 ///   footer   2 u8, number of sections u32, XXH3-64 of the file so far u64
 ///
@@ -17,8 +18,8 @@
 namespace freshet::checkpoint {
 
 inline constexpr std::uint32_t kSnapshotMagic = 0x46525353;  // "FRSS"
-inline constexpr std::uint8_t kSnapshotVersion = 1;
-inline constexpr std::size_t kSnapshotHeaderBytes = 36;
+inline constexpr std::uint8_t kSnapshotVersion = 2;
+inline constexpr std::size_t kSnapshotHeaderBytes = 40;
 inline constexpr std::size_t kSnapshotFooterBytes = 13;
 /// A section's kind, operator id or name is not longer.
 inline constexpr std::size_t kMaxSectionTextBytes = 4096;
@@ -33,13 +34,15 @@ struct SnapshotId {
   Attempt attempt{};
   CheckpointId checkpoint{};
   TaskId task{};
+  std::uint32_t part = 0;  ///< 0, 1, 2 … of what was saved for this checkpoint; each builds on those before it
   auto operator<=>(const SnapshotId&) const = default;
 };
 
 /// `job-1/snapshots`.
 std::string snapshot_folder(JobId job);
 
-/// Name of its file in the checkpoint storage, `job-1/snapshots/c7-a3-t0.2`: attempt 3, task 2 of chain 0.
+/// Name of its file in the checkpoint storage, `job-1/snapshots/c7-a3-t0.2`: attempt 3, task 2 of chain 0. Further
+/// parts have their number behind it: `c7-a3-t0.2-p1`.
 std::string snapshot_name(const SnapshotId& id);
 
 /// The id whose snapshot_name() `name` is; Error when it is none's.

@@ -10,28 +10,27 @@ namespace freshet::checkpoint {
 
 namespace {
 
-/// The id that the file must have. An ended task may keep the file of an earlier checkpoint.
-Result<SnapshotId> expected_id(const Manifest& manifest, const SnapshotRef& ref) {
+/// The id that a file of the snapshot must have. An ended task may keep the file of an earlier checkpoint.
+Result<SnapshotId> expected_id(const Manifest& manifest, const SnapshotRef& ref, const std::string& name) {
   const SnapshotId now{manifest.job, manifest.attempt, manifest.checkpoint, ref.task};
-  const auto named = parse_snapshot_name(ref.name);
+  const auto named = parse_snapshot_name(name);
   if (!named) return named;
-  const bool fits = ref.ended ? named->job == now.job && named->task == now.task && named->attempt <= now.attempt &&
-                                    named->checkpoint <= now.checkpoint
-                              : *named == now;
+  const bool may_be_older = ref.ended || name != ref.name;
+  const bool fits = named->job == now.job && named->task == now.task &&
+                    (may_be_older ? named->attempt <= now.attempt && named->checkpoint <= now.checkpoint
+                                  : named->attempt == now.attempt && named->checkpoint == now.checkpoint);
   if (!fits) return Error{"this cannot be the snapshot of " + snapshot_name(now)};
   return named;
 }
 
-Status verify_snapshot(CheckpointStorage& storage, const Manifest& manifest, const SnapshotRef& ref) {
-  const auto expected = expected_id(manifest, ref);
-  if (!expected) return expected.error();
-  const auto bytes = storage.get(ref.name, std::min(ref.bytes, kMaxSnapshotBytes));
+Status verify_file(CheckpointStorage& storage, const wire::StoredFile& file, const SnapshotId& expected) {
+  const auto bytes = storage.get(file.name, std::min(file.bytes, kMaxSnapshotBytes));
   if (!bytes) return bytes.error();
-  if (bytes->size() != ref.bytes)
-    return Error{"it has " + std::to_string(bytes->size()) + " bytes, the manifest says " + std::to_string(ref.bytes)};
+  if (bytes->size() != file.bytes)
+    return Error{"it has " + std::to_string(bytes->size()) + " bytes, the manifest says " + std::to_string(file.bytes)};
   // Opened first: that tells where the damage is.
-  if (const auto opened = SnapshotReader::open(*bytes, *expected); !opened) return opened.error();
-  if (checksum_of(*bytes) != ref.checksum) return Error{"it is sound, but not the file that the manifest means"};
+  if (const auto opened = SnapshotReader::open(*bytes, expected); !opened) return opened.error();
+  if (checksum_of(*bytes) != file.checksum) return Error{"it is sound, but not the file that the manifest means"};
   return {};
 }
 
@@ -55,9 +54,11 @@ std::vector<Damage> verify_checkpoint(CheckpointStorage& storage, const Manifest
   std::set<TaskId> found;
   for (const SnapshotRef& ref : manifest.snapshots) {
     found.insert(ref.task);
-    if (ref.name.empty()) continue;  // it had ended
-    if (const auto verified = verify_snapshot(storage, manifest, ref); !verified)
-      damages.push_back({ref.name, verified.error().message});
+    for (const auto& file : ref.files()) {  // none: it had ended
+      const auto expected = expected_id(manifest, ref, file.name);
+      const Status sound = expected ? verify_file(storage, file, *expected) : Status(expected.error());
+      if (!sound) damages.push_back({file.name, sound.error().message});
+    }
   }
   for (std::uint32_t chain = 0; chain < manifest.chains.size(); ++chain) {
     for (std::uint32_t index = 0; index < manifest.chains[chain].parallelism; ++index) {

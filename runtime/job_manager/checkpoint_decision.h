@@ -8,6 +8,7 @@
 #include <freshet/element.h>
 #include <freshet/result.h>
 #include "runtime/base/clock.h"
+#include "runtime/checkpoint/manifest.h"
 #include "runtime/wire/control.h"
 
 /// What the checkpoint coordinator is told, and what it decides. Plain values.
@@ -72,7 +73,7 @@ struct KeptCheckpoint {
   CheckpointId id{};
   BarrierKind kind = BarrierKind::checkpoint;
   std::int64_t created_ms = 0;  ///< wall clock; 0: it was not looked up
-  std::uint64_t bytes = 0;      ///< of its snapshots; 0: they were not looked up
+  checkpoint::NeededFiles files{};
 };
 
 /// What a coordinator begins with.
@@ -104,6 +105,13 @@ struct Publish {
   BarrierKind kind = BarrierKind::checkpoint;
   std::vector<TaskSnapshot> snapshots{};  ///< one of every task, by task
   bool operator==(const Publish&) const = default;
+  /// As the manifest says them.
+  std::vector<checkpoint::SnapshotRef> refs() const {
+    std::vector<checkpoint::SnapshotRef> refs;
+    for (const auto& [task, info] : snapshots)
+      refs.push_back({task, info.name, info.bytes, info.checksum, info.ended, info.earlier});
+    return refs;
+  }
 };
 /// The checkpoint is complete: tell the sinks to commit.
 struct NotifyCommit {

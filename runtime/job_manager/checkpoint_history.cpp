@@ -56,8 +56,9 @@ void CheckpointHistory::note(const JournalId& decision, Attempt attempt, std::ve
 void CheckpointHistory::note(const Publish& decision) {
   RememberedCheckpoint* entry = open(decision.id);
   if (entry == nullptr) return;
-  entry->bytes = 0;
-  for (const TaskSnapshot& snapshot : decision.snapshots) entry->bytes += snapshot.info.bytes;
+  const auto files = checkpoint::needed_files(decision.id, decision.refs());
+  entry->bytes = files.bytes;
+  entry->new_bytes = files.new_bytes;
 }
 
 void CheckpointHistory::note(const NotifyCommit& decision, base::SteadyTime now) {
@@ -111,7 +112,8 @@ void CheckpointHistory::settle(const std::vector<KeptCheckpoint>& complete, base
     entry.kind = kept.kind;
     entry.state = CheckpointState::done;
     entry.when_ms = kept.created_ms;
-    entry.bytes = kept.bytes;
+    entry.bytes = kept.files.bytes;
+    entry.new_bytes = kept.files.new_bytes;
     if (!newest_done_ || newest_done_->id < kept.id) newest_done_ = entry;
     add(std::move(entry));
   }

@@ -29,7 +29,8 @@ struct RememberedCheckpoint {
   std::int64_t when_ms = 0;             ///< wall clock: when it began; of another job manager's, when it was complete
   base::SteadyTime began{};             ///< not of another job manager's
   std::optional<Duration> took{};       ///< until it was over; nothing while it is open, or when nobody knows
-  std::uint64_t bytes = 0;              ///< of all its snapshots, once all tasks are in
+  std::uint64_t bytes = 0;              ///< of all files that it needs, once all tasks are in
+  std::uint64_t new_bytes = 0;          ///< of those that were written for it
   std::vector<ChainProgress> chains{};  ///< when it was over; nobody is in while it is open. Empty when nobody knows
   std::vector<TaskId> missing{};        ///< of a failed one: the first tasks that were not in
   std::string why{};                    ///< why it failed

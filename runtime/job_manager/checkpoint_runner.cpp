@@ -45,8 +45,8 @@ Manifest manifest_of(const Job& job, const Publish& publish, std::int64_t create
     for (const auto node : chain.operators) shape.operator_ids.push_back(operators.at(node).id);
     manifest.chains.push_back(std::move(shape));
   }
+  manifest.snapshots = publish.refs();
   for (const auto& [task, info] : publish.snapshots) {
-    manifest.snapshots.push_back({task, info.name, info.bytes, info.checksum, info.ended});
     for (const auto& handle : info.handles) manifest.handles.push_back({handle.operator_id, task.index, handle.bytes});
   }
   return manifest;
@@ -106,6 +106,7 @@ void CheckpointRunner::act(Job& job, const Publish& decision, Moment now, Orders
 }
 
 void CheckpointRunner::ask_again(Job& job, Moment now) {
+  remove_leftovers(job);
   const auto found = unanswered_.find(job.id());
   if (found == unanswered_.end()) return;
   const Publish publish = std::move(found->second);
@@ -123,24 +124,37 @@ void CheckpointRunner::act(Job& job, const NotifyCommit& decision, Moment, Order
 }
 
 void CheckpointRunner::act(Job& job, const Prune& decision, Moment, Orders&) {
-  for (const CheckpointId id : decision.ids)
-    if (!storage_.remove(checkpoint::manifest_name(job.id(), id))) ++failures_;
+  leftovers_[job.id()].insert(decision.ids.begin(), decision.ids.end());
+  remove_leftovers(job);
+}
+
+/// A manifest goes before its files do: while it stands, somebody may restore from it.
+void CheckpointRunner::remove_leftovers(const Job& job) {
+  const auto found = leftovers_.find(job.id());
+  if (found == leftovers_.end()) return;
+  failures_ += std::erase_if(found->second, [&](CheckpointId id) {
+                 return storage_.remove(checkpoint::manifest_name(job.id(), id)).ok();
+               }) == 0;
+  if (!found->second.empty()) return;
+  leftovers_.erase(found);
   remove_snapshots(job);
 }
 
-/// Files of checkpoints that are not kept. A checkpoint that is still to come has a number above all that are complete.
+/// Files that no checkpoint which is kept needs. One that is still to come may build on those of numbers above all that
+/// are complete, and on what the newest of these needs.
 void CheckpointRunner::remove_snapshots(const Job& job) {
   const auto& complete = job.checkpoints().complete();
   if (complete.empty()) return;
-  std::set<CheckpointId> kept;
-  for (const KeptCheckpoint& each : complete) kept.insert(each.id);
+  std::set<std::string, std::less<>> kept;
+  for (const KeptCheckpoint& each : complete) kept.insert(each.files.names.begin(), each.files.names.end());
   const std::string folder = checkpoint::snapshot_folder(job.id());
   const auto files = storage_.list(folder);
   if (!files) return void(++failures_);
   for (const std::string& file : *files) {
-    const auto id = checkpoint::parse_snapshot_name(folder + "/" + file);
-    if (!id || kept.contains(id->checkpoint) || id->checkpoint > *kept.rbegin()) continue;
-    if (!storage_.remove(folder + "/" + file)) ++failures_;
+    const std::string name = folder + "/" + file;
+    const auto id = checkpoint::parse_snapshot_name(name);
+    if (!id || kept.contains(name) || id->checkpoint > complete.back().id) continue;
+    if (!storage_.remove(name)) ++failures_;
   }
 }
 
@@ -164,6 +178,7 @@ void CheckpointRunner::act(Job& job, const RequestEnded& decision, Moment now, O
 }
 
 Status CheckpointRunner::remove_all(JobId job) {
+  leftovers_.erase(job);
   for (const std::string& folder : {checkpoint::manifest_folder(job), checkpoint::snapshot_folder(job)}) {
     const auto files = storage_.list(folder);
     if (!files) return files.error();
@@ -192,9 +207,8 @@ Result<SettledCheckpoints> CheckpointRunner::settle(const Job& job, std::optiona
     if (!manifest) {
       settled.damage = "checkpoint " + std::to_string(id.value) + " is damaged: " + manifest.error().message;
     } else if (manifest->kind == ManifestKind::complete) {
-      std::uint64_t size = 0;
-      for (const auto& snapshot : manifest->snapshots) size += snapshot.bytes;
-      settled.complete.push_back({id, manifest->barrier, manifest->created_ms, size});
+      settled.complete.push_back(
+          {id, manifest->barrier, manifest->created_ms, checkpoint::needed_files(id, manifest->snapshots)});
       settled.damage.clear();
     }
   }

@@ -47,11 +47,13 @@ class CheckpointRunner {
   void act(Job& job, const FailAttempt& decision, Moment now, Orders& orders);
   void act(Job& job, const Fenced& decision, Moment now, Orders& orders);
   void act(Job& job, const RequestEnded& decision, Moment now, Orders& orders);
+  void remove_leftovers(const Job& job);
   void remove_snapshots(const Job& job);
   static void note(Job& job, const CheckpointDecision& decision, Moment now);
 
   JobJournal& journal_;
   checkpoint::CheckpointStorage& storage_;
+  std::map<JobId, std::set<CheckpointId>> leftovers_;  // checkpoints not kept whose manifests are still there
   std::map<JobId, Publish> unanswered_;  // publications of which it is not known whether they have happened
   std::uint64_t failures_ = 0;
   std::uint64_t journalled_ = 0;

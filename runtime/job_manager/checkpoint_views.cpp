@@ -23,6 +23,7 @@ const PendingCheckpoint* pending_of(const Job& job, CheckpointId id) {
 CheckpointLineView line_of(const Job& job, const RememberedCheckpoint& entry, bool is_stored) {
   CheckpointLineView line{entry.id.value, text_of(entry.kind), text_of(entry.state), entry.when_ms};
   line.bytes = entry.bytes;
+  line.new_bytes = entry.new_bytes;
   line.why = entry.why;
   if (entry.took) line.took_ms = entry.took->count();
   line.retained = is_stored && entry.state == CheckpointState::done;
@@ -30,7 +31,7 @@ CheckpointLineView line_of(const Job& job, const RememberedCheckpoint& entry, bo
   if (const PendingCheckpoint* pending = pending_of(job, entry.id)) {
     line.acknowledged = pending->acknowledged();
     line.tasks = pending->tasks();
-    line.bytes = pending->bytes();
+    line.new_bytes = pending->bytes();
   } else if (!entry.chains.empty()) {
     line.acknowledged = line.tasks = 0;
     for (const ChainProgress& chain : entry.chains) {
@@ -39,12 +40,6 @@ CheckpointLineView line_of(const Job& job, const RememberedCheckpoint& entry, bo
     }
   }
   return line;
-}
-
-std::uint64_t bytes_of(const Manifest& manifest) {
-  std::uint64_t bytes = 0;
-  for (const auto& snapshot : manifest.snapshots) bytes += snapshot.bytes;
-  return bytes;
 }
 
 /// Of one that only the storage knows.
@@ -64,7 +59,9 @@ CheckpointLineView line_of(CheckpointId id, const Result<Manifest>& manifest) {
   }
   line.state = text_of(CheckpointState::done);
   line.restorable = true;
-  line.bytes = bytes_of(*manifest);
+  const auto files = checkpoint::needed_files(manifest->checkpoint, manifest->snapshots);
+  line.bytes = files.bytes;
+  line.new_bytes = files.new_bytes;
   line.acknowledged = line.tasks = manifest->snapshots.size();
   return line;
 }
@@ -106,10 +103,16 @@ void describe(const Manifest& manifest, CheckpointView& view) {
     if (snapshot.task.chain >= view.chains.size()) continue;
     CheckpointChainView& chain = view.chains[snapshot.task.chain];
     ++chain.acknowledged;
-    if (view.snapshots.size() < kMaxShownSnapshots)
-      view.snapshots.push_back({chain.id, snapshot.task.index, snapshot.name, snapshot.bytes, snapshot.ended});
-    else
+    if (view.snapshots.size() == kMaxShownSnapshots) {
       ++view.snapshots_left_out;
+      continue;
+    }
+    SnapshotView shown{chain.id, snapshot.task.index, snapshot.name, 0, 0, snapshot.ended};
+    for (const auto& file : snapshot.files()) {
+      ++shown.files;
+      shown.bytes += file.bytes;
+    }
+    view.snapshots.push_back(std::move(shown));
   }
   std::map<std::string, std::uint64_t> handles;
   for (const auto& handle : manifest.handles) ++handles[handle.operator_id];

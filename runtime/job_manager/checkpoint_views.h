@@ -16,13 +16,15 @@ struct CheckpointLineView {
   std::string state{};  ///< open, done, failed
   std::int64_t when_ms = 0;
   std::optional<std::int64_t> took_ms{};
-  std::uint64_t bytes = 0;
+  std::uint64_t bytes = 0;                      ///< of all files that it needs
+  std::uint64_t new_bytes = 0;                  ///< of those that were written for it
   std::optional<std::uint64_t> acknowledged{};  ///< tasks that are in; null: it is not remembered
   std::optional<std::uint64_t> tasks{};
   std::string why{};        ///< why it failed, or cannot be restored
   bool retained = false;    ///< its manifest is in the storage
   bool restorable = false;  ///< … and says that it is complete; its files are not looked at
-  FRESHET_RECORD(number, kind, state, when_ms, took_ms, bytes, acknowledged, tasks, why, retained, restorable)
+  FRESHET_RECORD(number, kind, state, when_ms, took_ms, bytes, new_bytes, acknowledged, tasks, why, retained,
+                 restorable)
 };
 
 struct CheckpointListView {
@@ -47,10 +49,11 @@ struct CheckpointChainView {
 struct SnapshotView {
   std::string chain{};
   std::uint32_t task = 0;
-  std::string file{};  ///< its name in the storage; empty: an ended task left none
-  std::uint64_t bytes = 0;
+  std::string file{};  ///< the newest one's name in the storage; empty: an ended task left none
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;  ///< of all of them
   bool ended = false;
-  FRESHET_RECORD(chain, task, file, bytes, ended)
+  FRESHET_RECORD(chain, task, file, files, bytes, ended)
 };
 
 /// Handles that the sink's tasks left for their commit.

@@ -105,8 +105,11 @@ void JobCheckpoints::forget(CheckpointId id) {
 CheckpointDecisions JobCheckpoints::take_decisions() {
   for (const auto& decision : decisions_) {
     if (const auto* complete = std::get_if<NotifyCommit>(&decision)) {
-      if (complete_.empty() || complete_.back().id < complete->id) complete_.push_back({complete->id, complete->kind});
+      if (complete_.empty() || complete_.back().id < complete->id)
+        complete_.push_back({complete->id, complete->kind, 0, std::exchange(published_, {})});
       damage_.clear();
+    } else if (const auto* publish = std::get_if<Publish>(&decision)) {
+      published_ = checkpoint::needed_files(publish->id, publish->refs());
     } else if (const auto* prune = std::get_if<Prune>(&decision)) {
       std::erase_if(complete_, [&](const KeptCheckpoint& kept) {
         return std::ranges::find(prune->ids, kept.id) != prune->ids.end();

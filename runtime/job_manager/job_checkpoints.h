@@ -63,6 +63,7 @@ class JobCheckpoints {
   const CheckpointPolicy policy_;
   CheckpointId last_{};                   // given out; no other id is ever greater
   std::vector<KeptCheckpoint> complete_;  // in the storage, oldest first
+  checkpoint::NeededFiles published_;     // of the one that is being published
   std::optional<CheckpointId> unsettled_;
   std::string damage_;
   std::vector<TaskId> waiting_to_begin_;  // of an adopted attempt that runs, while something is unsettled

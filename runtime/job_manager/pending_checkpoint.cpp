@@ -27,6 +27,7 @@ constexpr std::size_t kMaxNamed = 5;
 std::size_t text_of(const SnapshotInfo& info) {
   std::size_t bytes = info.name.size();
   for (const SinkHandle& handle : info.handles) bytes += handle.operator_id.size() + handle.bytes.size();
+  for (const auto& file : info.earlier) bytes += file.name.size() + sizeof file;
   return bytes;
 }
 

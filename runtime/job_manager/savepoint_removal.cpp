@@ -21,7 +21,7 @@ std::optional<std::set<std::string>> named_files(const Job& job, checkpoint::Che
   for (const CheckpointId id : *listed) {
     const auto manifest = checkpoint::load_manifest(storage, job.id(), id);
     if (!manifest) return std::nullopt;
-    for (const auto& snapshot : manifest->snapshots) names.insert(snapshot.name);
+    for (std::string& name : checkpoint::needed_files(id, manifest->snapshots).names) names.insert(std::move(name));
   }
   return names;
 }
@@ -30,15 +30,16 @@ void remove_files(const Job& job, checkpoint::CheckpointStorage& storage, const 
                   DeletedSavepoint& deleted) {
   const auto kept = named_files(job, storage);
   for (const auto& snapshot : manifest.snapshots) {
-    if (snapshot.name.empty()) continue;
-    const auto id = checkpoint::parse_snapshot_name(snapshot.name);
-    const bool is_ours = id && id->job == job.id();
-    if (!kept || kept->contains(snapshot.name) || !is_ours || !storage.remove(snapshot.name)) {
-      ++deleted.kept_files;
-      continue;
+    for (const auto& file : snapshot.files()) {
+      const auto id = checkpoint::parse_snapshot_name(file.name);
+      const bool is_ours = id && id->job == job.id();
+      if (!kept || kept->contains(file.name) || !is_ours || !storage.remove(file.name)) {
+        ++deleted.kept_files;
+        continue;
+      }
+      ++deleted.files;
+      deleted.bytes += file.bytes;
     }
-    ++deleted.files;
-    deleted.bytes += snapshot.bytes;
   }
 }
 

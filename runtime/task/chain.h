@@ -3,6 +3,7 @@
 #include <freshet/evolution.h>
 #include "runtime/task/operator_host.h"
 #include "runtime/task/output_edge.h"
+#include "runtime/task/table_save.h"
 
 namespace freshet::task {
 
@@ -54,8 +55,11 @@ class Chain {
   /// Once a step: time for the operators, the records' stamp for the edges, the dead-letter brakes.
   void begin_step(std::int64_t origin_us);
 
-  /// Saves what its operators must not forget; sinks prepare what they have written. Only when drain() says true.
-  void save(std::uint64_t checkpoint, SnapshotOut& out);
+  /// Begins to save what its operators must not forget, as it is now; sinks prepare what they have written. Only when
+  /// drain() says true and no other save is in work. `out` must live until save_some() says true, or the chain's end.
+  void begin_save(std::uint64_t checkpoint, SnapshotOut& out);
+  /// Saves about `entries` more of its tables, which may have changed since. True: all is saved.
+  [[nodiscard]] bool save_some(std::size_t entries);
   /// Takes back one record of what save() wrote, in its order; before open(). Throws TaskFailure when it cannot.
   void restore(const SavedRecord& saved, const RestoreScope& scope);
   /// What its sink `operator_id` has to commit again when it opens. Before open().
@@ -121,7 +125,8 @@ class Chain {
 
   // The state whose saved entries are coming.
   StateTable* restoring_ = nullptr;
-  std::optional<Conversion> conversion_;  // of its values, where their type is another now
+  std::vector<std::unique_ptr<TableSave>> table_saves_;  // in work, the next last
+  std::optional<Conversion> conversion_;                 // of its values, where their type is another now
   ByteBuffer converted_;
 };
 

@@ -6,8 +6,8 @@
 
 /// What a chain saves, list by list, for each of its operators:
 ///   "operator"      one OperatorProgress
-///   "state" NAME    the table's declaration, then its entries
-///   and what its stage saves by itself
+///   what its stage saves by itself
+///   "state" NAME    the table's declaration, then entries of it; any number of such lists, among those of other tables
 namespace freshet::task {
 
 namespace {
@@ -30,21 +30,6 @@ struct OperatorProgress {
   FRESHET_RECORD(watermark_ms, records_in, records_out, dead_letters, next_letter_id, finished, counters)
 };
 
-class TableWriter final : public StateWriter {
- public:
-  explicit TableWriter(SnapshotOut& out) : out_(out) {}
-  void put(const StateEntry& entry) override {
-    if (plant::is_due(plant::Bug::forget_key, 20)) return;
-    record_.clear();
-    append_state_entry(record_, entry);
-    out_.put(record_.view());
-  }
-
- private:
-  SnapshotOut& out_;
-  ByteBuffer record_;
-};
-
 std::string in_words(const StateDeclaration& state) {
   return state.kind + " of " + to_text(state.value) + " by " + to_text(state.key) +
          (state.map_key.kind.empty() ? "" : " and " + to_text(state.map_key));
@@ -52,7 +37,8 @@ std::string in_words(const StateDeclaration& state) {
 
 }  // namespace
 
-void Chain::save(std::uint64_t checkpoint, SnapshotOut& out) {
+void Chain::begin_save(std::uint64_t checkpoint, SnapshotOut& out) {
+  CHECK(table_saves_.empty(), "a snapshot is whole before the next begins");
   ByteBuffer record;
   for (std::uint32_t index = 0; index < nodes_.size(); ++index) {
     Node& node = nodes_[index];
@@ -70,16 +56,19 @@ void Chain::save(std::uint64_t checkpoint, SnapshotOut& out) {
     encode(record, progress);
     out.begin(id, "operator", "");
     out.put(record.view());
-    for (const auto& [name, table] : node.op.stage->states()) {
-      out.begin(id, "state", name);
-      record.clear();
-      encode(record, table->declaration());
-      out.put(record.view());
-      TableWriter writer(out);
-      table->write(writer);
-    }
     node.op.stage->save(out, id);
+    for (const auto& [name, table] : node.op.stage->states())
+      table_saves_.push_back(std::make_unique<TableSave>(*table, id, name, out));
   }
+  std::reverse(table_saves_.begin(), table_saves_.end());
+}
+
+bool Chain::save_some(std::size_t entries) {
+  while (!table_saves_.empty()) {
+    if (!table_saves_.back()->go_on(entries)) return false;
+    table_saves_.pop_back();
+  }
+  return true;
 }
 
 Chain::Node& Chain::restored_node(std::string_view operator_id) {
@@ -161,6 +150,10 @@ void Chain::restore_state(Node& node, const SavedRecord& saved, const RestoreSco
   StateEntry entry;
   if (!read_state_entry(saved.bytes, entry)) refuse("an entry is malformed");
   if (!scope.owns_key(entry.key_hash)) return;
+  if (entry.erased) {
+    if (!restoring_->restore(entry)) refuse("an entry is not of its types");
+    return;
+  }
   if (entry.written_ms == StateEntry::kNoStamp) entry.written_ms = node.op.host->now().time_since_epoch().count();
   if (conversion_) {
     converted_.clear();

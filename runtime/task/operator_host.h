@@ -22,7 +22,7 @@ class TaskListener {
   /// A source has read everything, and has said so to all behind it.
   virtual void on_data_ended(const TaskId& /*task*/) {}
   /// Where the task is to save what belongs to `checkpoint`; null: nobody wants it.
-  virtual std::unique_ptr<SnapshotOut> begin_snapshot(const TaskId& /*task*/, std::uint64_t /*checkpoint*/) {
+  virtual std::unique_ptr<SnapshotOut> begin_snapshot(const TaskId& /*task*/, const ControlElement& /*barrier*/) {
     return nullptr;
   }
   /// All is saved, and nothing behind the barrier has happened yet.

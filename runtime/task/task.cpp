@@ -9,8 +9,8 @@ namespace {
 
 /// Watermarks go out at most this often under load; when a task runs out of input they go at once.
 constexpr auto kWatermarkInterval = std::chrono::milliseconds(20);
-/// How long a source that found nothing is left alone.
-constexpr auto kSourceRest = std::chrono::milliseconds(1);
+/// How long a source that found nothing is left alone, or a task whose snapshot has no room.
+constexpr auto kShortRest = std::chrono::milliseconds(1);
 /// A task that waits for something due looks at the clock at least this often.
 constexpr Duration kLongestRest = std::chrono::hours(1);
 
@@ -61,6 +61,12 @@ Progress Task::step() {
     try {
       progress = step_running();
       after_work(progress);
+      if (snapshot_ != nullptr) {
+        const bool has_room = snapshot_->has_room();
+        if (has_room) save_some(setup_.save_entries);
+        // Until all is saved it does not rest, not even when it waits for room in its outputs.
+        if (has_room && snapshot_ != nullptr && progress != Progress::done) progress = Progress::progress;
+      }
     } catch (const TaskFailure& failure) {
       fail(failure);
     } catch (...) {
@@ -133,7 +139,7 @@ bool Task::settle() {
 }
 
 bool Task::pass_barrier_on() {
-  if (!saved_) save();
+  if (!saved_) begin_save();
   saved_ = true;
   if (!chain_->send_control(barrier_)) return false;
   has_barrier_ = saved_ = false;
@@ -143,11 +149,15 @@ bool Task::pass_barrier_on() {
 }
 
 /// The chain is empty: all that came before the barrier has left the task, nothing behind it has come in.
-void Task::save() {
-  auto snapshot = listener_.begin_snapshot(setup_.id, barrier_.checkpoint);
-  if (snapshot == nullptr) return;
-  chain_->save(barrier_.checkpoint, *snapshot);
-  listener_.on_snapshot(setup_.id, barrier_.checkpoint, std::move(snapshot));
+void Task::begin_save() {
+  while (snapshot_ != nullptr) save_some(SIZE_MAX);  // the one before was given up, or the next came soon
+  snapshot_ = listener_.begin_snapshot(setup_.id, barrier_);
+  saving_ = barrier_.checkpoint;
+  if (snapshot_ != nullptr) chain_->begin_save(saving_, *snapshot_);
+}
+
+void Task::save_some(std::size_t entries) {
+  if (chain_->save_some(entries)) listener_.on_snapshot(setup_.id, saving_, std::move(snapshot_));
 }
 
 /// Emits what operators held back, then says that the data, and later the stream, has ended.
@@ -241,6 +251,7 @@ void Task::after_work(Progress progress) {
 }
 
 base::SteadyTime Task::next_wakeup() const {
+  if (phase_ == Phase::running && snapshot_ != nullptr) return clock_.steady() + kShortRest;
   // A blocked task waits for a grant, which comes as mail: what is due must wait, too.
   if (phase_ != Phase::running || last_progress_ == Progress::blocked) return base::SteadyTime::max();
   const auto now = clock_.steady();
@@ -250,7 +261,7 @@ base::SteadyTime Task::next_wakeup() const {
     next = due <= wall ? now : now + std::min(due - wall, kLongestRest);  // the clocks may drift apart
   }
   if (chain_->source() != nullptr && !paused_ && ending_ == Ending::no && last_progress_ == Progress::idle)
-    next = std::min(next, now + kSourceRest);
+    next = std::min(next, now + kShortRest);
   return next;
 }
 

@@ -10,6 +10,7 @@ namespace freshet::task {
 struct TaskSetup {
   TaskId id{};
   Duration max_linger = 1ms;
+  std::size_t save_entries = 512;  ///< of its state, in one step
   std::uint64_t window = 1u << 20;
   std::vector<InputEdgeSetup> inputs;
   /// A source that has read everything waits for EndStreamCommand before it ends the stream, so that barriers can go
@@ -50,7 +51,8 @@ class Task {
   void read_mail();
   bool settle();
   bool pass_barrier_on();
-  void save();
+  void begin_save();
+  void save_some(std::size_t entries);
   void commit();
   bool end_stream();
   void after_work(Progress progress);
@@ -78,6 +80,9 @@ class Task {
   std::vector<std::uint64_t> commits_;  // of complete checkpoints, not yet done
   std::uint64_t committed_ = 0;         // the newest that is done
   std::uint64_t final_checkpoint_ = 0;  // the newest final one whose barrier has passed; the stream ends behind it
+
+  std::unique_ptr<SnapshotOut> snapshot_;  // being filled, of checkpoint saving_
+  std::uint64_t saving_ = 0;
 
   // Sources only.
   bool paused_ = false;

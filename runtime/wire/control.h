@@ -7,6 +7,7 @@
 #include <freshet/element.h>
 #include "dag/plan.h"
 #include "runtime/base/ids.h"
+#include "runtime/wire/stored_file.h"
 
 /// What job manager, agents and workers say to each other.
 ///
@@ -271,8 +272,9 @@ struct SnapshotInfo {
   std::uint64_t checksum = 0;  ///< of the file
   bool ended = false;          ///< it had seen the end of its stream: this is its last state
   std::vector<SinkHandle> handles{};
+  std::vector<StoredFile> earlier{};  ///< files that this one builds on, oldest first
   bool operator==(const SnapshotInfo&) const = default;
-  FRESHET_RECORD(name, bytes, checksum, ended, handles)
+  FRESHET_RECORD(name, bytes, checksum, ended, handles, earlier)
 };
 
 struct SnapshotStored {
@@ -306,10 +308,13 @@ struct DataOptions {
   std::uint64_t frame_bytes = 256u << 10;   ///< a frame leaves when it is this long
   Duration max_linger = 1ms;                ///< … or its oldest record this old
   std::uint64_t max_record_bytes = 16u << 20;
-  std::uint64_t max_overflow_bytes = 1u << 30;  ///< what one call may emit beyond its room, per task
-  std::uint32_t threads = 0;                    ///< task threads per worker; 0: one per core, at most one per task
-  bool force_remote = false;                    ///< encode between tasks of one worker, too (tests, benchmarks)
-  FRESHET_RECORD(channel_window, frame_bytes, max_linger, max_record_bytes, max_overflow_bytes, threads, force_remote)
+  std::uint64_t max_overflow_bytes = 1u << 30;    ///< what one call may emit beyond its room, per task
+  std::uint32_t threads = 0;                      ///< task threads per worker; 0: one per core, at most one per task
+  bool force_remote = false;                      ///< encode between tasks of one worker, too (tests, benchmarks)
+  std::uint32_t save_entries = 512;               ///< of its state, that a task saves in one step
+  std::uint64_t snapshot_part_bytes = 16u << 20;  ///< a snapshot is stored in files about this long
+  FRESHET_RECORD(channel_window, frame_bytes, max_linger, max_record_bytes, max_overflow_bytes, threads, force_remote,
+                 save_entries, snapshot_part_bytes)
 };
 
 struct NamedValue {

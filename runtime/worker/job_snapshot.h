@@ -25,9 +25,11 @@ class TaskSnapshot final : public SnapshotOut {
   }
   /// Gives it all to a chain that has not been opened.
   void restore_to(task::Chain& chain, const RestoreScope& scope) const {
-    for (const auto& list : lists_) {
-      for (std::size_t i = 0; i < list.records.size(); ++i)
-        chain.restore({list.operator_id, list.kind, list.name, list.records[i], i == 0}, scope);
+    for (const bool states : {true, false}) {  // what operators have saved themselves may speak of their entries
+      for (const auto& list : lists_) {
+        for (std::size_t i = 0; i < list.records.size() && (list.kind == "state") == states; ++i)
+          chain.restore({list.operator_id, list.kind, list.name, list.records[i], i == 0}, scope);
+      }
     }
   }
   /// What sinks asked to have committed, by operator.

@@ -43,8 +43,8 @@ class Restorer {
                      " gives its state up"};
     }
     for (const auto& ref : manifest_.snapshots) {
-      if (ref.name.empty() || !is_needed(ref.task)) continue;
-      if (const auto done = restore_file(ref); !done) return Error{ref.name + ": " + done.error().message};
+      if (!is_needed(ref.task)) continue;
+      if (const auto done = restore_task(ref); !done) return done;
     }
     return {};
   }
@@ -82,17 +82,45 @@ class Restorer {
     return false;
   }
 
-  Status restore_file(const SnapshotRef& ref) {
-    const auto bytes = storage_.get(ref.name, checkpoint::kMaxSnapshotBytes);
+  /// The states first, since what operators have saved themselves may speak of their entries. Of files of earlier
+  /// checkpoints only the states count.
+  Status restore_task(const SnapshotRef& ref) {
+    const auto newest = checkpoint::parse_snapshot_name(ref.name);
+    std::vector<wire::StoredFile> others;
+    for (const auto& file : ref.files()) {
+      bool has_others = false;
+      if (const auto done = restore_file(ref.task, file, true, has_others); !done) return done;
+      const auto id = checkpoint::parse_snapshot_name(file.name);
+      if (has_others && id && newest && id->checkpoint == newest->checkpoint) others.push_back(file);
+    }
+    for (const auto& file : others) {
+      bool has_states = false;
+      if (const auto done = restore_file(ref.task, file, false, has_states); !done) return done;
+    }
+    return {};
+  }
+
+  Status restore_file(TaskId task, const wire::StoredFile& file, bool states, bool& has_others) {
+    const auto done = read_file(task, file, states, has_others);
+    return done ? done : Error{file.name + ": " + done.error().message};
+  }
+
+  Status read_file(TaskId task, const wire::StoredFile& file, bool states, bool& has_others) {
+    const auto bytes = storage_.get(file.name, checkpoint::kMaxSnapshotBytes);
     if (!bytes) return bytes.error();
-    const auto id = checkpoint::parse_snapshot_name(ref.name);
+    const auto id = checkpoint::parse_snapshot_name(file.name);
     if (!id) return id.error();
     auto reader = SnapshotReader::open(*bytes, *id);
     if (!reader) return reader.error();
-    if (checkpoint::checksum_of(*bytes) != ref.checksum)
+    if (checkpoint::checksum_of(*bytes) != file.checksum)
       return Error{"it is sound, but not the file that the manifest means"};
     SnapshotReader::Section section;
-    while (reader->next_section(section)) restore_section(ref.task, section, *reader);
+    while (reader->next_section(section)) {
+      if ((section.kind == "state") == states)
+        restore_section(task, section, *reader);
+      else
+        has_others = true;
+    }
     return {};
   }
 

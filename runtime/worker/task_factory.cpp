@@ -30,6 +30,7 @@ class TaskMaker {
     task.id = {chain_.id, index_};
     task.max_linger = setup_.options.max_linger;
     task.window = setup_.options.channel_window;
+    task.save_entries = setup_.options.save_entries;
     task.inputs = inputs();
     task.waits_at_end = setup_.checkpoints;
     auto operators = make_operators();

@@ -141,6 +141,7 @@ Status Worker::restore() {
   const auto& checkpoints = order_.checkpoints;
   if (!checkpoints.enabled) return {};
   storage_ = setup_.open_storage(checkpoints.storage);
+  for (const auto& task : tasks_) files_[task->id()] = std::make_shared<TaskFiles>();
   if (checkpoints.restore.value == 0) return {};
   auto restored = restore_tasks(*storage_, checkpoints, setup_.key.job, job_->graph(), order_.plan, tasks_);
   if (!restored) return restored.error();
@@ -285,16 +286,18 @@ void Worker::on_data_ended(const TaskId&) {
   });
 }
 
-std::unique_ptr<SnapshotOut> Worker::begin_snapshot(const TaskId& task, std::uint64_t checkpoint) {
+std::unique_ptr<SnapshotOut> Worker::begin_snapshot(const TaskId& task, const ControlElement& barrier) {
   if (storage_ == nullptr) return nullptr;
-  return std::make_unique<SnapshotFileOut>(
-      checkpoint::SnapshotId{setup_.key.job, setup_.key.attempt, {checkpoint}, task});
+  const checkpoint::SnapshotId id{setup_.key.job, setup_.key.attempt, {barrier.checkpoint}, task};
+  const bool alone = barrier.barrier == BarrierKind::savepoint;
+  return std::make_unique<SnapshotFileOut>(id, files_.at(task), alone, storage_, order_.options.snapshot_part_bytes,
+                                           setup_.in_background);
 }
 
 void Worker::on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::unique_ptr<SnapshotOut> snapshot) {
   std::shared_ptr<SnapshotFileOut> file(static_cast<SnapshotFileOut*>(snapshot.release()));
-  setup_.in_background([this, task, checkpoint, file, storage = storage_] {
-    auto stored = file->store(*storage);
+  setup_.in_background([this, task, checkpoint, file] {
+    auto stored = file->store();
     setup_.post([this, task, checkpoint, stored = std::move(stored)] {
       if (phase_ != Phase::running) return;
       if (plant::is(plant::Bug::commit_early)) tell_tasks(task::CommitCommand{checkpoint});

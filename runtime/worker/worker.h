@@ -13,6 +13,7 @@
 #include "runtime/transport/control_transport.h"
 #include "runtime/worker/exchange.h"
 #include "runtime/worker/task_executor.h"
+#include "runtime/worker/task_files.h"
 
 namespace freshet::worker {
 
@@ -36,6 +37,8 @@ struct WorkerSetup {
   /// Runs something that may wait for disks, soon, in the order posted, on a thread that ends before the worker does.
   /// Callable from any thread.
   std::function<void(std::function<void()>)> in_background;
+  /// Hears of each barrier that has passed a task, on the task's thread; may be empty.
+  std::function<void(const TaskId& task, std::uint64_t checkpoint)> on_barrier{};
   /// Opens the checkpoint storage in a folder.
   std::function<std::shared_ptr<checkpoint::CheckpointStorage>(const std::string& folder)> open_storage;
   /// Resident memory, bytes.
@@ -64,9 +67,11 @@ class Worker final : public task::TaskListener {
   // task::TaskListener; on task threads.
   void on_task_ended(const TaskId& task) override;
   void on_task_failed(const TaskId& task, const task::TaskFailure& failure) override;
-  void on_barrier_passed(const TaskId&, std::uint64_t) override {}
+  void on_barrier_passed(const TaskId& task, std::uint64_t checkpoint) override {
+    if (setup_.on_barrier) setup_.on_barrier(task, checkpoint);
+  }
   void on_data_ended(const TaskId& task) override;
-  std::unique_ptr<SnapshotOut> begin_snapshot(const TaskId& task, std::uint64_t checkpoint) override;
+  std::unique_ptr<SnapshotOut> begin_snapshot(const TaskId& task, const ControlElement& barrier) override;
   void on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::unique_ptr<SnapshotOut> snapshot) override;
   void on_dead_letter(const DeadLetter& letter) override;
   void on_brake_pulled(const std::string& operator_id, double share, const DeadLetter& last) override;
@@ -113,6 +118,7 @@ class Worker final : public task::TaskListener {
   std::vector<std::unique_ptr<task::Task>> tasks_;
   std::unique_ptr<TaskExecutor> executor_;
   std::shared_ptr<checkpoint::CheckpointStorage> storage_;  // shared with what runs in the background
+  std::map<TaskId, std::shared_ptr<TaskFiles>> files_;      // the map does not change while tasks run
   std::set<std::uint32_t> restored_sources_;
 
   // While running.

@@ -135,6 +135,8 @@ Setting draw_setting(base::Random& random, const RunOptions& options, const Topo
                      [](const Harm& a, const Harm& b) { return a.at_step < b.at_step; });
   }
   if (setting.manager.status_interval == Duration(24h)) setting.manager.worker_silence_limit = 48h;
+  setting.data.save_entries = static_cast<std::uint32_t>(log_uniform(random, 1, 600));
+  setting.data.snapshot_part_bytes = log_uniform(random, 100, 100'000);
   return setting;
 }
 

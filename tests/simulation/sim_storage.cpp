@@ -40,11 +40,12 @@ void SimDisk::check_new(const std::string& name, const File& file) {
 void SimDisk::check_manifest(const Manifest& manifest) {
   auto& needed = needed_[manifest.checkpoint];
   for (const auto& ref : manifest.snapshots) {
-    if (ref.name.empty()) continue;
-    needed.insert(ref.name);
-    const auto file = files_.find(ref.name);
-    if (file == files_.end() || file->second.synced_at > scheduler_.now())
-      return events_.wrong(ref.name + " is not durable, and a manifest that names it is published");
+    for (const auto& part : ref.files()) {
+      needed.insert(part.name);
+      const auto file = files_.find(part.name);
+      if (file == files_.end() || file->second.synced_at > scheduler_.now())
+        return events_.wrong(part.name + " is not durable, and a manifest that names it is published");
+    }
   }
   SimDisk quiet(scheduler_, random_, {});
   SimStorage reader(quiet, Nanoseconds(0));

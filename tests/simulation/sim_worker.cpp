@@ -52,6 +52,10 @@ void SimWorker::boot() {
     return executor;
   };
   setup.post = [this](std::function<void()> work) { post(std::move(work)); };
+  setup.on_barrier = [this](const TaskId& task, std::uint64_t checkpoint) {
+    counts_at_[{task, checkpoint}] = counts_of(*world_.executors.stepping);
+    world_.on_saved();
+  };
   setup.in_background = [this](std::function<void()> work) { in_background(std::move(work)); };
   setup.open_storage = [this](const std::string&) {
     return std::shared_ptr<checkpoint::CheckpointStorage>(std::shared_ptr<void>(), &storage_);
@@ -72,27 +76,16 @@ void SimWorker::run(F&& what) {
 
 /// What a task tells about itself, it tells in a step: the counts of that moment go with a barrier.
 void SimWorker::post(std::function<void()> work) {
-  std::optional<TaskCounts> counts = counts_of_background_;
-  if (world_.executors.stepping != nullptr) counts = counts_of(*world_.executors.stepping);
   auto soon = world_.clock.steady() + Nanoseconds(world_.random.between(100, 10'000));
-  if (counts_of_background_) soon += storage_.spent();       // what it tells of is done by then
+  if (is_on_disk_thread_) soon += storage_.spent();          // what it tells of is done by then
   last_post_ = std::max(soon, last_post_ + Nanoseconds(1));  // in order
-  const auto run_it = [this, work = std::move(work), counts = std::move(counts)] {
-    counts_of_post_ = counts;
-    run(work);
-    counts_of_post_.reset();
-  };
-  world_.scheduler.at(last_post_, "post", run_it, &freeze_);
+  world_.scheduler.at(
+      last_post_, "post", [this, work = std::move(work)] { run(work); }, &freeze_);
 }
 
 /// A disk takes its time; what is not done when the process is killed is never done.
 void SimWorker::in_background(std::function<void()> work) {
-  std::optional<TaskCounts> counts;
-  if (world_.executors.stepping != nullptr) {
-    counts = counts_of(*world_.executors.stepping);
-    world_.on_saved();
-  }
-  works_.push_back({std::move(work), std::move(counts)});
+  works_.push_back(std::move(work));
   if (works_.size() == 1) work_in_background();
 }
 
@@ -100,9 +93,9 @@ void SimWorker::work_in_background() {
   const auto begin = [this] {
     if (!alive_) return;
     (void)storage_.take_spent();  // by its own thread
-    counts_of_background_ = works_.front().counts;
-    works_.front().run();
-    counts_of_background_.reset();
+    is_on_disk_thread_ = true;
+    works_.front()();
+    is_on_disk_thread_ = false;
     const auto spent = storage_.take_spent();
     const auto end = [this] {
       works_.pop_front();
@@ -129,8 +122,11 @@ void SimWorker::freeze(Nanoseconds duration) {
 }
 
 void SimWorker::send(const wire::ControlMessage& message) {
-  if (const auto* stored = std::get_if<wire::SnapshotStored>(&message.body); stored != nullptr && counts_of_post_)
-    world_.watch.on_barrier(spec_.worker.attempt, stored->checkpoint.value, stored->task, *counts_of_post_);
+  if (const auto* stored = std::get_if<wire::SnapshotStored>(&message.body)) {
+    const auto counts = counts_at_.extract({stored->task, stored->checkpoint.value});  // it may be told again
+    if (!counts.empty())
+      world_.watch.on_barrier(spec_.worker.attempt, stored->checkpoint.value, stored->task, counts.mapped());
+  }
   client_->send(message);
 }
 

@@ -80,13 +80,9 @@ class SimWorker final : public transport::ManagerOutbox {
   SimExecutor* executor_ = nullptr;  // the worker's
   std::uint64_t disconnections_ = 0;
   base::SteadyTime last_post_{};
-  struct Work {
-    std::function<void()> run;
-    std::optional<TaskCounts> counts;
-  };
-  std::deque<Work> works_;                          // for the disk's thread, which is busy with the first
-  std::optional<TaskCounts> counts_of_background_;  ///< of the task whose step left the work that is being done
-  std::optional<TaskCounts> counts_of_post_;        ///< of the task whose step, or work, posted what runs now
+  std::deque<std::function<void()>> works_;  // for the disk's thread, which is busy with the first
+  bool is_on_disk_thread_ = false;
+  std::map<std::pair<TaskId, std::uint64_t>, TaskCounts> counts_at_;  // when a barrier passed a task
 };
 
 }  // namespace freshet::sim

@@ -25,6 +25,8 @@ void Simulation::check_end() {
 std::string Simulation::wrong_storage() {
   SimStorage storage(disk_, Nanoseconds(0));
   disk_.set_error_share(0);
+  clock_.advance_to(clock_.steady() + 2s);  // what could not be removed is tried again
+  (void)manager_->on_tick();
   const auto listed = checkpoint::list_checkpoints(storage, job()->id());
   if (!listed) return listed.error().message;
   std::set<CheckpointId> complete;

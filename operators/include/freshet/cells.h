@@ -1,6 +1,6 @@
 #pragma once
 
-#include <freshet/state.h>
+#include <freshet/incremental.h>
 #include <freshet/table.h>
 
 /// Cells: the typed tables behind the state handles of an operator, one per kind of state. They know the key under
@@ -53,7 +53,11 @@ class KeyedCells : public StateTable {
   std::size_t entries() const override { return cells_.size(); }
   /// Of the table itself; what its values hold on the heap is not counted.
   std::size_t bytes() const override {
-    return cells_.table_bytes() + written_ms_.capacity() * sizeof(written_ms_.front());
+    return cells_.table_bytes() + written_ms_.capacity() * sizeof(written_ms_.front()) + save_.bytes();
+  }
+  void begin_save(StateWriter& out, bool everything) override { save_.begin(out, everything, cells_.used_bits()); }
+  bool save_some(std::size_t entries) override {
+    return save_.go_on(entries, [this](std::uint32_t slot) { save_slot(slot); });
   }
   Cells& cells() { return cells_; }
   const Cells& cells() const { return cells_; }
@@ -70,7 +74,7 @@ class KeyedCells : public StateTable {
     if (!expires()) return;
     detail::sweep(cells_, sweep_cursor_, records * 2, [this](std::uint32_t slot) {
       if (is_live(slot)) return false;
-      forget_value(cells_.at(slot).value);
+      before_erase(slot);
       return true;
     });
   }
@@ -91,10 +95,7 @@ class KeyedCells : public StateTable {
     const bool as_expected = cells_.holds(expected_slot_, *scope_->key, scope_->hash);
     cached_slot_ = as_expected ? expected_slot_ : cells_.find(*scope_->key, scope_->hash);
     cached_call_ = scope_->call;
-    if (cached_slot_ != Cells::kNone && !is_live(cached_slot_)) {
-      forget_value(cells_.at(cached_slot_).value);
-      drop_slot();
-    }
+    if (cached_slot_ != Cells::kNone && !is_live(cached_slot_)) drop_slot();
     return cached_slot_;
   }
   /// The current key's slot, made when it was not there; counts as a write.
@@ -103,27 +104,40 @@ class KeyedCells : public StateTable {
       bool made = false;
       cached_slot_ = cells_.find_or_add(*scope_->key, scope_->hash, made);
     }
+    before_change(cached_slot_);
     stamp(cached_slot_, scope_->now_ms);
     return cached_slot_;
   }
   void drop_slot() {
+    before_erase(cached_slot_);
     cells_.erase(cached_slot_);
     cached_slot_ = Cells::kNone;
   }
-  /// Called before a value is dropped because its time is over.
-  virtual void forget_value(const V&) {}
+  /// A slot is about to change, or new.
+  void before_change(std::uint32_t slot) {
+    save_.before_change(slot, [this](std::uint32_t first) { save_slot(first); });
+  }
+  void before_erase(std::uint32_t slot) {
+    save_.before_erase(slot, [this](std::uint32_t first) { save_slot(first); });
+    forget_slot(slot);
+  }
+  /// Gives save_.out() what there is to save of a slot.
+  virtual void save_slot(std::uint32_t slot) = 0;
+  /// A slot goes: notes what was in it as erased.
+  virtual void forget_slot(std::uint32_t slot) = 0;
   void touch() {
     if (scope_->touched.empty() || scope_->touched.back() != this) scope_->touched.push_back(this);
   }
   StateDeclaration declare(Schema map_key, Schema value) const {
     return {name_, kind_, schema_of<K>(), std::move(map_key), std::move(value), options_.ttl, options_.queryable};
   }
+  /// The slot of an entry that is restored; of an erased one kNone, where there is none.
   bool restore_key(const StateEntry& entry, std::uint32_t& slot) {
     K key{};
     if (!decode_key(entry.key, key)) return false;
     bool made = false;
-    slot = cells_.find_or_add(key, entry.key_hash, made);
-    stamp(slot, entry.written_ms);
+    slot = entry.erased ? cells_.find(key, entry.key_hash) : cells_.find_or_add(key, entry.key_hash, made);
+    if (!entry.erased) stamp(slot, entry.written_ms);
     return true;
   }
 
@@ -132,6 +146,7 @@ class KeyedCells : public StateTable {
   StateOptions options_;
   KeyScope<K>* scope_;
   Cells cells_;
+  IncrementalSave save_;
   std::uint64_t cached_call_ = ~0ULL;
   std::uint32_t cached_slot_ = Cells::kNone;
   std::uint32_t expected_slot_ = Cells::kNone;
@@ -152,26 +167,42 @@ void append_blank(ByteBuffer& out) {
 /// A table whose entries are what is stored: one of them a key.
 template <class K, class V>
 class WholeCells : public KeyedCells<K, V> {
+  using Base = KeyedCells<K, V>;
+
  public:
-  using KeyedCells<K, V>::KeyedCells;
+  using Base::Base;
 
   void write(StateWriter& out) const override {
-    ByteBuffer key, value;
-    for (std::uint32_t slot = 0; slot < this->cells_.slots(); ++slot) {
-      if (!this->cells_.is_used(slot)) continue;
-      const auto& entry = this->cells_.at(slot);
-      key.clear();
-      value.clear();
-      encode_key(key, entry.key);
-      encode(value, entry.value);
-      out.put({this->cells_.hash_of(entry), key.view(), {}, value.view(), this->stamp_of(slot)});
-    }
+    EntryBytes bytes;
+    for (std::uint32_t slot = 0; slot < this->cells_.slots(); ++slot)
+      if (this->cells_.is_used(slot)) put(slot, bytes, out);
   }
   bool restore(const StateEntry& entry) override {
     std::uint32_t slot = 0;
-    return this->restore_key(entry, slot) && decode_all(entry.value, this->cells_.at(slot).value);
+    if (!this->restore_key(entry, slot)) return false;
+    if (!entry.erased) return decode_all(entry.value, this->cells_.at(slot).value);
+    if (slot != Base::Cells::kNone) this->cells_.erase(slot);
+    return true;
   }
   void write_blank(ByteBuffer& out) const override { append_blank<V>(out); }
+
+ protected:
+  void save_slot(std::uint32_t slot) override { put(slot, bytes_, this->save_.out()); }
+  void forget_slot(std::uint32_t slot) override {
+    if (!this->save_.is_on()) return;
+    const auto& entry = this->cells_.at(slot);
+    this->save_.note_erased(this->cells_.hash_of(entry), bytes_.of_key(entry.key), {});
+  }
+
+ private:
+  void put(std::uint32_t slot, EntryBytes& bytes, StateWriter& out) const {
+    const auto& entry = this->cells_.at(slot);
+    out.put({.key_hash = this->cells_.hash_of(entry),
+             .key = bytes.of_key(entry.key),
+             .value = bytes.of_value(entry.value),
+             .written_ms = this->stamp_of(slot)});
+  }
+  EntryBytes bytes_;
 };
 
 /// A value per key, as its handle sees it: without the key's type.
@@ -272,6 +303,7 @@ class ListCells final : public WholeCells<K, std::vector<V>>, public ListAccess<
   void clear() override {
     const auto slot = this->find_slot();
     if (slot == Base::Cells::kNone) return;
+    this->before_change(slot);
     if (this->scope_->undo) {
       save();
       if (existed_ && !cleared_) cleared_ = std::move(this->cells_.at(slot).value);
@@ -314,137 +346,6 @@ class ListCells final : public WholeCells<K, std::vector<V>>, public ListAccess<
   std::size_t size_before_ = 0;
   std::int64_t written_before_ = 0;
   std::optional<std::vector<V>> cleared_;  // the list as this call cleared it, what it had pushed included
-};
-
-template <class MapKey, class V>
-class MapAccess {
- public:
-  using Entries = Table<MapKey, V>;
-  virtual ~MapAccess() = default;
-  /// The current key's entries; null when there are none.
-  virtual Entries* entries_of_key() = 0;
-  virtual V& at_or_make(const MapKey& key) = 0;
-  virtual bool erase(const MapKey& key) = 0;
-  virtual void clear() = 0;
-};
-
-template <class K, class MapKey, class V>
-class MapCells final : public KeyedCells<K, Table<MapKey, V>>, public MapAccess<MapKey, V> {
- public:
-  using Entries = Table<MapKey, V>;
-  using Base = KeyedCells<K, Entries>;
-  MapCells(std::string name, StateOptions options, KeyScope<K>* scope) : Base(std::move(name), "map", options, scope) {}
-
-  Entries* entries_of_key() override {
-    const auto slot = this->find_slot();
-    return slot == Base::Cells::kNone ? nullptr : &this->cells_.at(slot).value;
-  }
-  V& at_or_make(const MapKey& key) override {
-    if (this->scope_->undo) save();
-    auto& entries = this->cells_.at(this->make_slot()).value;
-    bool made = false;
-    V& value = entries.at(entries.find_or_add(key, key_hash(key), made)).value;
-    if (this->scope_->undo) undo_.push_back({key, made ? std::nullopt : std::optional<V>(value)});
-    count_ += made;
-    return value;
-  }
-  bool erase(const MapKey& key) override {
-    auto* entries = entries_of_key();
-    if (entries == nullptr) return false;
-    const auto slot = entries->find(key, key_hash(key));
-    if (slot == Entries::kNone) return false;
-    if (this->scope_->undo) {
-      save();
-      undo_.push_back({key, std::move(entries->at(slot).value)});
-    }
-    entries->erase(slot);
-    --count_;
-    if (entries->size() == 0) this->drop_slot();
-    return true;
-  }
-  void clear() override {
-    auto* entries = entries_of_key();
-    if (entries == nullptr) return;
-    if (this->scope_->undo) {
-      save();
-      for (std::uint32_t slot = 0; slot < entries->slots(); ++slot) {
-        if (!entries->is_used(slot)) continue;
-        auto& entry = entries->at(slot);
-        undo_.push_back({entry.key, std::move(entry.value)});
-      }
-    }
-    count_ -= entries->size();
-    this->drop_slot();
-  }
-
-  std::size_t entries() const override { return count_; }
-  StateDeclaration declaration() const override { return this->declare(schema_of<MapKey>(), schema_of<V>()); }
-  void write(StateWriter& out) const override {
-    ByteBuffer key, map_key, value;
-    for (std::uint32_t slot = 0; slot < this->cells_.slots(); ++slot) {
-      if (!this->cells_.is_used(slot)) continue;
-      const auto& cell = this->cells_.at(slot);
-      key.clear();
-      encode_key(key, cell.key);
-      const auto& entries = cell.value;
-      for (std::uint32_t inner = 0; inner < entries.slots(); ++inner) {
-        if (!entries.is_used(inner)) continue;
-        const auto& entry = entries.at(inner);
-        map_key.clear();
-        value.clear();
-        encode_key(map_key, entry.key);
-        encode(value, entry.value);
-        out.put({this->cells_.hash_of(cell), key.view(), map_key.view(), value.view(), this->stamp_of(slot)});
-      }
-    }
-  }
-  bool restore(const StateEntry& entry) override {
-    MapKey map_key{};
-    std::uint32_t slot = 0;
-    if (!decode_key(entry.map_key, map_key) || !this->restore_key(entry, slot)) return false;
-    auto& entries = this->cells_.at(slot).value;
-    bool made = false;
-    const auto inner = entries.find_or_add(map_key, key_hash(map_key), made);
-    count_ += made;
-    return decode_all(entry.value, entries.at(inner).value);
-  }
-  void write_blank(ByteBuffer& out) const override { append_blank<V>(out); }
-  void commit_call() override {
-    undo_.clear();
-    saved_ = false;
-  }
-  void undo_call() override {
-    if (!std::exchange(saved_, false)) return;
-    auto undo = std::exchange(undo_, {});
-    const bool on = std::exchange(this->scope_->undo, false);
-    for (auto step = undo.rbegin(); step != undo.rend(); ++step) {
-      if (step->before)
-        at_or_make(step->key) = std::move(*step->before);
-      else
-        erase(step->key);
-    }
-    this->scope_->undo = on;
-    if (const auto slot = this->find_slot(); slot != Base::Cells::kNone) this->stamp(slot, written_before_);
-  }
-
- protected:
-  void forget_value(const Entries& entries) override { count_ -= entries.size(); }
-
- private:
-  void save() {
-    if (saved_) return;
-    this->touch();
-    saved_ = true;
-    if (const auto slot = this->find_slot(); slot != Base::Cells::kNone) written_before_ = this->stamp_of(slot);
-  }
-  struct UndoStep {
-    MapKey key;
-    std::optional<V> before;
-  };
-  bool saved_ = false;
-  std::int64_t written_before_ = 0;  // when the map was last written before this call
-  std::vector<UndoStep> undo_;
-  std::size_t count_ = 0;
 };
 
 }  // namespace detail

@@ -269,26 +269,46 @@ class SeenTable final : public StateTable {
     return {"seen", "set", schema_of<K>(), schema_of<M>(), schema_of<std::int64_t>(), options_.ttl, options_.queryable};
   }
   std::size_t entries() const override { return cells.size(); }
-  std::size_t bytes() const override { return cells.table_bytes(); }
+  std::size_t bytes() const override { return cells.table_bytes() + save_.bytes(); }
   void write(StateWriter& out) const override {
-    ByteBuffer key, id, value;
-    for (std::uint32_t slot = 0; slot < cells.slots(); ++slot) {
-      if (!cells.is_used(slot)) continue;
-      const auto& entry = cells.at(slot);
-      key.clear();
-      id.clear();
-      value.clear();
-      encode_key(key, entry.key.first);
-      encode_key(id, entry.key.second);
-      encode(value, entry.value);
-      out.put({key_hash(entry.key.first), key.view(), id.view(), value.view(), entry.value});
-    }
+    EntryBytes bytes;
+    for (std::uint32_t slot = 0; slot < cells.slots(); ++slot)
+      if (cells.is_used(slot)) put(slot, bytes, out);
   }
+  void begin_save(StateWriter& out, bool everything) override { save_.begin(out, everything, cells.used_bits()); }
+  bool save_some(std::size_t entries) override { return save_.go_on(entries, saver()); }
   bool restore(const StateEntry& entry) override {
     std::pair<K, M> key;
     if (!decode_key(entry.key, key.first) || !decode_key(entry.map_key, key.second)) return false;
+    const auto hash = hash_of(entry.key_hash, key.second);
+    if (entry.erased) {
+      if (const auto slot = cells.find(key, hash); slot != Cells::kNone) cells.erase(slot);
+      return true;
+    }
     bool made = false;
-    return decode_all(entry.value, cells.at(cells.find_or_add(key, hash_of(entry.key_hash, key.second), made)).value);
+    return decode_all(entry.value, cells.at(cells.find_or_add(key, hash, made)).value);
+  }
+  /// Notes that an id is seen now, unless it has been seen after `deadline`. True: it had not. `hash`: hash_of() it.
+  bool is_new(const std::pair<K, M>& key, std::uint64_t hash, std::int64_t now_ms, std::int64_t deadline) {
+    bool made = false;
+    const auto slot = cells.find_or_add(key, hash, made);
+    auto& seen_ms = cells.at(slot).value;
+    if (!made && seen_ms > deadline) return false;
+    save_.before_change(slot, saver());
+    seen_ms = now_ms;
+    return true;
+  }
+  /// Erases what was not seen after `deadline`, among the next `steps` slots.
+  void sweep(std::size_t steps, std::int64_t deadline) {
+    detail::sweep(cells, sweep_cursor_, steps, [this, deadline](std::uint32_t slot) {
+      const auto& entry = cells.at(slot);
+      if (entry.value > deadline) return false;
+      save_.before_erase(slot, saver());
+      if (save_.is_on())
+        save_.note_erased(key_hash(entry.key.first), bytes_.of_key(entry.key.first),
+                          bytes_.of_map_key(entry.key.second));
+      return true;
+    });
   }
   void write_blank(ByteBuffer& out) const override { append_blank<std::int64_t>(out); }
   void commit_call() override {}
@@ -302,7 +322,21 @@ class SeenTable final : public StateTable {
   Cells cells;
 
  private:
+  auto saver() {
+    return [this](std::uint32_t slot) { put(slot, bytes_, save_.out()); };
+  }
+  void put(std::uint32_t slot, EntryBytes& bytes, StateWriter& out) const {
+    const auto& entry = cells.at(slot);
+    out.put({.key_hash = key_hash(entry.key.first),
+             .key = bytes.of_key(entry.key.first),
+             .map_key = bytes.of_map_key(entry.key.second),
+             .value = bytes.of_value(entry.value),
+             .written_ms = entry.value});
+  }
   StateOptions options_;
+  IncrementalSave save_;
+  EntryBytes bytes_;
+  std::uint32_t sweep_cursor_ = 0;
 };
 
 /// Lets the first record of each id pass, per key, within the TTL.
@@ -319,22 +353,15 @@ class DedupeStage final : public UserCodeStage {
     const auto now_ms = host_->now().time_since_epoch().count();
     const bool expires = seen_.options().ttl != Duration::max();
     const auto deadline = expires ? now_ms - seen_.options().ttl.count() : std::numeric_limits<std::int64_t>::min();
-    if (expires)
-      sweep(seen_.cells, sweep_cursor_, view.size * 2,
-            [&](std::uint32_t slot) { return seen_.cells.at(slot).value <= deadline; });
+    if (expires) seen_.sweep(view.size * 2, deadline);
     return for_each_record<T>(
         view, from,
         [&](std::size_t i) {
           const auto index = view.index(i);
           scratch_.first = in.keys[index];
           scratch_.second = in.records[index].*id_;
-          bool made = false;
           const auto hash = SeenTable<K, M>::hash_of(in.metas[index].key_hash, scratch_.second);
-          auto& entry = seen_.cells.at(seen_.cells.find_or_add(scratch_, hash, made));
-          if (made || entry.value <= deadline) {
-            entry.value = now_ms;
-            outputs_[0].select(view, i);
-          }
+          if (seen_.is_new(scratch_, hash, now_ms, deadline)) outputs_[0].select(view, i);
         },
         [] {});
   }
@@ -343,7 +370,6 @@ class DedupeStage final : public UserCodeStage {
   M T::*id_;
   SeenTable<K, M> seen_;
   std::pair<K, M> scratch_;
-  std::uint32_t sweep_cursor_ = 0;
 };
 
 /// One of the records that recent keeps.

@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-#include <freshet/cells.h>
+#include <freshet/map_cells.h>
 
 /// Operators written as classes. State, side outputs and counters are members, `{this, "name"}`: known, and checked,
 /// before the job starts. One instance runs one task; its methods are called by that task's thread only.

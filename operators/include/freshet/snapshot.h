@@ -24,6 +24,11 @@ class SnapshotOut {
   /// may wait; when it fails the checkpoint does.
   virtual void before_done(std::function<Status()> work) = 0;
 
+  /// False: what was saved before is still there, and what has changed of the tables since is enough.
+  virtual bool wants_everything() const { return true; }
+  /// False: wait a little with more of the tables, there is no room.
+  virtual bool has_room() const { return true; }
+
   static constexpr std::size_t kMaxHandleBytes = 64u << 10;
 };
 
@@ -52,7 +57,8 @@ struct RestoreScope {
 };
 
 /// A state entry as a record of a snapshot: key hash u64, time of the last write i64, lengths of key and map key u32,
-/// all little-endian, then key, map key and value. Frozen; golden test.
+/// all little-endian, then key, map key and value. The upper bit of the map key's length says that the entry is gone.
+/// Frozen; golden test.
 void append_state_entry(ByteBuffer& out, const StateEntry& entry);
 /// False: the bytes are none. The views are into `bytes`.
 [[nodiscard]] bool read_state_entry(std::string_view bytes, StateEntry& entry);

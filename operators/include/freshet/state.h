@@ -32,6 +32,7 @@ struct StateEntry {
   std::string_view map_key{};
   std::string_view value{};
   std::int64_t written_ms = kNoStamp;
+  bool erased = false;  ///< there is no such entry any more; it has no value
 
   /// The table has no TTL and keeps no times. Restored into one that has, the entry counts as written then: who
   /// restores it puts the time in.
@@ -52,8 +53,14 @@ class StateTable {
   virtual StateDeclaration declaration() const = 0;
   virtual std::size_t entries() const = 0;
   virtual std::size_t bytes() const = 0;
+  /// All entries, as they are.
   virtual void write(StateWriter& out) const = 0;
-  /// False: the bytes are not an entry of this table.
+  /// Begins to save the table as it is now, between calls of user code: everything, or what has changed since the save
+  /// before, which must be over. It may go on changing; `out` must live until save_some() says true.
+  virtual void begin_save(StateWriter& out, bool everything) = 0;
+  /// Saves about `entries` more; one key of a map counts as one. True: all is saved.
+  virtual bool save_some(std::size_t entries) = 0;
+  /// Takes back what was saved, oldest first. False: the bytes are not an entry of this table.
   [[nodiscard]] virtual bool restore(const StateEntry& entry) = 0;
   /// Appends the value of an entry nobody has written to, member initialisers included; of a list, a list of one such
   /// element. Fields that were not saved get what stands there.

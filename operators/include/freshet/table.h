@@ -54,6 +54,8 @@ class Table {
   /// One past the greatest slot ever used: walk 0 … slots() and skip those that are not used.
   std::uint32_t slots() const { return slots_; }
   bool is_used(std::uint32_t slot) const { return (used_[slot / 64] >> (slot % 64) & 1) != 0; }
+  /// The same as bits, 64 slots a number, lowest first.
+  const std::vector<std::uint64_t>& used_bits() const { return used_; }
   Entry& at(std::uint32_t slot) { return chunks_[chunk_of(slot)][slot - first_of(slot)]; }
   const Entry& at(std::uint32_t slot) const { return chunks_[chunk_of(slot)][slot - first_of(slot)]; }
   static std::uint64_t hash_of(const Entry& entry) {

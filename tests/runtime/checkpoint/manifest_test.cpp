@@ -22,14 +22,19 @@ Manifest sample() {
           .chains = {{{"events", "parse"}, 1}, {{"per_user"}, 2}},
           .snapshots = {{{0, 0}, "job-1/snapshots/c7-a3-t0.0", 81, 0x0102030405060708, true},
                         {{1, 0}, "job-1/snapshots/c7-a3-t1.0", 300, 0xfffefdfcfbfaf9f8, false},
-                        {{1, 1}, "job-1/snapshots/c7-a3-t1.1", 70'000, 1, false}},
+                        {{1, 1},
+                         "job-1/snapshots/c7-a3-t1.1",
+                         70'000,
+                         1,
+                         false,
+                         {{"job-1/snapshots/c5-a3-t1.1", 9'000, 2}, {"job-1/snapshots/c5-a3-t1.1-p1", 800, 3}}}},
           .handles = {{"per_user", 1, std::string("\0tx", 3)}}};
 }
 
 /// The file of a manifest, also of one that encode_manifest() refuses.
 std::string sealed(std::string_view body) {
   std::string bytes = "FRSM";
-  bytes += std::string("\1\0\0\0", 4);
+  bytes += std::string("\2\0\0\0", 4);
   append_number(bytes, std::uint64_t{body.size()});
   bytes += body;
   append_number(bytes, checksum_of(bytes));
@@ -47,6 +52,14 @@ TEST(ManifestName, IsOneForAllAttempts) {
   EXPECT_EQ(parse_manifest_file_name("c18446744073709551615")->value, ~std::uint64_t{0});
   for (const char* name : {"", "c", "7", "d7", "c07", "c7x", "c-7", "c 7", "c18446744073709551616", "c7.old"})
     EXPECT_FALSE(parse_manifest_file_name(name).ok()) << name;
+}
+
+TEST(Manifest, TellsWhichFilesItNeedsAndWhichAreNew) {
+  const auto needed = needed_files({7}, sample().snapshots);
+  EXPECT_EQ(needed.names.size(), 5u);
+  EXPECT_EQ(needed.names[2], "job-1/snapshots/c5-a3-t1.1") << "the oldest of a task first";
+  EXPECT_EQ(needed.bytes, 81u + 300 + 70'000 + 9'000 + 800);
+  EXPECT_EQ(needed.new_bytes, 81u + 300 + 70'000);
 }
 
 TEST(Manifest, BytesAreFrozen) { EXPECT_EQ(test::to_hex(*encode_manifest(sample())), golden_digits("manifest.hex")); }
@@ -120,6 +133,13 @@ TEST(Manifest, WhatItCannotSayIsRefused) {
   expect_refused(with([](auto& m) { m.snapshots[0].task = {0, 1}; }), "task 0.1 is of no chain");
   expect_refused(with([](auto& m) { m.snapshots[1].name = "../../secret"; }), "'../../secret' is no name");
   expect_refused(with([](auto& m) { m.snapshots[1].name.clear(); }), "task 1.0 has no snapshot file");
+  expect_refused(with([](auto& m) { m.snapshots[2].earlier[0].name = "/etc/x"; }), "'/etc/x' is no name");
+  expect_refused(with([](auto& m) { m.snapshots[2].name.clear(), m.snapshots[2].ended = true; }),
+                 "task 1.1 builds on too many files, or has none of its own");
+  expect_refused(with([](auto& m) {
+                   m.snapshots[2].earlier.resize(kMaxEarlierFiles + 1, {"a", 1, 1});
+                 }),
+                 "task 1.1 builds on too many files");
   expect_refused(with([](auto& m) { m.kind = ManifestKind::void_; }), "it is void and yet");
   expect_refused(with([](auto& m) { m.chains[0].parallelism = ~std::uint32_t{0}; }), "more than 1048576 tasks");
   EXPECT_TRUE(encode_manifest(with([](auto& m) { m.snapshots[0].name.clear(); })).ok()) << "this task had ended";

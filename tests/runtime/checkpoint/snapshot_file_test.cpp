@@ -65,12 +65,18 @@ TEST(SnapshotName, TellsWhoseItIs) {
   EXPECT_TRUE(check_name(snapshot_name(kId)).ok());
   EXPECT_EQ(*parse_snapshot_name(snapshot_name(id)), id);
   EXPECT_EQ(*parse_snapshot_name(snapshot_name(kId)), kId);
+  SnapshotId second = id;
+  second.part = 1;
+  EXPECT_EQ(snapshot_name(second), "job-1/snapshots/c7-a3-t0.2-p1");
+  EXPECT_EQ(*parse_snapshot_name(snapshot_name(second)), second);
 }
 
 TEST(SnapshotName, RefusesWhatIsNone) {
-  for (const char* name : {"", "job-1/snapshots/", "job-1/snapshots/c7-a3-t0", "job-1/snapshots/c7-a3-t0.2x",
-                           "job-1/snapshots/c07-a3-t0.2", "job-1/snapshots/c7-a-3-t0.2", "job-1/manifests/c7",
-                           "job-1/snapshots/c7-a4294967296-t0.2", "xjob-1/snapshots/c7-a3-t0.2"}) {
+  for (const char* name :
+       {"", "job-1/snapshots/", "job-1/snapshots/c7-a3-t0", "job-1/snapshots/c7-a3-t0.2x",
+        "job-1/snapshots/c07-a3-t0.2", "job-1/snapshots/c7-a3-t0.2-p0", "job-1/snapshots/c7-a3-t0.2-p01",
+        "job-1/snapshots/c7-a3-t0.2-p", "job-1/snapshots/c7-a-3-t0.2", "job-1/manifests/c7",
+        "job-1/snapshots/c7-a4294967296-t0.2", "xjob-1/snapshots/c7-a3-t0.2"}) {
     const auto parsed = parse_snapshot_name(name);
     EXPECT_TRUE(contains(why(parsed), std::string("'") + name + "'")) << why(parsed);
   }
@@ -175,11 +181,11 @@ TEST(SnapshotFile, DamageIsNamedByPartAndByte) {
     return why(SnapshotReader::open(damaged, kId));
   };
   EXPECT_TRUE(contains(flipped(0), "header at byte 0: this is no snapshot file"));
-  EXPECT_TRUE(contains(flipped(4), "header at byte 4: version 17"));
+  EXPECT_TRUE(contains(flipped(4), "header at byte 4: version 18"));
   EXPECT_TRUE(contains(flipped(6), "header at byte 5: the reserved"));
-  EXPECT_TRUE(contains(flipped(first), "section 1 at byte 36: neither"));
-  EXPECT_TRUE(contains(flipped(first + 1), "section 1 at byte 36: it goes on behind the end"));
-  EXPECT_TRUE(contains(flipped(bytes.find("one")), "section 1 at byte 36: the checksum"));
+  EXPECT_TRUE(contains(flipped(first), "section 1 at byte 40: neither"));
+  EXPECT_TRUE(contains(flipped(first + 1), "section 1 at byte 40: it goes on behind the end"));
+  EXPECT_TRUE(contains(flipped(bytes.find("one")), "section 1 at byte 40: the checksum"));
   EXPECT_TRUE(
       contains(flipped(bytes.find("timers")), "section 2 at byte " + std::to_string(second) + ": the checksum"));
   EXPECT_TRUE(contains(flipped(footer + 1), "footer at byte " + std::to_string(footer)));
@@ -216,7 +222,7 @@ std::string opened(const std::string& body) {
 
 TEST(SnapshotFile, CraftedContentIsRefused) {
   ASSERT_EQ(opened(body_of(2, std::string("\1a\0", 3))), "success") << "the helpers are right";
-  EXPECT_TRUE(contains(opened(body_of(3, std::string("\1a\0", 3))), "at byte 62: record 3 does not fit"));
+  EXPECT_TRUE(contains(opened(body_of(3, std::string("\1a\0", 3))), "at byte 66: record 3 does not fit"));
   EXPECT_TRUE(contains(opened(body_of(~std::uint64_t{0}, "\1a")), "record 2 does not fit"));
   EXPECT_TRUE(contains(opened(body_of(1, "\2a")), "record 1 does not fit"));
   EXPECT_TRUE(contains(opened(body_of(1, "\x80")), "record 1 does not fit"));

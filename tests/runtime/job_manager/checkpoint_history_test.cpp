@@ -80,12 +80,13 @@ TEST_F(HistoryTest, SettlingEndsWhatWasOpenAndAddsWhatAnEarlierManagerMade) {
   begin(8);
   history.begin_operation({1}, savepoint);
   now += 2s;
-  history.settle({{{5}, savepoint, 500, 77}, {{7}, checkpoint, 900, 15}}, now);
+  history.settle({{{5}, savepoint, 500, {{}, 77, 7}}, {{7}, checkpoint, 900, {{}, 15, 15}}}, now);
   ASSERT_EQ(history.entries().size(), 3u);
   EXPECT_EQ(history.entries()[0].id.value, 5u);
   EXPECT_EQ(history.entries()[0].state, done);
   EXPECT_EQ(history.entries()[0].when_ms, 500);
   EXPECT_EQ(history.entries()[0].bytes, 77u);
+  EXPECT_EQ(history.entries()[0].new_bytes, 7u);
   EXPECT_EQ(history.entries()[0].took, std::nullopt);
   EXPECT_EQ(history.find({7})->state, done);
   EXPECT_EQ(history.find({8})->state, failed);

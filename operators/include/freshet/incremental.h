@@ -1,0 +1,139 @@
+#pragma once
+
+#include <bit>
+
+#include <freshet/snapshot.h>
+
+/// Saving a table step by step while it goes on changing.
+namespace freshet::detail {
+
+/// Which slots of a table still have to be saved for the barrier that passed last, and which have changed since. What is
+/// saved is the table as it was at the barrier: before a slot that is still to be saved changes, it is saved as it is
+/// (its pre-image). Costs two bits a slot, and nothing before the first save. One thread, the task's.
+class IncrementalSave {
+ public:
+  /// Something has been saved: changes are noted from now on.
+  bool is_on() const { return on_; }
+  bool is_saving() const { return out_ != nullptr; }
+  bool everything() const { return everything_; }
+  /// Where to save to; only while saving.
+  StateWriter& out() { return *out_; }
+
+  /// A barrier has passed. `used`: which slots hold an entry. What was to be saved before must have been. Entries that
+  /// were erased since the barrier before go out first.
+  void begin(StateWriter& out, bool everything, const std::vector<std::uint64_t>& used) {
+    out_ = &out;
+    everything_ = everything || !on_;
+    on_ = true;
+    next_ = 0;
+    if (everything_) {
+      frozen_ = used;
+      changed_.assign(used.size(), 0);
+    } else {
+      changed_.resize(std::max(changed_.size(), used.size()));
+      frozen_.swap(changed_);
+      changed_.assign(frozen_.size(), 0);
+      put_erased();
+    }
+    erased_.clear();
+  }
+
+  /// save(slot) for up to `entries` of the slots that are left. True: all are saved.
+  template <class Save>
+  bool go_on(std::size_t entries, Save save) {
+    if (out_ == nullptr) return true;
+    for (; next_ < frozen_.size(); ++next_) {
+      for (; frozen_[next_] != 0; --entries) {
+        if (entries == 0) return false;
+        const auto bit = static_cast<std::uint32_t>(std::countr_zero(frozen_[next_]));
+        frozen_[next_] &= frozen_[next_] - 1;
+        save(static_cast<std::uint32_t>(next_ * 64 + bit));
+      }
+    }
+    out_ = nullptr;
+    return true;
+  }
+
+  /// Notes that a slot is about to change, or is new; save(slot) when it has to be saved first.
+  template <class Save>
+  void before_change(std::uint32_t slot, Save save) {
+    if (!on_) return;
+    save_first(slot, save);
+    if (slot / 64 >= changed_.size()) changed_.resize(std::max<std::size_t>(slot / 64 + 1, changed_.size() * 2));
+    changed_[slot / 64] |= std::uint64_t{1} << (slot % 64);
+  }
+  /// The same before it is erased; whoever erases it then tells what is gone.
+  template <class Save>
+  void before_erase(std::uint32_t slot, Save save) {
+    if (!on_) return;
+    save_first(slot, save);
+    if (slot / 64 < changed_.size()) changed_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
+  }
+  /// Notes that there is no entry of this address any more.
+  void note_erased(std::uint64_t key_hash, std::string_view key, std::string_view map_key) {
+    const std::size_t at = erased_.size();
+    erased_.write("\0\0\0\0", sizeof(std::uint32_t));
+    append_state_entry(erased_, {.key_hash = key_hash, .key = key, .map_key = map_key, .erased = true});
+    const auto length = static_cast<std::uint32_t>(erased_.size() - at - sizeof(std::uint32_t));
+    std::memcpy(erased_.data() + at, &length, sizeof length);
+  }
+  /// Bytes that all this takes.
+  std::size_t bytes() const { return (frozen_.capacity() + changed_.capacity()) * 8 + erased_.size(); }
+
+ private:
+  template <class Save>
+  void save_first(std::uint32_t slot, Save save) {
+    if (out_ == nullptr || slot / 64 >= frozen_.size()) return;
+    const std::uint64_t bit = std::uint64_t{1} << (slot % 64);
+    if ((frozen_[slot / 64] & bit) == 0) return;
+    frozen_[slot / 64] &= ~bit;
+    save(slot);
+  }
+  void put_erased() {
+    for (std::string_view rest = erased_.view(); !rest.empty();) {
+      std::uint32_t length = 0;
+      std::memcpy(&length, rest.data(), sizeof length);
+      StateEntry entry;
+      if (read_state_entry(rest.substr(sizeof length, length), entry)) out_->put(entry);
+      rest.remove_prefix(sizeof length + length);
+    }
+  }
+
+  bool on_ = false;
+  bool everything_ = false;
+  StateWriter* out_ = nullptr;
+  std::size_t next_ = 0;                // word of frozen_ to look at
+  std::vector<std::uint64_t> frozen_;   // a bit a slot: to be saved for the barrier that passed last
+  std::vector<std::uint64_t> changed_;  // a bit a slot: changed since then
+  ByteBuffer erased_;                   // since then: length u32, entry
+};
+
+/// The parts of an entry as bytes, in buffers that are used again. What of_…() answers is good until it is asked again.
+class EntryBytes {
+ public:
+  template <class K>
+  std::string_view of_key(const K& key) {
+    return encoded(key_, key);
+  }
+  template <class K>
+  std::string_view of_map_key(const K& key) {
+    return encoded(map_key_, key);
+  }
+  template <class V>
+  std::string_view of_value(const V& value) {
+    value_.clear();
+    encode(value_, value);
+    return value_.view();
+  }
+
+ private:
+  template <class K>
+  static std::string_view encoded(ByteBuffer& buffer, const K& key) {
+    buffer.clear();
+    encode_key(buffer, key);
+    return buffer.view();
+  }
+  ByteBuffer key_, map_key_, value_;
+};
+
+}  // namespace freshet::detail

@@ -1,0 +1,46 @@
+#include "runtime/task/table_save.h"
+
+#include "runtime/base/planted_bug.h"
+
+namespace freshet::task {
+
+namespace {
+
+/// Entries that are collected before they become a list.
+constexpr std::size_t kListBytes = 64u << 10;
+
+}  // namespace
+
+TableSave::TableSave(StateTable& table, std::string_view operator_id, std::string name, SnapshotOut& out)
+    : table_(table), operator_id_(operator_id), name_(std::move(name)), out_(out) {
+  encode(declaration_, table.declaration());
+  table_.begin_save(*this, out.wants_everything());
+}
+
+void TableSave::put(const StateEntry& entry) {
+  if (plant::is_due(plant::Bug::forget_key, 5)) return;
+  append_state_entry(entries_, entry);
+  ends_.push_back(entries_.size());
+  if (entries_.size() >= kListBytes) write_list();
+}
+
+bool TableSave::go_on(std::size_t entries) {
+  if (!table_.save_some(entries)) return false;
+  if (!ends_.empty() || !has_list_) write_list();
+  return true;
+}
+
+void TableSave::write_list() {
+  has_list_ = true;
+  out_.begin(operator_id_, "state", name_);
+  out_.put(declaration_.view());
+  std::size_t begin = 0;
+  for (const std::size_t end : ends_) {
+    out_.put(entries_.view().substr(begin, end - begin));
+    begin = end;
+  }
+  entries_.clear();
+  ends_.clear();
+}
+
+}  // namespace freshet::task

@@ -1,0 +1,168 @@
+#include <gmock/gmock.h>
+
+#include <freshet/keyed.h>
+
+#include "runtime/base/random.h"
+#include "tests/operators/state_support.h"
+#include "tests/support/seed.h"
+
+/// Tables that are saved step by step while they change: what is restored is what they held when the save began.
+namespace freshet::test {
+namespace {
+
+using Records = std::vector<std::string>;
+
+/// One save of one table.
+class SavedLog final : public StateWriter {
+ public:
+  void put(const StateEntry& entry) override {
+    ByteBuffer record;
+    append_state_entry(record, entry);
+    records.emplace_back(record.view());
+  }
+  Records records;
+};
+
+void restore(const Records& records, StateTable& table) {
+  for (const auto& record : records) {
+    StateEntry entry;
+    ASSERT_TRUE(read_state_entry(record, entry));
+    ASSERT_TRUE(table.restore(entry));
+  }
+}
+
+/// The saves of one table, oldest first: everything, then what changed.
+struct SavedTableChain {
+  void begin(StateTable& table, bool everything) {
+    if (everything) logs.clear();
+    logs.push_back(std::make_unique<SavedLog>());
+    table.begin_save(*logs.back(), everything);
+  }
+  void restore_to(StateTable& table) const {
+    for (const auto& log : logs) restore(log->records, table);
+  }
+  std::vector<std::unique_ptr<SavedLog>> logs;
+};
+
+void change_something(States& op, base::Random& random, std::int64_t& now) {
+  op.at(now += random.between(0, 4));
+  op.enter(static_cast<std::uint64_t>(random.between(0, 30)));
+  for (std::int64_t steps = random.between(1, 4); steps != 0; --steps) {
+    const std::string map_key = "m" + std::to_string(random.between(0, 90));
+    switch (random.between(0, 9)) {
+      case 0: op.value.get() += "x"; break;
+      case 1: op.value.set(std::to_string(now)); break;
+      case 2: op.value.clear(); break;
+      case 3: op.list.push_back(now); break;
+      case 4: op.list.clear(); break;
+      case 5: op.map.erase(map_key); break;
+      case 6:
+        if (random.chance(0.1)) op.map.clear();
+        break;
+      default: op.map[map_key] = now;
+    }
+  }
+  if (random.chance(0.2))
+    op.roll_back();
+  else
+    op.commit();
+  auto& values = dynamic_cast<detail::ValueCells<std::uint64_t, std::string>&>(*op.states[0].second);
+  if (random.chance(0.1)) values.sweep(3);
+}
+
+void save_while_changing(Duration ttl, std::uint64_t seed) {
+  base::Random random(seed);
+  States op(ttl);
+  std::vector<SavedTableChain> chains(op.states.size());
+  std::int64_t now = 0;
+  std::size_t saves = 0;
+  for (; saves < 25; ++saves) {
+    for (std::int64_t i = random.between(0, 60); i != 0; --i) change_something(op, random, now);
+    const auto expected = all_rows(op);
+    const bool everything = saves == 0 || random.chance(0.1);
+    for (std::size_t i = 0; i < chains.size(); ++i) chains[i].begin(*op.states[i].second, everything);
+    for (auto& [name, table] : op.states) {
+      while (!table->save_some(static_cast<std::size_t>(random.between(1, 5)))) change_something(op, random, now);
+    }
+    States other(ttl);
+    for (std::size_t i = 0; i < chains.size(); ++i) chains[i].restore_to(*other.states[i].second);
+    ASSERT_EQ(all_rows(other), expected) << "save " << saves;
+  }
+}
+
+TEST(IncrementalSave, WhatIsRestoredIsWhatWasThereWhenTheSaveBegan) {
+  FRESHET_SEEDED(seed);
+  for (std::uint64_t i = 0; i < 20; ++i) save_while_changing(Duration::max(), seed + i);
+}
+
+TEST(IncrementalSave, TheSameHoldsWhileEntriesExpire) {
+  FRESHET_SEEDED(seed);
+  for (std::uint64_t i = 0; i < 20; ++i) save_while_changing(Duration(100), seed + i);
+}
+
+TEST(IncrementalSave, HoldsOnlyWhatChanged) {
+  States op;
+  SavedTableChain chain;
+  StateTable& map = *op.states[2].second;
+  op.enter(1);
+  for (int i = 0; i < 1000; ++i) op.map[std::to_string(i)] = i;
+  op.commit();
+  chain.begin(map, false);
+  ASSERT_TRUE(map.save_some(SIZE_MAX));
+  EXPECT_EQ(chain.logs[0]->records.size(), 1000u);  // the first holds everything, asked for or not
+  op.enter(1);
+  op.map["7"] = 0;
+  op.map.erase("8");
+  op.commit();
+  chain.begin(map, false);
+  ASSERT_TRUE(map.save_some(SIZE_MAX));
+  EXPECT_EQ(chain.logs[1]->records.size(), 2u);
+  chain.begin(map, false);
+  ASSERT_TRUE(map.save_some(SIZE_MAX));
+  EXPECT_EQ(chain.logs[2]->records.size(), 0u);
+}
+
+TEST(IncrementalSave, ATaskGoesOnBetweenTheSteps) {
+  States op;
+  SavedTableChain chain;
+  StateTable& values = *op.states[0].second;
+  for (std::uint64_t key = 0; key < 10; ++key) {
+    op.enter(key);
+    op.value.set("before");
+  }
+  op.commit();
+  chain.begin(values, true);
+  EXPECT_FALSE(values.save_some(3));
+  EXPECT_EQ(chain.logs[0]->records.size(), 3u);
+  EXPECT_FALSE(values.save_some(3));
+  EXPECT_TRUE(values.save_some(4));
+  EXPECT_TRUE(values.save_some(1));
+}
+
+TEST(IncrementalSave, IdsThatWereSeenAreSavedLikeEverythingElse) {
+  FRESHET_SEEDED(seed);
+  using Seen = detail::SeenTable<std::uint64_t, std::uint64_t>;
+  base::Random random(seed);
+  const StateOptions options{.ttl = Duration(50)};
+  Seen seen(options);
+  SavedTableChain chain;
+  std::int64_t now = 0;
+  const auto change = [&] {
+    now += random.between(0, 3);
+    const std::pair<std::uint64_t, std::uint64_t> key{random.between(0, 9), random.between(0, 9)};
+    (void)seen.is_new(key, Seen::hash_of(key_hash(key.first), key.second), now, now - 50);
+    if (random.chance(0.3)) seen.sweep(4, now - 50);
+  };
+  for (std::size_t saves = 0; saves < 100; ++saves) {
+    for (std::int64_t i = random.between(0, 20); i != 0; --i) change();
+    const auto expected = Listing(seen).rows;
+    chain.begin(seen, random.chance(0.05));
+    while (!seen.save_some(2)) change();
+    Seen other(options);
+    chain.restore_to(other);
+    ASSERT_EQ(Listing(other).rows, expected) << "save " << saves;
+  }
+}
+
+}  // namespace
+}  // namespace freshet::test
