@@ -140,7 +140,9 @@ void Worker::make_tasks_of(const wire::PrepareWorker& order) {
 Status Worker::restore() {
   const auto& checkpoints = order_.checkpoints;
   if (!checkpoints.enabled) return {};
-  storage_ = setup_.open_storage(checkpoints.storage);
+  auto opened = setup_.open_storage(checkpoints.storage);
+  if (!opened) return opened.error();
+  storage_ = std::move(*opened);
   if (checkpoints.restore.value == 0) return {};
   auto restored = restore_tasks(*storage_, checkpoints, setup_.key.job, job_->graph(), order_.plan, tasks_);
   if (!restored) return restored.error();

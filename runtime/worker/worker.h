@@ -36,8 +36,8 @@ struct WorkerSetup {
   /// Runs something that may wait for disks, soon, in the order posted, on a thread that ends before the worker does.
   /// Callable from any thread.
   std::function<void(std::function<void()>)> in_background;
-  /// Opens the checkpoint storage in a folder.
-  std::function<std::shared_ptr<checkpoint::CheckpointStorage>(const std::string& folder)> open_storage;
+  /// Opens the checkpoint storage in a folder; an Error when this machine cannot use it.
+  std::function<Result<std::shared_ptr<checkpoint::CheckpointStorage>>(const std::string& folder)> open_storage;
   /// Resident memory, bytes.
   std::function<std::uint64_t()> memory;
   base::Logger log{};

@@ -12,6 +12,7 @@
 #include "runtime/base/process.h"
 #include "runtime/base/signals.h"
 #include "runtime/checkpoint/file_storage.h"
+#include "runtime/checkpoint/storage_owner.h"
 #include "runtime/transport/event_loop.h"
 #include "runtime/transport/zmq_control_client.h"
 #include "runtime/transport/zmq_data_transport.h"
@@ -67,8 +68,10 @@ class WorkerProcess {
     };
     setup.post = [this](std::function<void()> work) { loop_.post(std::move(work)); };
     setup.in_background = [this](std::function<void()> work) { background_->post(std::move(work)); };
-    setup.open_storage = [](const std::string& folder) {
-      return std::make_shared<checkpoint::FileCheckpointStorage>(folder);
+    setup.open_storage = [](const std::string& folder) -> Result<std::shared_ptr<checkpoint::CheckpointStorage>> {
+      if (const auto usable = checkpoint::check_folder(folder); !usable) return usable.error();
+      return std::shared_ptr<checkpoint::CheckpointStorage>(
+          std::make_shared<checkpoint::FileCheckpointStorage>(folder));
     };
     setup.memory = [] { return base::resident_bytes(base::own_pid()).value_or(0); };
     worker_ = std::make_unique<Worker>(std::move(setup));

@@ -86,6 +86,9 @@ class Steps final : public TaskExecutor {
   std::vector<task::Task*> tasks_;
 };
 
+/// The one checkpoint storage that cannot be opened.
+constexpr const char* kUnusableFolder = "/unusable";
+
 /// A worker with a whole job, told by the test what a job manager would tell it.
 class OneWorker final : public transport::ManagerOutbox {
  public:
@@ -105,21 +108,27 @@ class OneWorker final : public transport::ManagerOutbox {
     };
     setup.post = [this](std::function<void()> work) { posted_.push_back(std::move(work)); };
     setup.in_background = [](const std::function<void()>& work) { work(); };
-    setup.open_storage = [this](const std::string&) { return storage_; };
+    setup.open_storage = [this](const std::string& folder) -> Result<std::shared_ptr<checkpoint::CheckpointStorage>> {
+      if (folder == kUnusableFolder) return Error{folder + " is not there"};
+      return std::shared_ptr<checkpoint::CheckpointStorage>(storage_);
+    };
     setup.memory = [] { return std::uint64_t{0}; };
     worker_ = std::make_unique<Worker>(std::move(setup));
   }
 
   void send(const wire::ControlMessage& message) override { sent_.push_back(message); }
 
-  void start() {
+  wire::PrepareWorker order() {
     const auto job = build();
     wire::PrepareWorker prepare;
     prepare.worker = key_;
     prepare.options = options_;
     prepare.plan = dag::place(dag::make_plan(job->graph(), {}), {{"agent", 100}}, {.workers = 1}).plan;
     prepare.plan.fingerprint = dag::fingerprint(job->graph(), {});
-    tell(prepare);
+    return prepare;
+  }
+  void start() {
+    tell(order());
     const auto prepared = all<wire::WorkerPrepared>();
     ASSERT_THAT(prepared, SizeIs(1));
     ASSERT_THAT(prepared[0].problems, SizeIs(0)) << prepared[0].problems[0].message;
@@ -179,6 +188,18 @@ class OneWorker final : public transport::ManagerOutbox {
   std::vector<wire::ControlMessage> sent_;
   std::unique_ptr<Worker> worker_;
 };
+
+TEST(WorkerControl, ACheckpointStorageThatCannotBeUsedIsToldBeforeAnythingRuns) {
+  OneWorker one;
+  auto order = one.order();
+  order.checkpoints.enabled = true;
+  order.checkpoints.storage = kUnusableFolder;
+  one.tell(order);
+  const auto prepared = one.all<wire::WorkerPrepared>();
+  ASSERT_THAT(prepared, SizeIs(1));
+  ASSERT_THAT(prepared[0].problems, SizeIs(1));
+  EXPECT_EQ(prepared[0].problems[0].message, "/unusable is not there");
+}
 
 TEST(WorkerControl, SinksKeepWhatTheyWroteWhenTheJobHasFinished) {
   OneWorker one;
