@@ -4,8 +4,8 @@
 
 #include <freshet/result.h>
 
-/// Whose a folder of checkpoint files is. Job ids are unique within one cluster only, so two clusters must never share a
-/// folder; and a folder that is empty because a file system is not mounted must not be taken for one without
+/// Whose a folder of checkpoint files is. Job ids are unique within one cluster only, so two clusters must never share
+/// a folder; and a folder that is empty because a file system is not mounted must not be taken for one without
 /// checkpoints. So the file `owner` in it holds the id of its cluster. All calls block; from any thread.
 namespace freshet::checkpoint {
 

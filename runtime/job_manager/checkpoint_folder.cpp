@@ -37,15 +37,19 @@ Status check_move(const std::string& before, bool is_remembered, const std::stri
   if (*owner == id) return {};
   if (folder == before) {
     if (!is_remembered) return {};
-    return unusable_folder(folder, "the jobs' checkpoints were there, and now it is " + std::string(owner->empty() ? "empty or gone" : "another cluster's"),
-                  "mount it again, or, where it was moved to another place, name that: --checkpoint-storage DIR");
+    return unusable_folder(
+        folder,
+        "the jobs' checkpoints were there, and now it is " +
+            std::string(owner->empty() ? "empty or gone" : "another cluster's"),
+        "mount it again, or, where it was moved to another place, name that: --checkpoint-storage DIR");
   }
   const auto owner_before = checkpoint::owner_of(before);
   const bool is_gone = is_remembered && (!owner_before || *owner_before != id);
   if (!is_gone && !holds_jobs(before)) return {};
   return unusable_folder(folder, "the jobs' checkpoints are in " + before,
-                "while the cluster is stopped, move all that is there, the file '" + std::string(checkpoint::kOwnerName) +
-                    "' too, to " + folder + "; or start without --checkpoint-storage");
+                         "while the cluster is stopped, move all that is there, the file '" +
+                             std::string(checkpoint::kOwnerName) + "' too, to " + folder +
+                             "; or start without --checkpoint-storage");
 }
 
 }  // namespace
@@ -63,7 +67,7 @@ Result<std::string> claim_checkpoint_folder(const std::string& data, const std::
   if (const auto checked = check_move(*before, is_remembered, folder, *id); !checked) return checked.error();
   if (const auto claimed = checkpoint::claim_folder(folder, *id); !claimed) {
     return unusable_folder(folder, claimed.error().message,
-                  "make it writable for this user, or name another: --checkpoint-storage DIR");
+                           "make it writable for this user, or name another: --checkpoint-storage DIR");
   }
   if (!is_remembered || *before != folder) {
     if (const auto noted = base::write_file_atomically(note, folder); !noted) return noted.error();

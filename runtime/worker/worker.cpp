@@ -239,6 +239,20 @@ void Worker::send_status() {
     letters_.clear();
   }
   send(std::move(status));
+  if (setup_.show_progress) setup_.show_progress(progress());
+}
+
+WorkerProgress Worker::progress() const {
+  WorkerProgress progress;
+  for (std::size_t i = 0; i < tasks_.size(); ++i) {
+    if (statuses_[i].operators.empty()) continue;  // it has not answered yet
+    const wire::OperatorStatus& first = statuses_[i].operators.front();
+    if (tasks_[i]->chain().source() != nullptr)
+      progress.read += first.records_out;
+    else
+      progress.received += first.records_in;
+  }
+  return progress;
 }
 
 void Worker::fail(const std::string& reason, const std::string& message) {

@@ -12,6 +12,7 @@
 #include "runtime/checkpoint/storage.h"
 #include "runtime/transport/control_transport.h"
 #include "runtime/worker/exchange.h"
+#include "runtime/worker/progress_file.h"
 #include "runtime/worker/task_executor.h"
 
 namespace freshet::worker {
@@ -40,6 +41,8 @@ struct WorkerSetup {
   std::function<Result<std::shared_ptr<checkpoint::CheckpointStorage>>(const std::string& folder)> open_storage;
   /// Resident memory, bytes.
   std::function<std::uint64_t()> memory;
+  /// Shows to people on this machine how far the tasks are, each status_interval; may be empty.
+  std::function<void(const WorkerProgress& progress)> show_progress{};
   base::Logger log{};
 };
 
@@ -95,6 +98,8 @@ class Worker final : public task::TaskListener {
   void stop_tasks(bool finished);
   void ask_for_statuses();
   void send_status();
+  /// As the newest statuses tell.
+  WorkerProgress progress() const;
   void send(wire::ControlBody body);
   void fail(const std::string& reason, const std::string& message);
   void report_failure(const wire::TaskFailed& report);

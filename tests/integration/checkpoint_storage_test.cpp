@@ -100,15 +100,13 @@ class StorageAtStart : public ::testing::Test {
  protected:
   ~StorageAtStart() override { stop(); }
   Ended start(const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> words{"cluster",      "start", "--agents", "0",
-                                   "--port",       port_,   "--data",   directory_.path("cluster"),
+    std::vector<std::string> words{"cluster",        "start",       "--agents",  "0",
+                                   "--port",         port_,         "--data",    directory_.path("cluster"),
                                    "--control-port", control_port_, "--timeout", "60s"};
     words.insert(words.end(), more.begin(), more.end());
     return run_freshet(words);
   }
-  void stop() const {
-    EXPECT_EQ(run_freshet({"cluster", "stop", "--data", directory_.path("cluster")}).exit_code, 0);
-  }
+  void stop() const { EXPECT_EQ(run_freshet({"cluster", "stop", "--data", directory_.path("cluster")}).exit_code, 0); }
 
   TestDirectory directory_{};
   const std::string port_ = std::to_string(free_port()), control_port_ = std::to_string(free_port());
@@ -118,9 +116,9 @@ TEST_F(StorageAtStart, AFolderThatCannotBeMadeEndsTheStartWithARemedy) {
   std::ofstream(directory_.path("file")) << "no folder";
   const auto refused = start({"--checkpoint-storage", directory_.path("file/below")});
   EXPECT_EQ(refused.exit_code, 1);
-  EXPECT_THAT(refused.output, AllOf(HasSubstr("the checkpoint storage " + directory_.path("file/below") +
-                                              " cannot be used: "),
-                                    HasSubstr("remedy  make it writable"), HasSubstr("has been stopped again")));
+  EXPECT_THAT(refused.output,
+              AllOf(HasSubstr("the checkpoint storage " + directory_.path("file/below") + " cannot be used: "),
+                    HasSubstr("remedy  make it writable"), HasSubstr("has been stopped again")));
 }
 
 TEST_F(StorageAtStart, TheNextStartFindsItWithoutTheFlagAndRefusesAnother) {

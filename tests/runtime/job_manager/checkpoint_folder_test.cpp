@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <fstream>
 
-
 namespace freshet::manager {
 namespace {
 
@@ -89,8 +88,8 @@ TEST_F(CheckpointFolder, OfAnotherClusterIsRefused) {
 TEST_F(CheckpointFolder, ThatCannotBeWrittenIsToldWithARemedy) {
   std::ofstream(root_ + "/file") << "no folder";
   EXPECT_THAT(start(root_ + "/file/below"),
-              AllOf(HasSubstr("the checkpoint storage " + root_ + "/file/below cannot be used"), HasSubstr(root_ + "/file"),
-                    HasSubstr("\n  remedy  make it writable")));
+              AllOf(HasSubstr("the checkpoint storage " + root_ + "/file/below cannot be used"),
+                    HasSubstr(root_ + "/file"), HasSubstr("\n  remedy  make it writable")));
   EXPECT_FALSE(fs::exists(data_ + "/" + kCheckpointFolderFile)) << "what failed is not remembered";
 }
 

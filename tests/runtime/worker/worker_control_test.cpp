@@ -113,6 +113,7 @@ class OneWorker final : public transport::ManagerOutbox {
       return std::shared_ptr<checkpoint::CheckpointStorage>(storage_);
     };
     setup.memory = [] { return std::uint64_t{0}; };
+    setup.show_progress = [this](const WorkerProgress& progress) { shown_ = progress; };
     worker_ = std::make_unique<Worker>(std::move(setup));
   }
 
@@ -155,6 +156,7 @@ class OneWorker final : public transport::ManagerOutbox {
   void tell(wire::ControlBody body) { worker_->on_message({{1}, std::move(body)}); }
   Worker& worker() { return *worker_; }
   WorkerKey key() const { return key_; }
+  const WorkerProgress& shown() const { return shown_; }
   const std::shared_ptr<Store>& store() { return store_; }
   template <class T>
   std::vector<T> all() const {
@@ -186,8 +188,19 @@ class OneWorker final : public transport::ManagerOutbox {
   Steps* steps_ = nullptr;  // the worker's
   std::deque<std::function<void()>> posted_;
   std::vector<wire::ControlMessage> sent_;
+  WorkerProgress shown_;
   std::unique_ptr<Worker> worker_;
 };
+
+TEST(WorkerControl, ShowsWhatItHasReadAndWhatCameOverChannels) {
+  OneWorker one;
+  one.start();
+  EXPECT_EQ(one.shown().read, 0u);
+  one.run_to_end();
+  one.tell(wire::StopTasks{one.key(), true});
+  EXPECT_EQ(one.shown().read, 1'000u);
+  EXPECT_EQ(one.shown().received, 1'000u);
+}
 
 TEST(WorkerControl, ACheckpointStorageThatCannotBeUsedIsToldBeforeAnythingRuns) {
   OneWorker one;
