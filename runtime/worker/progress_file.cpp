@@ -18,7 +18,8 @@ Result<ProgressFile> ProgressFile::create(const std::string& path) {
 
 void ProgressFile::show(const WorkerProgress& progress) const {
   char line[64];
-  const int length = std::snprintf(line, sizeof line, "%20" PRIu64 " %20" PRIu64 "\n", progress.read, progress.received);
+  const int length =
+      std::snprintf(line, sizeof line, "%20" PRIu64 " %20" PRIu64 "\n", progress.read, progress.received);
   [[maybe_unused]] const auto written = ::pwrite(file_.get(), line, static_cast<std::size_t>(length), 0);
 }
 
