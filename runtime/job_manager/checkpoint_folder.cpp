@@ -11,7 +11,7 @@ namespace freshet::manager {
 namespace {
 
 constexpr std::uint64_t kMaxIdBytes = 256;
-constexpr std::uint64_t kMaxPathBytes = 4'096;
+constexpr std::uint64_t kMaxNoteBytes = 4'096;
 
 Result<std::string> cluster_id(const std::string& data, const std::string& new_id) {
   checkpoint::FileCheckpointStorage files(data);
@@ -60,7 +60,7 @@ Result<std::string> claim_checkpoint_folder(const std::string& data, const std::
   if (!id) return id.error();
   const std::string note = data + "/" + kCheckpointFolderFile;
   const bool is_remembered = base::exists(note);
-  const auto before = is_remembered ? base::read_file(note, kMaxPathBytes)
+  const auto before = is_remembered ? base::read_file(note, kMaxNoteBytes)
                                     : Result<std::string>(base::absolute_path(data + "/checkpoints"));
   if (!before) return before.error();
   const std::string folder = wanted.empty() ? *before : base::absolute_path(wanted);
