@@ -73,7 +73,8 @@ class Tally final : public Sink<Count> {
 
 }  // namespace
 
-FRESHET_JOB(recovery, "Counts by key, and says when each process began") {
+FRESHET_JOB(recovery, "Counts by key, and says when each process began")
+{
   const auto per_second = job.param("per_second", std::uint64_t{20'000}, "records");
   const auto keys = job.param("keys", std::uint64_t{10'000}, "distinct users, about");
   const auto report = job.param("report", ".", "folder for what is written down");
