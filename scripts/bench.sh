@@ -3,7 +3,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
-names=(keyed_count rare_branch startup idle)
+names=(keyed_count rare_branch startup idle recovery)
 
 usage() {
   cat <<'TEXT'
@@ -16,12 +16,13 @@ ends the benchmark with exit code 1. A missed target is shown, and is no failure
   rare_branch   latency of a branch that one record in 100,000 takes, beside one at full speed
   startup       a cluster up; a job's first record
   idle          memory of job manager, agent and worker that have nothing to do
+  recovery      from the kill of a worker to the first record that the next attempt counts; four kills a run
 
   --runs N      runs of each (5); figures are medians, with least and greatest
   --help        this text
 
 Examples:
-  scripts/bench.sh                            all, about five minutes
+  scripts/bench.sh                            all, about seven minutes
   scripts/bench.sh --runs 3 keyed_count       one of them, quicker
 TEXT
 }

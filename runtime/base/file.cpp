@@ -135,6 +135,11 @@ bool exists(const std::string& path) {
   return fs::exists(path, error);
 }
 
+std::string absolute_path(const std::string& path) {
+  const fs::path whole = fs::absolute(path).lexically_normal();
+  return (whole.has_filename() || whole == whole.root_path() ? whole : whole.parent_path()).string();
+}
+
 FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
   if (this != &other) {
     reset();

@@ -34,6 +34,9 @@ Status remove_all(const std::string& path);
 
 bool exists(const std::string& path);
 
+/// Without '.', '..' and a '/' at the end, from the working directory when it is relative; no link is followed.
+std::string absolute_path(const std::string& path);
+
 /// An open file descriptor; closed with its owner.
 class FileDescriptor {
  public:

@@ -65,6 +65,7 @@ class TemporaryFile {
     if (::fsync(file_.get()) != 0) return failure("sync", path_, errno);
     return {};
   }
+  const std::string& path() const { return path_; }
   /// False: `path` is there already.
   Result<bool> link_to(const std::string& path) {
     if (::link(path_.c_str(), path.c_str()) == 0) return true;
@@ -114,6 +115,18 @@ Result<std::vector<std::string>> names_in(const std::string& path, Wanted wanted
 
 FileCheckpointStorage::FileCheckpointStorage(std::string root) : root_(std::move(root)) {
   CHECK(!root_.empty(), "checkpoint files have a directory");
+}
+
+Status FileCheckpointStorage::probe() {
+  if (auto made = make_root(); !made) return made;
+  auto file = TemporaryFile::make(root_);
+  if (!file) return file.error();
+  if (auto written = file->write("probe"); !written) return written;
+  const std::string link = file->path() + "-link";  // a temporary name, too: a crash leaves nothing that is seen
+  const auto linked = file->link_to(link);
+  if (!linked) return linked.error();
+  if (auto removed = base::remove_file(link); !removed) return removed;
+  return base::sync_directory(root_);
 }
 
 Status FileCheckpointStorage::put(std::string_view name, std::string_view bytes) {

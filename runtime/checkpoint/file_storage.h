@@ -15,6 +15,10 @@ class FileCheckpointStorage final : public CheckpointStorage {
   /// `root` is not empty, and made by the first write.
   explicit FileCheckpointStorage(std::string root);
 
+  /// Makes `root`, and proves that files can be written, linked and made durable there, which not every shared file
+  /// system can. Leaves nothing behind. Error: what cannot be done, in which file, and why.
+  Status probe();
+
   Status put(std::string_view name, std::string_view bytes) override;
   Result<bool> publish(std::string_view name, std::string_view bytes) override;
   Result<std::string> get(std::string_view name, std::uint64_t max_bytes) override;

@@ -27,6 +27,9 @@ std::string cluster_text(const json& cluster, const Terminal& terminal) {
                      std::to_string(integer_or(manager, "pid", 0)) + "   version " + text_or(manager, "version", "?") +
                      "   up " + duration(number_or(manager, "uptime_ms", 0)) + "   " + text_or(manager, "data", "") +
                      "\n";
+  const std::string checkpoints = text_or(manager, "checkpoints", "");
+  if (!checkpoints.empty() && !checkpoints.starts_with(text_or(manager, "data", "") + "/"))
+    text += "checkpoints   " + checkpoints + "\n";
   constexpr auto kRight = Align::kRight;
   Table table({{"AGENT"},
                {"HOST"},

@@ -42,6 +42,9 @@ DEFINE_string(
 DEFINE_bool(in_process, false, "run everything in this process, for a debugger");
 DEFINE_bool(keep, false, "keep the data folder of the run");
 DEFINE_string(data, "", "data folder; default: $XDG_STATE_HOME/freshet or ~/.local/state/freshet");
+DEFINE_string(
+    checkpoint_storage, "",
+    "folder of the checkpoints, which job manager and workers reach; default: as before, else in the data folder");
 DEFINE_int32(agents, 1, "agents on this machine");
 DEFINE_int32(slots, 8, "tasks that an agent takes");
 DEFINE_int32(port, 7070, "REST port of the job manager");

@@ -42,6 +42,7 @@ DECLARE_int32(key_groups);
 DECLARE_bool(in_process);
 DECLARE_bool(keep);
 DECLARE_string(data);
+DECLARE_string(checkpoint_storage);
 DECLARE_int32(agents);
 DECLARE_int32(slots);
 DECLARE_int32(port);

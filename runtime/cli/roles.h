@@ -18,7 +18,7 @@ struct Roles {
   /// --data --json --quiet. kJobFailed when the job failed, kInterrupted after Ctrl-C stopped it cleanly.
   Handler run;
   /// `job-manager`: serves REST on --bind:--port and control on --control-port (0: REST port + 1), state in --data.
-  /// Runs until SIGTERM. Flags: --data --bind --port --control-port --log-level.
+  /// Runs until SIGTERM. Flags: --data --checkpoint-storage --bind --port --control-port --log-level.
   Handler job_manager;
   /// `agent`: registers as --name at --manager (control address HOST:PORT) with --slots, state in --data.
   /// Runs until SIGTERM. Flags: --manager --name --slots --data --bind --log-level.

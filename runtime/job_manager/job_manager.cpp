@@ -417,7 +417,8 @@ JobListView JobManager::jobs() const {
 ClusterView JobManager::cluster() const {
   ClusterView view;
   const auto uptime = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady() - started_);
-  view.manager = {options_.address, options_.pid, options_.version, uptime.count(), options_.data, term_.value};
+  view.manager = {options_.address, options_.pid, options_.version,    uptime.count(),
+                  options_.data,    term_.value,  options_.checkpoints};
   for (const auto& [name, agent] : agents_.all()) view.agents.push_back(agent_view(agent, jobs_, now()));
   return view;
 }

@@ -9,6 +9,7 @@
 #include "runtime/base/process.h"
 #include "runtime/base/signals.h"
 #include "runtime/checkpoint/file_storage.h"
+#include "runtime/job_manager/checkpoint_folder.h"
 #include "runtime/job_manager/checkpoint_verifier.h"
 #include "runtime/job_manager/http_server.h"
 #include "runtime/job_manager/job_manager.h"
@@ -45,12 +46,14 @@ class SiblingLogSource final : public LogSource {
 
 class ManagerUnit::Parts {
  public:
-  Parts(const ManagerProcessOptions& options, transport::EventLoop& loop, base::Logger log)
+  /// `checkpoints`: folder of the checkpoint storage, which is this job manager's.
+  Parts(const ManagerProcessOptions& options, std::string checkpoints, transport::EventLoop& loop, base::Logger log)
       : options_(options),
         loop_(loop),
         log_(std::move(log)),
         libraries_(options.data + "/libraries"),
-        checkpoints_(options.data + "/checkpoints"),
+        checkpoint_folder_(std::move(checkpoints)),
+        checkpoints_(checkpoint_folder_),
         logs_(options.agents_data) {}
   ~Parts() {
     if (http_) http_->stop();
@@ -98,7 +101,7 @@ class ManagerUnit::Parts {
     options.version = FRESHET_VERSION;
     options.abi = FRESHET_ABI_TAG;
     options.data = options_.data;
-    options.checkpoints = fs::absolute(options_.data + "/checkpoints").string();
+    options.checkpoints = checkpoint_folder_;
     options.pid = static_cast<std::uint64_t>(base::own_pid());
     return options;
   }
@@ -112,6 +115,7 @@ class ManagerUnit::Parts {
   base::Logger log_;
   base::SystemClock clock_;
   FileLibraryStore libraries_;
+  const std::string checkpoint_folder_;
   checkpoint::FileCheckpointStorage checkpoints_;
   CheckpointVerifier verifier_{checkpoints_};
   SiblingLogSource logs_;
@@ -132,7 +136,10 @@ Result<std::unique_ptr<ManagerUnit>> ManagerUnit::create(const ManagerProcessOpt
   std::error_code error;
   fs::create_directories(options.data, error);
   if (error) return Error{"data folder " + options.data + " cannot be made: " + error.message()};
-  auto parts = std::make_unique<Parts>(options, loop, std::move(log));
+  const std::string new_id = std::to_string(base::SystemClock().wall_us()) + "-" + std::to_string(base::own_pid());
+  const auto checkpoints = claim_checkpoint_folder(options.data, options.checkpoints, new_id);
+  if (!checkpoints) return checkpoints.error();
+  auto parts = std::make_unique<Parts>(options, *checkpoints, loop, std::move(log));
   if (auto started = parts->start(); !started) return started.error();
   return std::unique_ptr<ManagerUnit>(new ManagerUnit(std::move(parts)));
 }

@@ -12,6 +12,7 @@ namespace freshet::manager {
 
 struct ManagerProcessOptions {
   std::string data{};              ///< its folder, made when missing: journal, libraries
+  std::string checkpoints{};       ///< folder of the checkpoint storage; empty: as at the last start, else below `data`
   std::string bind = "127.0.0.1";  ///< of REST and control
   int port = 7070;                 ///< of REST; 0: a free one
   int control_port = 7071;         ///< 0: a free one

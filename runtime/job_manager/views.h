@@ -203,7 +203,8 @@ struct ManagerView {
   std::int64_t uptime_ms = 0;
   std::string data{};
   std::uint64_t term = 0;
-  FRESHET_RECORD(address, pid, version, uptime_ms, data, term)
+  std::string checkpoints{};  ///< folder of the checkpoint storage
+  FRESHET_RECORD(address, pid, version, uptime_ms, data, term, checkpoints)
 };
 
 struct MemoryView {

@@ -140,8 +140,14 @@ void Worker::make_tasks_of(const wire::PrepareWorker& order) {
 Status Worker::restore() {
   const auto& checkpoints = order_.checkpoints;
   if (!checkpoints.enabled) return {};
+<<<<<<< HEAD
   storage_ = setup_.open_storage(checkpoints.storage);
   for (const auto& task : tasks_) files_[task->id()] = std::make_shared<TaskFiles>();
+=======
+  auto opened = setup_.open_storage(checkpoints.storage);
+  if (!opened) return opened.error();
+  storage_ = std::move(*opened);
+>>>>>>> h-storage
   if (checkpoints.restore.value == 0) return {};
   auto restored = restore_tasks(*storage_, checkpoints, setup_.key.job, job_->graph(), order_.plan, tasks_);
   if (!restored) return restored.error();
@@ -238,6 +244,20 @@ void Worker::send_status() {
     letters_.clear();
   }
   send(std::move(status));
+  if (setup_.show_progress) setup_.show_progress(progress());
+}
+
+WorkerProgress Worker::progress() const {
+  WorkerProgress progress;
+  for (std::size_t i = 0; i < tasks_.size(); ++i) {
+    if (statuses_[i].operators.empty()) continue;  // it has not answered yet
+    const wire::OperatorStatus& first = statuses_[i].operators.front();
+    if (tasks_[i]->chain().source() != nullptr)
+      progress.read += first.records_out;
+    else
+      progress.received += first.records_in;
+  }
+  return progress;
 }
 
 void Worker::fail(const std::string& reason, const std::string& message) {

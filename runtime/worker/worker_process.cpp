@@ -12,11 +12,13 @@
 #include "runtime/base/process.h"
 #include "runtime/base/signals.h"
 #include "runtime/checkpoint/file_storage.h"
+#include "runtime/checkpoint/storage_owner.h"
 #include "runtime/transport/event_loop.h"
 #include "runtime/transport/zmq_control_client.h"
 #include "runtime/transport/zmq_data_transport.h"
 #include "runtime/worker/crash_report.h"
 #include "runtime/worker/job_library.h"
+#include "runtime/worker/progress_file.h"
 #include "runtime/worker/task_threads.h"
 #include "runtime/worker/worker.h"
 
@@ -28,8 +30,13 @@ namespace {
 class WorkerProcess {
  public:
   WorkerProcess(const WorkerProcessOptions& options, JobLibrary library,
-                std::unique_ptr<transport::ZmqDataTransport> data, base::Logger log)
-      : options_(options), library_(std::move(library)), data_(std::move(data)), log_(std::move(log)), loop_(clock_) {}
+                std::unique_ptr<transport::ZmqDataTransport> data, ProgressFile progress, base::Logger log)
+      : options_(options),
+        library_(std::move(library)),
+        data_(std::move(data)),
+        progress_(std::move(progress)),
+        log_(std::move(log)),
+        loop_(clock_) {}
 
   Status connect() {
     auto client = transport::ZmqControlClient::create(
@@ -67,9 +74,12 @@ class WorkerProcess {
     };
     setup.post = [this](std::function<void()> work) { loop_.post(std::move(work)); };
     setup.in_background = [this](std::function<void()> work) { background_->post(std::move(work)); };
-    setup.open_storage = [](const std::string& folder) {
-      return std::make_shared<checkpoint::FileCheckpointStorage>(folder);
+    setup.open_storage = [](const std::string& folder) -> Result<std::shared_ptr<checkpoint::CheckpointStorage>> {
+      if (const auto usable = checkpoint::check_folder(folder); !usable) return usable.error();
+      return std::shared_ptr<checkpoint::CheckpointStorage>(
+          std::make_shared<checkpoint::FileCheckpointStorage>(folder));
     };
+    setup.show_progress = [this](const WorkerProgress& progress) { progress_.show(progress); };
     setup.memory = [] { return base::resident_bytes(base::own_pid()).value_or(0); };
     worker_ = std::make_unique<Worker>(std::move(setup));
     loop_.add_fd(signals, [this, signals] {
@@ -111,6 +121,7 @@ class WorkerProcess {
   JobLibrary library_;
   base::SystemClock clock_;
   std::unique_ptr<transport::ZmqDataTransport> data_;
+  ProgressFile progress_;
   base::Logger log_;
   transport::EventLoop loop_;
   std::unique_ptr<base::BackgroundThread> background_ = std::make_unique<base::BackgroundThread>("snapshots");
@@ -140,10 +151,12 @@ int run_worker(const WorkerProcessOptions& options) {
   if (!library) return log->error(dag::to_text(unusable)), refuse(dag::to_text(unusable));
   auto data = transport::ZmqDataTransport::create({.bind = options.bind});
   if (!data) return log->error(data.error().message), refuse(data.error().message);
+  auto progress = ProgressFile::create(options.data + "/progress");
+  if (!progress) return log->error(progress.error().message), refuse(progress.error().message);
   int ended_by = 0;
   std::string problem;
   {
-    WorkerProcess process(options, std::move(*library), std::move(*data), *log);
+    WorkerProcess process(options, std::move(*library), std::move(*data), std::move(*progress), *log);
     if (const auto connected = process.connect(); !connected)
       return log->error(connected.error().message), refuse(connected.error().message);
     problem = process.run(signals);

@@ -8,10 +8,12 @@ import sys
 import idle
 import keyed_count
 import rare_branch
+import recovery
 import startup
 from harness import Wrong, machine
 
-BENCHMARKS = {"keyed_count": keyed_count, "rare_branch": rare_branch, "startup": startup, "idle": idle}
+BENCHMARKS = {"keyed_count": keyed_count, "rare_branch": rare_branch, "startup": startup, "idle": idle,
+              "recovery": recovery}
 
 
 def table(rows):

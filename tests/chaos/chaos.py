@@ -18,6 +18,7 @@ import time
 import recount
 import traffic
 from cluster import GONE_LIMIT_S, Cluster, Trouble
+from throughput import Throughput
 
 # How the job is told to survive.
 RECOVERY = ("--checkpoint-interval", "1s", "--restart", "fixed 1000 100ms")
@@ -37,12 +38,19 @@ OVER = ("Finished", "Stopped", "Cancelled", "Failed")
 TAIL_LINES = 15
 
 
-class Chaos:
-    """One run: harms a cluster on schedule until the job is over."""
+# What can be harmed, and how many cards of it a deck has.
+HARMS = {"worker": 2, "agent": 1, "job-manager": 1, "agent-and-job-manager": 1, "all": 1, "stop-worker": 1,
+         "stop-agent": 1}
 
-    def __init__(self, cluster, seed, harms_per_minute):
+
+class Chaos:
+    """One run: harms a cluster on schedule until the job is over. `only`: a kind of HARMS, else all kinds have their
+    turn. `every_s`: a harm at each multiple of these seconds, else about `harms_per_minute` at random."""
+
+    def __init__(self, cluster, seed, harms_per_minute, only=None, every_s=None):
         self._cluster, self._random = cluster, random.Random(f"chaos {seed}")
         self._mean_gap_s = 60 / harms_per_minute if harms_per_minute else None
+        self._only, self._every_s = only, every_s
         self._begin = time.monotonic()
         self._deck = []
         self._seen = None
@@ -56,7 +64,7 @@ class Chaos:
     def run(self, seconds):
         """Until the job is over. Throws Trouble when that takes longer than the time it reads, and what is allowed for
         each harm."""
-        next_harm = self._gap()
+        next_harm = self._harm_behind(0)
         while self._look() not in OVER:
             now = time.monotonic() - self._begin
             limit = seconds + EXTRA_LIMIT_S + EXTRA_LIMIT_PER_HARM_S * (self.kills + self.stops)
@@ -65,7 +73,7 @@ class Chaos:
             # Behind its time the job is left to finish.
             if next_harm is not None and next_harm < now < seconds + EXTRA_LIMIT_PER_HARM_S:
                 self._harm()
-                next_harm = time.monotonic() - self._begin + self._gap()
+                next_harm = self._harm_behind(next_harm)
             gone = self._daemons - self._running_daemons()
             if gone:
                 raise Trouble(f"ended by itself: {', '.join(sorted(gone))}")
@@ -74,8 +82,12 @@ class Chaos:
     def _running_daemons(self):
         return {process.folder for process in self._cluster.processes() if process.role != "worker"}
 
-    def _gap(self):
-        return None if self._mean_gap_s is None else self._mean_gap_s * self._random.uniform(0.5, 1.5)
+    def _harm_behind(self, last):
+        """Seconds from the begin on when the next harm is due, the last one having been due at `last`; None: never."""
+        now = time.monotonic() - self._begin
+        if self._every_s:
+            return max(last, now - self._every_s) + self._every_s
+        return None if self._mean_gap_s is None else now + self._mean_gap_s * self._random.uniform(0.5, 1.5)
 
     def _look(self):
         status = self._cluster.ask("status", JOB)
@@ -91,10 +103,11 @@ class Chaos:
     def _harm(self):
         """The next of a shuffled deck: every kind has its turn."""
         if not self._deck:
-            self._deck = [self._kill_worker, self._kill_worker, self._kill_agent, self._kill_manager, self._kill_all,
-                          self._kill_agent_and_manager, self._stop_worker, self._stop_agent]
+            self._deck = [kind for kind, cards in HARMS.items() for _ in range(cards) if self._only in (None, kind)]
             self._random.shuffle(self._deck)
-        self._deck.pop()()
+        {"worker": self._kill_worker, "agent": self._kill_agent, "job-manager": self._kill_manager,
+         "agent-and-job-manager": self._kill_agent_and_manager, "all": self._kill_all,
+         "stop-worker": self._stop_worker, "stop-agent": self._stop_agent}[self._deck.pop()]()
 
     def _kill(self, processes):
         hit = [process for process in processes if process.send(signal.SIGKILL, self._cluster.data)]
@@ -202,11 +215,11 @@ def submit(given, cluster, data, recovery):
 def run(given, data):
     """Prints what happens and, at last, how it went; True when all is as it must be."""
     cluster = Cluster(given.build / "bin" / "freshet", data / "cluster", AGENTS)
-    recovery = recovery_flags(cluster, given.kills_per_minute)
+    recovery = recovery_flags(cluster, given.every or given.kills_per_minute)
     truth = write_input(given, data / "in")
     good = True
-    with cluster:
-        chaos = Chaos(cluster, given.seed, given.kills_per_minute)
+    with cluster, Throughput(cluster) as throughput:
+        chaos = Chaos(cluster, given.seed, given.kills_per_minute, given.only, given.every)
         try:
             submit(given, cluster, data, recovery)
             chaos.run(given.seconds)
@@ -222,6 +235,7 @@ def run(given, data):
     findings = recount.compare(truth, data / "out", RECENT)
     for told in findings.told:
         print(told, file=sys.stderr)
+    print(throughput.summary())
     print(f"chaos: kills={chaos.kills} stops={chaos.stops} recoveries={chaos.recoveries} events={truth.events} {findings}")
     return good and findings.clean
 
@@ -231,6 +245,8 @@ def main():
     parser.add_argument("--seconds", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--kills-per-minute", type=float, required=True)
+    parser.add_argument("--only", choices=HARMS)
+    parser.add_argument("--every", type=int)
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("--data", type=pathlib.Path)
     given = parser.parse_args()
@@ -250,8 +266,9 @@ def main():
     if good and not given.data:
         shutil.rmtree(data)
     elif not good:
-        print(f"all files are in {data}; once more: --seed {given.seed} --seconds {given.seconds} "
-              f"--kills-per-minute {given.kills_per_minute:g}", file=sys.stderr)
+        schedule = f"--every {given.every}" if given.every else f"--kills-per-minute {given.kills_per_minute:g}"
+        print(f"all files are in {data}; once more: --seed {given.seed} --seconds {given.seconds} {schedule}"
+              + (f" --only {given.only}" if given.only else ""), file=sys.stderr)
     sys.exit(0 if good else 1)
 
 

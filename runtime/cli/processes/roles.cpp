@@ -40,6 +40,7 @@ ExitCode run_job_manager_verb(Invocation& invocation) {
   manager::ManagerProcessOptions options;
   options.data = invocation.was_given("data") ? *folder : *folder + "/manager";
   options.agents_data = fs::absolute(options.data).parent_path().string();
+  options.checkpoints = FLAGS_checkpoint_storage;
   options.bind = FLAGS_bind;
   options.port = FLAGS_port;
   options.control_port = invocation.was_given("control-port") ? FLAGS_control_port

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <ostream>
 
+#include "runtime/base/file.h"
 #include "runtime/cli/cluster.h"
 #include "runtime/cli/flags.h"
 #include "runtime/cli/format.h"
@@ -25,7 +26,9 @@ constexpr std::size_t kShownLogLines = 8;
 class ClusterStart {
  public:
   ClusterStart(const Invocation& invocation, std::string data)
-      : invocation_(invocation), around_(invocation.around), data_(std::move(data)), port_(FLAGS_port) {}
+      : invocation_(invocation), around_(invocation.around), data_(std::move(data)), port_(FLAGS_port) {
+    if (!FLAGS_checkpoint_storage.empty()) storage_ = base::absolute_path(FLAGS_checkpoint_storage);
+  }
 
   ExitCode run() {
     begin_ms_ = around_.steady_ms();
@@ -34,6 +37,7 @@ class ClusterStart {
     if (auto failure = start_missing()) return give_up(*failure);
     json cluster;
     if (auto failure = wait_until_ready(cluster)) return give_up(*failure);
+    if (auto failure = other_storage(cluster)) return give_up(*failure);
     show(cluster);
     return ExitCode::kDone;
   }
@@ -79,9 +83,11 @@ class ClusterStart {
                                               " is served by another process already, which is not the cluster of " +
                                               data_ + ". Choose another: --port"};
     }
-    return start(kManagerDaemon, port_,
-                 {"freshet", "job-manager", "--data=" + data_ + "/manager", "--port=" + std::to_string(port_),
-                  "--control-port=" + std::to_string(control_port())});
+    std::vector<std::string> arguments = {"freshet", "job-manager", "--data=" + data_ + "/manager",
+                                          "--port=" + std::to_string(port_),
+                                          "--control-port=" + std::to_string(control_port())};
+    if (!storage_.empty()) arguments.push_back("--checkpoint-storage=" + storage_);
+    return start(kManagerDaemon, port_, std::move(arguments));
   }
 
   std::optional<Failure> start(const std::string& name, int port, std::vector<std::string> arguments) {
@@ -145,6 +151,14 @@ class ClusterStart {
                        " within " + FLAGS_timeout + ". Logs: " + data_ + "/*.log. Longer: --timeout"};
   }
 
+  /// A job manager that ran already has its checkpoints where it was told at its start.
+  std::optional<Failure> other_storage(const json& cluster) const {
+    const std::string in_use = text_or(member(cluster, "manager"), "checkpoints", "");
+    if (storage_.empty() || in_use.empty() || in_use == storage_) return std::nullopt;
+    return Failure{ExitCode::kBadState, "the cluster of " + data_ + " runs already, with its checkpoints in " + in_use +
+                                            ". Stop it first: " + stop_command()};
+  }
+
   /// Half a cluster helps nobody: what this call has started goes away again; what ran before stays.
   ExitCode give_up(Failure failure) const {
     for (const ClusterDaemon& daemon : started_) {
@@ -177,6 +191,9 @@ class ClusterStart {
     print(invocation_, "job manager   127.0.0.1:" + std::to_string(port_) + " (REST, loopback only)    pid " +
                            std::to_string(daemons_.front().process.pid) + "   " +
                            below_home(data_ + "/manager", around_.environment) + "\n");
+    const std::string checkpoints = text_or(member(cluster, "manager"), "checkpoints", "");
+    if (!checkpoints.empty() && !checkpoints.starts_with(data_ + "/"))
+      print(invocation_, "checkpoints   " + below_home(checkpoints, around_.environment) + "\n");
     print(invocation_, "agents        " + agents + "     " +
                            (started_.empty() ? "" : "up in " + latency(static_cast<double>(took_ms)) + "      ") +
                            "stop: " + stop_command() + "\n");
@@ -185,6 +202,7 @@ class ClusterStart {
   const Invocation& invocation_;
   const Surroundings& around_;
   const std::string data_;
+  std::string storage_;  // absolute; empty: the job manager knows
   int port_;
   std::int64_t begin_ms_ = 0;
   std::vector<ClusterDaemon> daemons_;  // manager first
@@ -205,21 +223,25 @@ Verb cluster_start_verb() {
   verb.sub_verb = "start";
   verb.group = "cluster";
   verb.summary = "start a job manager and agents on this machine";
-  verb.usage = "[--agents N] [--slots N] [--port P] [--data DIR] [--orphan-after TIME]";
+  verb.usage = "[--agents N] [--slots N] [--port P] [--data DIR] [--checkpoint-storage DIR] [--orphan-after TIME]";
   verb.help =
       "Starts the daemons, waits until all answer, and prints where they are. What runs already stays as it is, so "
       "the\n"
       "verb can be repeated. Jobs, checkpoints and logs are kept in the data folder and found again at the next "
       "start.\n"
+      "With --checkpoint-storage, checkpoints are kept in another folder, on a shared disk perhaps, which no other\n"
+      "cluster uses; the next start finds them there without the flag.\n"
       "Workers that hear nothing of a job manager for --orphan-after end by themselves.\n"
       "Undo: freshet cluster stop";
   verb.examples = {"freshet cluster start", "freshet cluster start --agents 2 --slots 4",
-                   "freshet cluster start --port 8070 --data /tmp/try"};
+                   "freshet cluster start --port 8070 --data /tmp/try",
+                   "freshet cluster start --checkpoint-storage /mnt/shared/freshet"};
   verb.flags = {{.name = "agents", .form = ValueForm::kInteger, .value_name = "N", .least = 0, .most = kMaxLocalAgents},
                 {.name = "slots", .form = ValueForm::kInteger, .value_name = "N", .least = 1, .most = 4096},
                 {.name = "port", .form = ValueForm::kInteger, .value_name = "P", .least = 1, .most = 65534},
                 {.name = "control-port", .form = ValueForm::kInteger, .value_name = "P", .least = 1, .most = 65535},
                 {.name = "data", .value_name = "DIR"},
+                {.name = "checkpoint-storage", .value_name = "DIR"},
                 {.name = "timeout", .form = ValueForm::kDuration, .value_name = "TIME"},
                 {.name = "grace", .form = ValueForm::kDuration, .value_name = "TIME"},
                 {.name = "orphan-after", .form = ValueForm::kDuration, .value_name = "TIME"},

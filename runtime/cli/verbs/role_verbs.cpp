@@ -5,6 +5,7 @@ namespace freshet::cli {
 namespace {
 
 const Flag kDataFlag{.name = "data", .value_name = "DIR"};
+const Flag kStorageFlag{.name = "checkpoint-storage", .value_name = "DIR"};
 const Flag kOrphanFlag{.name = "orphan-after", .form = ValueForm::kDuration, .value_name = "TIME"};
 const Flag kBindFlag{.name = "bind", .value_name = "ADDRESS"};
 const Flag kLogLevelFlag{
@@ -41,13 +42,16 @@ Verb job_manager_verb() {
   verb.name = "job-manager";
   verb.group = "cluster";
   verb.summary = "the job manager process, in the foreground";
-  verb.usage = "[--data DIR] [--port P] [--control-port P] [--bind ADDRESS]";
+  verb.usage = "[--data DIR] [--checkpoint-storage DIR] [--port P] [--control-port P] [--bind ADDRESS]";
   verb.help =
-      "Serves REST for people and scripts on --port, and agents and workers on --control-port.\n"
-      "Workers end when it is away for 10 s. Back with the same --data it knows all jobs; those that ran are Failed.";
-  verb.examples = {"freshet job-manager --data /var/lib/freshet --port 7070",
-                   "freshet job-manager --bind 0.0.0.0 --log-level debug"};
+      "Serves REST for people and scripts on --port, and agents and workers on --control-port. Workers end when it\n"
+      "is away for the --orphan-after of their agent. Back with the same --data it knows all jobs and takes over what\n"
+      "runs. Checkpoints are kept in --checkpoint-storage, a folder that all machines reach under this path and that\n"
+      "no other cluster uses; it is remembered in --data.";
+  verb.examples = {"freshet job-manager --data /var/lib/freshet --checkpoint-storage /mnt/shared/freshet --port 7070",
+                   "freshet job-manager --log-level debug"};
   verb.flags = {kDataFlag,
+                kStorageFlag,
                 {.name = "port", .form = ValueForm::kInteger, .value_name = "P", .least = 0, .most = 65535},
                 {.name = "control-port", .form = ValueForm::kInteger, .value_name = "P", .least = 0, .most = 65535},
                 kBindFlag,

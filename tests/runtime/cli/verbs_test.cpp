@@ -277,7 +277,7 @@ TEST_F(Verbs, ReadingVerbsExitWithFiveWhenNobodyAnswers) {
 TEST_F(Verbs, ClusterStatusShowsAgents) {
   manager_.answer("GET /v1/cluster", 200,
                   R"({"version": 1, "manager": {"address": "127.0.0.1:7070", "pid": 4101, "version": "0.1.0",
-    "uptime_ms": 8040000, "data": "/srv/freshet"}, "agents": [
+    "uptime_ms": 8040000, "data": "/srv/freshet", "checkpoints": "/mnt/shared/freshet"}, "agents": [
     {"id": "local-1", "host": "shop-1", "state": "ready", "slots": 8, "used": 6, "cpu": 0.41,
      "memory": {"used": 5476083302, "total": 17179869184}, "disk_free": 65498251264, "jobs": 1, "heartbeat_ms_ago": 200,
      "version": "0.1.0", "pid": 4102},

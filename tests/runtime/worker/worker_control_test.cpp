@@ -86,6 +86,9 @@ class Steps final : public TaskExecutor {
   std::vector<task::Task*> tasks_;
 };
 
+/// The one checkpoint storage that cannot be opened.
+constexpr const char* kUnusableFolder = "/unusable";
+
 /// A worker with a whole job, told by the test what a job manager would tell it.
 class OneWorker final : public transport::ManagerOutbox {
  public:
@@ -105,21 +108,28 @@ class OneWorker final : public transport::ManagerOutbox {
     };
     setup.post = [this](std::function<void()> work) { posted_.push_back(std::move(work)); };
     setup.in_background = [](const std::function<void()>& work) { work(); };
-    setup.open_storage = [this](const std::string&) { return storage_; };
+    setup.open_storage = [this](const std::string& folder) -> Result<std::shared_ptr<checkpoint::CheckpointStorage>> {
+      if (folder == kUnusableFolder) return Error{folder + " is not there"};
+      return std::shared_ptr<checkpoint::CheckpointStorage>(storage_);
+    };
     setup.memory = [] { return std::uint64_t{0}; };
+    setup.show_progress = [this](const WorkerProgress& progress) { shown_ = progress; };
     worker_ = std::make_unique<Worker>(std::move(setup));
   }
 
   void send(const wire::ControlMessage& message) override { sent_.push_back(message); }
 
-  void start() {
+  wire::PrepareWorker order() {
     const auto job = build();
     wire::PrepareWorker prepare;
     prepare.worker = key_;
     prepare.options = options_;
     prepare.plan = dag::place(dag::make_plan(job->graph(), {}), {{"agent", 100}}, {.workers = 1}).plan;
     prepare.plan.fingerprint = dag::fingerprint(job->graph(), {});
-    tell(prepare);
+    return prepare;
+  }
+  void start() {
+    tell(order());
     const auto prepared = all<wire::WorkerPrepared>();
     ASSERT_THAT(prepared, SizeIs(1));
     ASSERT_THAT(prepared[0].problems, SizeIs(0)) << prepared[0].problems[0].message;
@@ -146,6 +156,7 @@ class OneWorker final : public transport::ManagerOutbox {
   void tell(wire::ControlBody body) { worker_->on_message({{1}, std::move(body)}); }
   Worker& worker() { return *worker_; }
   WorkerKey key() const { return key_; }
+  const WorkerProgress& shown() const { return shown_; }
   const std::shared_ptr<Store>& store() { return store_; }
   template <class T>
   std::vector<T> all() const {
@@ -177,8 +188,31 @@ class OneWorker final : public transport::ManagerOutbox {
   Steps* steps_ = nullptr;  // the worker's
   std::deque<std::function<void()>> posted_;
   std::vector<wire::ControlMessage> sent_;
+  WorkerProgress shown_;
   std::unique_ptr<Worker> worker_;
 };
+
+TEST(WorkerControl, ShowsWhatItHasReadAndWhatCameOverChannels) {
+  OneWorker one;
+  one.start();
+  EXPECT_EQ(one.shown().read, 0u);
+  one.run_to_end();
+  one.tell(wire::StopTasks{one.key(), true});
+  EXPECT_EQ(one.shown().read, 1'000u);
+  EXPECT_EQ(one.shown().received, 1'000u);
+}
+
+TEST(WorkerControl, ACheckpointStorageThatCannotBeUsedIsToldBeforeAnythingRuns) {
+  OneWorker one;
+  auto order = one.order();
+  order.checkpoints.enabled = true;
+  order.checkpoints.storage = kUnusableFolder;
+  one.tell(order);
+  const auto prepared = one.all<wire::WorkerPrepared>();
+  ASSERT_THAT(prepared, SizeIs(1));
+  ASSERT_THAT(prepared[0].problems, SizeIs(1));
+  EXPECT_EQ(prepared[0].problems[0].message, "/unusable is not there");
+}
 
 TEST(WorkerControl, SinksKeepWhatTheyWroteWhenTheJobHasFinished) {
   OneWorker one;
