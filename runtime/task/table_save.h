@@ -4,8 +4,8 @@
 
 namespace freshet::task {
 
-/// One table of a task being saved: entries come whenever the table wants, and go out list by list, so that the lists of
-/// several tables may stand between each other. The task's thread only.
+/// One table of a task being saved: entries come whenever the table wants, and go out list by list, so that the lists
+/// of several tables may stand between each other. The task's thread only.
 class TableSave final : public StateWriter {
  public:
   /// Begins. `table`, `operator_id` and `out` outlive it.

@@ -129,7 +129,7 @@ void Worker::make_tasks_of(const wire::PrepareWorker& order) {
     setup_.post([this, reason] { fail("channel broken", reason); });
   });
   tasks_ = make_tasks({job_.get(), &order.plan, setup_.key, order.options, setup_.clock, exchange_.get(), this,
-                       partitions_, order.checkpoints.enabled, order.checkpoints.run});
+                       partitions_, order.checkpoints.enabled, order.checkpoints.run, setup_.open_spill});
   statuses_.resize(tasks_.size());
   asked_.resize(tasks_.size());
   for (auto& task : tasks_) exchange_->add_task(task->id(), task->mailbox());
@@ -140,14 +140,10 @@ void Worker::make_tasks_of(const wire::PrepareWorker& order) {
 Status Worker::restore() {
   const auto& checkpoints = order_.checkpoints;
   if (!checkpoints.enabled) return {};
-<<<<<<< HEAD
-  storage_ = setup_.open_storage(checkpoints.storage);
-  for (const auto& task : tasks_) files_[task->id()] = std::make_shared<TaskFiles>();
-=======
   auto opened = setup_.open_storage(checkpoints.storage);
   if (!opened) return opened.error();
   storage_ = std::move(*opened);
->>>>>>> h-storage
+  for (const auto& task : tasks_) files_[task->id()] = std::make_shared<TaskFiles>();
   if (checkpoints.restore.value == 0) return {};
   auto restored = restore_tasks(*storage_, checkpoints, setup_.key.job, job_->graph(), order_.plan, tasks_);
   if (!restored) return restored.error();

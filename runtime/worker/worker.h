@@ -38,15 +38,12 @@ struct WorkerSetup {
   /// Runs something that may wait for disks, soon, in the order posted, on a thread that ends before the worker does.
   /// Callable from any thread.
   std::function<void(std::function<void()>)> in_background;
-<<<<<<< HEAD
+  /// Where the state of one task goes that does not fit into memory; outlives the worker.
+  std::function<std::unique_ptr<SpillStore>(std::uint32_t task)> open_spill{};
   /// Hears of each barrier that has passed a task, on the task's thread; may be empty.
   std::function<void(const TaskId& task, std::uint64_t checkpoint)> on_barrier{};
-  /// Opens the checkpoint storage in a folder.
-  std::function<std::shared_ptr<checkpoint::CheckpointStorage>(const std::string& folder)> open_storage;
-=======
   /// Opens the checkpoint storage in a folder; an Error when this machine cannot use it.
   std::function<Result<std::shared_ptr<checkpoint::CheckpointStorage>>(const std::string& folder)> open_storage;
->>>>>>> h-storage
   /// Resident memory, bytes.
   std::function<std::uint64_t()> memory;
   /// Shows to people on this machine how far the tasks are, each status_interval; may be empty.

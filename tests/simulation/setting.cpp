@@ -137,6 +137,7 @@ Setting draw_setting(base::Random& random, const RunOptions& options, const Topo
   if (setting.manager.status_interval == Duration(24h)) setting.manager.worker_silence_limit = 48h;
   setting.data.save_entries = static_cast<std::uint32_t>(log_uniform(random, 1, 600));
   setting.data.snapshot_part_bytes = log_uniform(random, 100, 100'000);
+  if (random.chance(0.6)) setting.data.state_bytes = log_uniform(random, 1, 20'000);
   return setting;
 }
 
