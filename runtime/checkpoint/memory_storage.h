@@ -7,8 +7,8 @@
 
 namespace freshet::checkpoint {
 
-/// Keeps checkpoint files in memory. Its levers: `fail_…` makes calls fail; `files` is what is stored, to look at and to
-/// damage. The levers are for times when no other thread is in a call.
+/// Keeps checkpoint files in memory. Its levers: `fail_…` makes calls fail; `files` is what is stored, to look at and
+/// to damage. The levers are for times when no other thread is in a call.
 class MemoryCheckpointStorage final : public CheckpointStorage {
  public:
   Status put(std::string_view name, std::string_view bytes) override {

@@ -4,6 +4,7 @@
 
 #include "runtime/cli/flags.h"
 #include "runtime/cli/json_fields.h"
+#include "runtime/cli/quantity.h"
 
 namespace freshet::cli {
 

@@ -55,7 +55,7 @@ void Chain::spill_to(std::unique_ptr<SpillStore> store, std::uint64_t bytes) {
   }
 }
 
-/// The table that takes most gives; a batch brings fewer new entries than go.
+/// The table that takes most gives; a batch brings fewer new entries than can go.
 void Chain::keep_state_within_budget() {
   std::size_t all = 0, most = 0;
   StateTable* largest = nullptr;
@@ -66,7 +66,11 @@ void Chain::keep_state_within_budget() {
     largest = table;
     most = bytes;
   }
-  if (largest != nullptr && all > state_bytes_) (void)largest->evict(kEvictedAtOnce);
+  if (largest == nullptr || all <= state_bytes_) return;
+  // A little more than what is too much, so that it is not done again before each batch.
+  const std::size_t wanted = all - state_bytes_ + state_bytes_ / 16;
+  const std::size_t resident = std::max<std::size_t>(largest->resident_keys(), 1);
+  (void)largest->evict(std::min(kEvictedAtOnce, wanted * resident / most + 1));
 }
 
 void Chain::begin_save(std::uint64_t checkpoint, SnapshotOut& out) {

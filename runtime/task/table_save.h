@@ -25,6 +25,7 @@ class TableSave final : public StateWriter {
   ByteBuffer declaration_;
   ByteBuffer entries_;
   std::vector<std::size_t> ends_;  // of each of them, in entries_
+  bool has_begun_ = false;         // what came before that has left the table since the last save
   bool has_list_ = false;          // one at least is written: it holds the declaration
 };
 

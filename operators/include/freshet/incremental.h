@@ -16,7 +16,6 @@ class IncrementalSave {
  public:
   /// Something has been saved: changes are noted from now on.
   bool is_on() const { return on_; }
-  bool is_saving() const { return out_ != nullptr; }
   bool everything() const { return everything_; }
   /// Where to save to; only while saving.
   StateWriter& out() { return *out_; }

@@ -59,6 +59,7 @@ class LiveTable : public StateTable {
     sample_heap();
     return static_cast<std::size_t>(static_cast<double>(cells_.size()) * (kSlotBytes + average_heap_));
   }
+  std::size_t resident_keys() const override { return cells_.size(); }
   std::size_t evict(std::size_t most) override {
     if (spill_ == nullptr || stays_) return 0;
     std::size_t evicted = 0;
@@ -222,7 +223,8 @@ class LiveTable : public StateTable {
   char prefix_[4] = {};
   std::size_t spilled_keys_ = 0;
   std::size_t spilled_entries_ = 0;
-  std::vector<std::uint64_t> recent_;  // a bit a slot: touched since the hand last passed (clock algorithm, Corbató 1968)
+  std::vector<std::uint64_t>
+      recent_;  // a bit a slot: touched since the hand last passed (clock algorithm, Corbató 1968)
   std::uint32_t hand_ = 0;
   const std::vector<bool>* pinned_ = nullptr;
   bool stays_ = false;

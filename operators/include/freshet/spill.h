@@ -7,8 +7,8 @@
 namespace freshet {
 
 /// Where the tables of one task keep entries that do not fit into memory. An entry is in its table or here, never in
-/// both. Empty when the task begins, gone when it ends: what survives a crash is the checkpoint. The task's thread only;
-/// all of it may wait for a disk, and throws std::runtime_error when that fails.
+/// both. Empty when the task begins, gone when it ends: what survives a crash is the checkpoint. The task's thread
+/// only; all of it may wait for a disk, and throws std::runtime_error when that fails.
 class SpillStore {
  public:
   /// Entries as they were when the walk began, in the order of their addresses.
