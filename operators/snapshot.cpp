@@ -46,4 +46,22 @@ bool read_state_entry(std::string_view bytes, StateEntry& entry) {
   return true;
 }
 
+void append_packed_entry(ByteBuffer& out, const StateEntry& entry) {
+  const std::size_t at = out.size();
+  out.write("\0\0\0\0", sizeof(std::uint32_t));
+  append_state_entry(out, entry);
+  const auto length = static_cast<std::uint32_t>(out.size() - at - sizeof(std::uint32_t));
+  std::memcpy(out.data() + at, &length, sizeof length);
+}
+
+bool next_packed_entry(std::string_view& packed, StateEntry& entry) {
+  std::uint32_t length = 0;
+  if (packed.size() < sizeof length) return false;
+  std::memcpy(&length, packed.data(), sizeof length);
+  packed.remove_prefix(sizeof length);
+  if (packed.size() < length || !read_state_entry(packed.substr(0, length), entry)) return false;
+  packed.remove_prefix(length);
+  return true;
+}
+
 }  // namespace freshet

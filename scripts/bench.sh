@@ -3,7 +3,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
-names=(keyed_count rare_branch startup idle recovery)
+names=(keyed_count rare_branch startup idle recovery checkpoint)
 
 usage() {
   cat <<'TEXT'
@@ -17,6 +17,7 @@ ends the benchmark with exit code 1. A missed target is shown, and is no failure
   startup       a cluster up; a job's first record
   idle          memory of job manager, agent and worker that have nothing to do
   recovery      from the kill of a worker to the first record that the next attempt counts; four kills a run
+  checkpoint    a checkpoint every second against none, pauses, small changes; state beyond its memory
 
   --runs N      runs of each (5); figures are medians, with least and greatest
   --help        this text

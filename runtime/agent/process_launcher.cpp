@@ -143,6 +143,7 @@ Result<std::uint64_t> ProcessLauncher::start(const WorkerSpec& spec) {
   fs::create_directories(path, error);
   if (error) return Error{"folder " + path + " cannot be made: " + error.message()};
   fs::remove(path + ".crash", error);
+  remove_spilled_state(spec.worker);
 
   const Result<pid_t> pid = Spawn(path + ".out").run(options_.executable, arguments_of(spec));
   if (!pid) return pid.error();
@@ -159,6 +160,18 @@ Result<std::uint64_t> ProcessLauncher::start(const WorkerSpec& spec) {
   }
   processes_[spec.worker] = {*pid, pidfd};
   return static_cast<std::uint64_t>(*pid);
+}
+
+/// What workers of earlier attempts spilled is of no use to anybody; those that were killed have left it behind.
+void ProcessLauncher::remove_spilled_state(const WorkerKey& worker) const {
+  std::error_code error;
+  const fs::path job = options_.data + "/jobs/job-" + std::to_string(worker.job.value);
+  const std::string own = "attempt-" + std::to_string(worker.attempt.value);
+  for (const auto& attempt : fs::directory_iterator(job, error)) {
+    if (attempt.path().filename() == own) continue;
+    for (const auto& folder : fs::directory_iterator(attempt.path(), error))
+      fs::remove_all(folder.path() / "state", error);
+  }
 }
 
 void ProcessLauncher::signal(const WorkerKey& worker, int number) {

@@ -55,6 +55,7 @@ class ProcessLauncher final : public WorkerLauncher {
 
   /// The command line of a worker, without the executable.
   std::vector<std::string> arguments_of(const WorkerSpec& spec) const;
+  void remove_spilled_state(const WorkerKey& worker) const;
   /// `<data>/jobs/job-N/attempt-A/worker-W`; the output is there with `.out`, the crash report with `.crash` behind.
   std::string path_of(const WorkerKey& worker) const;
 

@@ -13,6 +13,7 @@ enum class Bug : std::uint8_t {
   commit_early,    ///< sinks commit when their snapshot is stored
   stale_commit,    ///< sinks of an attempt that is told to stop commit all they have
   forget_key,      ///< an entry of a state is not saved
+  forget_evicted,  ///< an entry that changed and then went to disk is not saved
   forget_splits,   ///< a source does not take back how far it had read
   forget_handle,   ///< a handle is not told to the job manager
 };

@@ -35,6 +35,7 @@ DEFINE_string(load_timeout, "10s", "time in which the library must load and desc
 DEFINE_int32(parallelism, 1, "tasks per operator that does not say otherwise");
 DEFINE_int32(workers, 1, "worker processes");
 DEFINE_int32(key_groups, 128, "key groups; fixed when the job first starts");
+DEFINE_string(state_memory, "", "memory that state may take in each worker, more goes to disk; default: no limit");
 DEFINE_string(checkpoint_interval, "", "time between checkpoints, 0 for none; default: as the job says");
 DEFINE_string(
     restart, "",
@@ -79,7 +80,8 @@ std::vector<Flag> option_flags() {
           {.name = "restart", .form = ValueForm::kText, .value_name = "STRATEGY"},
           {.name = "parallelism", .form = ValueForm::kInteger, .value_name = "N"},
           {.name = "workers", .form = ValueForm::kInteger, .value_name = "N", .least = 1},
-          {.name = "key-groups", .form = ValueForm::kInteger, .value_name = "N"}};
+          {.name = "key-groups", .form = ValueForm::kInteger, .value_name = "N"},
+          {.name = "state-memory", .form = ValueForm::kSize, .value_name = "SIZE"}};
 }
 
 std::vector<Flag> joined(std::vector<std::vector<Flag>> lists) {

@@ -4,6 +4,7 @@
 
 #include "runtime/cli/flags.h"
 #include "runtime/cli/json_fields.h"
+#include "runtime/cli/quantity.h"
 
 namespace freshet::cli {
 
@@ -43,6 +44,7 @@ json options_of(const Invocation& invocation) {
   if (invocation.was_given("key-groups")) options["key_groups"] = FLAGS_key_groups;
   if (invocation.was_given("checkpoint-interval"))
     options["checkpoint_interval_ms"] = checked_duration_ms(FLAGS_checkpoint_interval);
+  if (invocation.was_given("state-memory")) options["state_bytes"] = parse_size(FLAGS_state_memory).value();
   if (invocation.was_given("restart")) options["restart"] = FLAGS_restart;
   return options;
 }

@@ -87,8 +87,13 @@ void CheckpointRunner::act(Job& job, const Inject& decision, Moment, Orders& ord
 }
 
 void CheckpointRunner::act(Job& job, const Publish& decision, Moment now, Orders&) {
+  publish(job, {decision, now.wall_ms}, now);
+}
+
+void CheckpointRunner::publish(Job& job, const Publication& publication, Moment now) {
+  const Publish& decision = publication.decision;
   auto& checkpoints = job.checkpoints();
-  const auto bytes = checkpoint::encode_manifest(manifest_of(job, decision, now.wall_ms));
+  const auto bytes = checkpoint::encode_manifest(manifest_of(job, decision, publication.created_ms));
   if (!bytes) return checkpoints.on_publish_failed(decision.id, bytes.error().message, now.steady);
   const std::string name = checkpoint::manifest_name(job.id(), decision.id);
   const auto published = storage_.publish(name, *bytes);
@@ -102,21 +107,20 @@ void CheckpointRunner::act(Job& job, const Publish& decision, Moment now, Orders
   const bool is_absent = listed && std::ranges::find(*listed, decision.id) == listed->end();
   if (is_absent) checkpoints.on_publish_failed(decision.id, again ? "" : again.error().message, now.steady);
   // Else nothing is known. Should that last, its time-out fails the attempt, and recovery settles it.
-  if (!is_absent) unanswered_[job.id()] = decision;
+  if (!is_absent) unanswered_[job.id()] = publication;
 }
 
 void CheckpointRunner::ask_again(Job& job, Moment now) {
   remove_leftovers(job);
   const auto found = unanswered_.find(job.id());
   if (found == unanswered_.end()) return;
-  const Publish publish = std::move(found->second);
+  const Publication publication = std::move(found->second);
   unanswered_.erase(found);
   const auto* coordinator = job.checkpoints().coordinator();
   if (job.is_over() || job.deployment() == nullptr || coordinator == nullptr) return;
   const auto open = coordinator->summary().open;
-  if (!open || open->id != publish.id || open->state != PendingState::publishing) return;
-  Orders none;
-  act(job, publish, now, none);
+  if (!open || open->id != publication.decision.id || open->state != PendingState::publishing) return;
+  publish(job, publication, now);
 }
 
 void CheckpointRunner::act(Job& job, const NotifyCommit& decision, Moment, Orders& orders) {

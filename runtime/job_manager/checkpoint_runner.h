@@ -47,6 +47,12 @@ class CheckpointRunner {
   void act(Job& job, const FailAttempt& decision, Moment now, Orders& orders);
   void act(Job& job, const Fenced& decision, Moment now, Orders& orders);
   void act(Job& job, const RequestEnded& decision, Moment now, Orders& orders);
+  /// A manifest that is to be published, always with the same bytes: those of others are how another job manager shows.
+  struct Publication {
+    Publish decision{};
+    std::int64_t created_ms = 0;
+  };
+  void publish(Job& job, const Publication& publication, Moment now);
   void remove_leftovers(const Job& job);
   void remove_snapshots(const Job& job);
   static void note(Job& job, const CheckpointDecision& decision, Moment now);
@@ -54,7 +60,7 @@ class CheckpointRunner {
   JobJournal& journal_;
   checkpoint::CheckpointStorage& storage_;
   std::map<JobId, std::set<CheckpointId>> leftovers_;  // checkpoints not kept whose manifests are still there
-  std::map<JobId, Publish> unanswered_;  // publications of which it is not known whether they have happened
+  std::map<JobId, Publication> unanswered_;  // publications of which it is not known whether they have happened
   std::uint64_t failures_ = 0;
   std::uint64_t journalled_ = 0;
 };

@@ -18,7 +18,18 @@ void JobCheckpoints::settle(std::vector<KeptCheckpoint> complete, std::string da
   damage_ = std::move(damage);
   std::ranges::sort(complete_, {}, &KeptCheckpoint::id);
   history_.settle(complete_, now);
+  prune_surplus();
   if (const auto tasks = std::exchange(waiting_to_begin_, {}); !tasks.empty()) begin(tasks, true, now);
+}
+
+/// An earlier job manager may not have come to it.
+void JobCheckpoints::prune_surplus() {
+  Prune prune;
+  for (const KeptCheckpoint& kept : complete_)
+    if (kept.kind != BarrierKind::savepoint) prune.ids.push_back(kept.id);
+  if (prune.ids.size() <= policy_.retained) return;
+  prune.ids.resize(prune.ids.size() - policy_.retained);
+  decisions_.emplace_back(std::move(prune));
 }
 
 std::optional<CheckpointId> JobCheckpoints::restore_point() const {
@@ -91,6 +102,7 @@ void JobCheckpoints::on_journalled(CheckpointId id, const Status& durable, base:
 void JobCheckpoints::on_published(CheckpointId id, bool made, base::SteadyTime now) {
   coordinator_->on_published(id, made, now, decisions_);
   if (unsettled_ == id) unsettled_.reset();
+  if (!made) unsettled_ = id;  // what the other one published is looked at before the job goes on
 }
 
 void JobCheckpoints::on_publish_failed(CheckpointId id, const std::string& why, base::SteadyTime now) {

@@ -60,6 +60,7 @@ class JobCheckpoints {
   const CheckpointHistory& history() const { return history_; }
 
  private:
+  void prune_surplus();
   const CheckpointPolicy policy_;
   CheckpointId last_{};                   // given out; no other id is ever greater
   std::vector<KeptCheckpoint> complete_;  // in the storage, oldest first

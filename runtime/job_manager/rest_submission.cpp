@@ -114,6 +114,7 @@ void read_options(const json& object, Submission& submission, std::vector<Proble
   options.number("max_overflow_bytes", submission.data.max_overflow_bytes, 1 << 10, kMost);
   options.flag("force_remote", submission.data.force_remote);
   options.number("save_entries", submission.data.save_entries, 1, 1 << 20);
+  options.number("state_bytes", submission.data.state_bytes, 0, std::int64_t{1} << 50);
   options.number("snapshot_part_bytes", submission.data.snapshot_part_bytes, 1 << 10, kMost);
   if (object.contains("checkpoint_interval_ms"))
     options.duration("checkpoint_interval_ms", submission.checkpoint_interval.emplace(0), kMaxCheckpointTime.count());

@@ -55,6 +55,10 @@ class Chain {
   /// Once a step: time for the operators, the records' stamp for the edges, the dead-letter brakes.
   void begin_step(std::int64_t origin_us);
 
+  /// Some operator of it has a state table.
+  bool has_state();
+  /// Keeps the tables of its operators within about `bytes` of memory, with the help of `store`. Before restore().
+  void spill_to(std::unique_ptr<SpillStore> store, std::uint64_t bytes);
   /// Begins to save what its operators must not forget, as it is now; sinks prepare what they have written. Only when
   /// drain() says true and no other save is in work. `out` must live until save_some() says true, or the chain's end.
   void begin_save(std::uint64_t checkpoint, SnapshotOut& out);
@@ -104,6 +108,7 @@ class Chain {
 
   template <class Do>
   void for_each_operator(const char* what, Do act);
+  void keep_state_within_budget();
   bool drive(std::uint32_t node);
   bool flush(std::uint32_t node);
   bool flush_output(std::uint32_t node, std::uint32_t output);
@@ -125,6 +130,10 @@ class Chain {
 
   // The state whose saved entries are coming.
   StateTable* restoring_ = nullptr;
+  std::uint32_t restored_entries_ = 0;
+  std::unique_ptr<SpillStore> spill_;                    // null: all state stays in memory
+  std::vector<StateTable*> tables_;                      // of all operators, where spill_ is
+  std::uint64_t state_bytes_ = 0;                        // that they may take
   std::vector<std::unique_ptr<TableSave>> table_saves_;  // in work, the next last
   std::optional<Conversion> conversion_;                 // of its values, where their type is another now
   ByteBuffer converted_;

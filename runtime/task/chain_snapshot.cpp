@@ -30,12 +30,48 @@ struct OperatorProgress {
   FRESHET_RECORD(watermark_ms, records_in, records_out, dead_letters, next_letter_id, finished, counters)
 };
 
+/// Entries that leave memory at once when there are too many.
+constexpr std::size_t kEvictedAtOnce = 1024;
+
 std::string in_words(const StateDeclaration& state) {
   return state.kind + " of " + to_text(state.value) + " by " + to_text(state.key) +
          (state.map_key.kind.empty() ? "" : " and " + to_text(state.map_key));
 }
 
 }  // namespace
+
+bool Chain::has_state() {
+  return std::any_of(nodes_.begin(), nodes_.end(), [](Node& node) { return !node.op.stage->states().empty(); });
+}
+
+void Chain::spill_to(std::unique_ptr<SpillStore> store, std::uint64_t bytes) {
+  spill_ = std::move(store);
+  state_bytes_ = bytes;
+  for (Node& node : nodes_) {
+    for (const auto& [name, table] : node.op.stage->states()) {
+      table->spill_to(*spill_, state_id(node.op.host->operator_id, name));
+      tables_.push_back(table);
+    }
+  }
+}
+
+/// The table that takes most gives; a batch brings fewer new entries than can go.
+void Chain::keep_state_within_budget() {
+  std::size_t all = 0, most = 0;
+  StateTable* largest = nullptr;
+  for (StateTable* table : tables_) {
+    const std::size_t bytes = table->resident_bytes();
+    all += bytes;
+    if (bytes <= most) continue;
+    largest = table;
+    most = bytes;
+  }
+  if (largest == nullptr || all <= state_bytes_) return;
+  // A little more than what is too much, so that it is not done again before each batch.
+  const std::size_t wanted = all - state_bytes_ + state_bytes_ / 16;
+  const std::size_t resident = std::max<std::size_t>(largest->resident_keys(), 1);
+  (void)largest->evict(std::min(kEvictedAtOnce, wanted * resident / most + 1));
+}
 
 void Chain::begin_save(std::uint64_t checkpoint, SnapshotOut& out) {
   CHECK(table_saves_.empty(), "a snapshot is whole before the next begins");
@@ -162,6 +198,7 @@ void Chain::restore_state(Node& node, const SavedRecord& saved, const RestoreSco
     entry.value = converted_.view();
   }
   if (!restoring_->restore(entry)) refuse("an entry is not of its types");
+  if (++restored_entries_ % kEvictedAtOnce == 0) keep_state_within_budget();
 }
 
 }  // namespace freshet::task

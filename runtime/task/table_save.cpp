@@ -15,10 +15,12 @@ TableSave::TableSave(StateTable& table, std::string_view operator_id, std::strin
     : table_(table), operator_id_(operator_id), name_(std::move(name)), out_(out) {
   encode(declaration_, table.declaration());
   table_.begin_save(*this, out.wants_everything());
+  has_begun_ = true;
 }
 
 void TableSave::put(const StateEntry& entry) {
-  if (plant::is_due(plant::Bug::forget_key, 5)) return;
+  if (plant::is_due(plant::Bug::forget_key, 20)) return;
+  if (!has_begun_ && !entry.erased && plant::is(plant::Bug::forget_evicted)) return;
   append_state_entry(entries_, entry);
   ends_.push_back(entries_.size());
   if (entries_.size() >= kListBytes) write_list();

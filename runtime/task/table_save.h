@@ -4,8 +4,8 @@
 
 namespace freshet::task {
 
-/// One table of a task being saved: entries come whenever the table wants, and go out list by list, so that the lists of
-/// several tables may stand between each other. The task's thread only.
+/// One table of a task being saved: entries come whenever the table wants, and go out list by list, so that the lists
+/// of several tables may stand between each other. The task's thread only.
 class TableSave final : public StateWriter {
  public:
   /// Begins. `table`, `operator_id` and `out` outlive it.
@@ -25,6 +25,7 @@ class TableSave final : public StateWriter {
   ByteBuffer declaration_;
   ByteBuffer entries_;
   std::vector<std::size_t> ends_;  // of each of them, in entries_
+  bool has_begun_ = false;         // what came before that has left the table since the last save
   bool has_list_ = false;          // one at least is written: it holds the declaration
 };
 

@@ -313,8 +313,9 @@ struct DataOptions {
   bool force_remote = false;                      ///< encode between tasks of one worker, too (tests, benchmarks)
   std::uint32_t save_entries = 512;               ///< of its state, that a task saves in one step
   std::uint64_t snapshot_part_bytes = 16u << 20;  ///< a snapshot is stored in files about this long
+  std::uint64_t state_bytes = 0;  ///< of memory, that state takes per worker; more goes to disk. 0: no limit
   FRESHET_RECORD(channel_window, frame_bytes, max_linger, max_record_bytes, max_overflow_bytes, threads, force_remote,
-                 save_entries, snapshot_part_bytes)
+                 save_entries, snapshot_part_bytes, state_bytes)
 };
 
 struct NamedValue {

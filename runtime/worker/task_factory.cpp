@@ -143,11 +143,16 @@ std::uint32_t worker_of(const dag::ExecutionPlan& plan, std::uint32_t chain, std
 
 std::vector<std::unique_ptr<task::Task>> make_tasks(const TaskFactorySetup& setup) {
   std::vector<std::unique_ptr<task::Task>> tasks;
+  std::vector<task::Chain*> with_state;
   for (std::uint64_t number = 0; number < setup.plan->tasks.size(); ++number) {
     const auto& placed = setup.plan->tasks[number];
     if (placed.worker != setup.worker.worker.value) continue;
     tasks.push_back(TaskMaker(setup, setup.plan->chains[placed.chain], placed.index, number).make());
+    if (tasks.back()->chain().has_state()) with_state.push_back(&tasks.back()->chain());
   }
+  if (setup.options.state_bytes == 0 || !setup.open_spill) return tasks;
+  for (std::uint32_t number = 0; number < with_state.size(); ++number)
+    with_state[number]->spill_to(setup.open_spill(number), setup.options.state_bytes / with_state.size());
   return tasks;
 }
 

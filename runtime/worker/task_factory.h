@@ -22,6 +22,8 @@ struct TaskFactorySetup {
   std::shared_ptr<const task::PartitionTable> partitions;  ///< filled before the tasks are opened
   bool checkpoints = false;                                ///< sources wait at the end, and sinks commit by them
   std::string run{};                                       ///< see StageHost
+  /// Where the state of one task goes that does not fit into memory; may be empty.
+  std::function<std::unique_ptr<SpillStore>(std::uint32_t task)> open_spill{};
 };
 
 /// Makes the tasks that the plan places on a worker, with the author's operators inside. Not opened yet.

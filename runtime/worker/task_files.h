@@ -9,9 +9,9 @@
 
 namespace freshet::worker {
 
-/// The files of one task in the checkpoint storage that its next snapshot can build on: one or more that hold everything,
-/// and behind them what has changed since. Snapshots are begun by the task's thread and end, in the order in which they
-/// were begun, on a thread that may wait for disks.
+/// The files of one task in the checkpoint storage that its next snapshot can build on: one or more that hold
+/// everything, and behind them what has changed since. Snapshots are begun by the task's thread and end, in the order
+/// in which they were begun, on a thread that may wait for disks.
 class TaskFiles {
  public:
   /// The task begins a snapshot. True: it has to hold everything. So it is when there is nothing to build on, or what

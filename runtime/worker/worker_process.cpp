@@ -13,6 +13,7 @@
 #include "runtime/base/signals.h"
 #include "runtime/checkpoint/file_storage.h"
 #include "runtime/checkpoint/storage_owner.h"
+#include "runtime/state/rocksdb_spill.h"
 #include "runtime/transport/event_loop.h"
 #include "runtime/transport/zmq_control_client.h"
 #include "runtime/transport/zmq_data_transport.h"
@@ -79,6 +80,7 @@ class WorkerProcess {
       return std::shared_ptr<checkpoint::CheckpointStorage>(
           std::make_shared<checkpoint::FileCheckpointStorage>(folder));
     };
+    setup.open_spill = [this](std::uint32_t task) { return spill_.open_task(task); };
     setup.show_progress = [this](const WorkerProgress& progress) { progress_.show(progress); };
     setup.memory = [] { return base::resident_bytes(base::own_pid()).value_or(0); };
     worker_ = std::make_unique<Worker>(std::move(setup));
@@ -125,6 +127,7 @@ class WorkerProcess {
   base::Logger log_;
   transport::EventLoop loop_;
   std::unique_ptr<base::BackgroundThread> background_ = std::make_unique<base::BackgroundThread>("snapshots");
+  state::RocksDbSpill spill_{options_.data + "/state"};
   std::unique_ptr<Worker> worker_;  // before the client: its callbacks use it, and it may send until it is destroyed
   std::unique_ptr<transport::ZmqControlClient> client_;
   transport::EventLoop::TimerId orphan_timer_ = 0;

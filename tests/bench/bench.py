@@ -5,6 +5,7 @@ import json
 import pathlib
 import sys
 
+import checkpoint
 import idle
 import keyed_count
 import rare_branch
@@ -13,7 +14,7 @@ import startup
 from harness import Wrong, machine
 
 BENCHMARKS = {"keyed_count": keyed_count, "rare_branch": rare_branch, "startup": startup, "idle": idle,
-              "recovery": recovery}
+              "recovery": recovery, "checkpoint": checkpoint}
 
 
 def table(rows):

@@ -22,6 +22,8 @@ from throughput import Throughput
 
 # How the job is told to survive.
 RECOVERY = ("--checkpoint-interval", "1s", "--restart", "fixed 1000 100ms")
+# About a tenth of what a worker knows of its users after some minutes.
+STATE_MEMORY = "300KiB"
 JOB = "chaos"
 AGENTS, WORKERS, PARALLELISM = 3, 3, 2
 LINES_PER_SECOND = 2_000  # of each file
@@ -190,7 +192,7 @@ def explain(cluster, data):
 def recovery_flags(cluster, harms_per_minute):
     """What the job is told; nothing when the engine has no such flags and nothing is killed."""
     if cluster.offers("submit", RECOVERY[0]):
-        return RECOVERY
+        return (*RECOVERY, "--state-memory", STATE_MEMORY)
     if harms_per_minute:
         raise Trouble(f"this build has no {RECOVERY[0]}: a job does not survive; only --kills-per-minute 0 makes sense")
     return ()

@@ -17,7 +17,7 @@ HEADER = "id,user,item,category,action,time,amount,quantity\n"
 FIRST_TIME_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 MAX_LATE_MS = 20_000  # the job allows 30 s
 FILES = 4
-USERS_PER_FILE = 500
+USERS_PER_FILE = 5_000
 ITEMS = 1_000
 
 LATE = 0.10  # shares of the lines

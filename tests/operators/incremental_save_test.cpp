@@ -4,6 +4,7 @@
 
 #include "runtime/base/random.h"
 #include "tests/operators/state_support.h"
+#include "tests/support/memory_spill.h"
 #include "tests/support/seed.h"
 
 /// Tables that are saved step by step while they change: what is restored is what they held when the save began.
@@ -50,16 +51,29 @@ void change_something(States& op, base::Random& random, std::int64_t& now) {
   for (std::int64_t steps = random.between(1, 4); steps != 0; --steps) {
     const std::string map_key = "m" + std::to_string(random.between(0, 90));
     switch (random.between(0, 9)) {
-      case 0: op.value.get() += "x"; break;
-      case 1: op.value.set(std::to_string(now)); break;
-      case 2: op.value.clear(); break;
-      case 3: op.list.push_back(now); break;
-      case 4: op.list.clear(); break;
-      case 5: op.map.erase(map_key); break;
+      case 0:
+        op.value.get() += "x";
+        break;
+      case 1:
+        op.value.set(std::to_string(now));
+        break;
+      case 2:
+        op.value.clear();
+        break;
+      case 3:
+        op.list.push_back(now);
+        break;
+      case 4:
+        op.list.clear();
+        break;
+      case 5:
+        op.map.erase(map_key);
+        break;
       case 6:
         if (random.chance(0.1)) op.map.clear();
         break;
-      default: op.map[map_key] = now;
+      default:
+        op.map[map_key] = now;
     }
   }
   if (random.chance(0.2))
@@ -70,9 +84,18 @@ void change_something(States& op, base::Random& random, std::int64_t& now) {
   if (random.chance(0.1)) values.sweep(3);
 }
 
-void save_while_changing(Duration ttl, std::uint64_t seed) {
+/// Tables that give entries to a spill store all the time.
+void spill_something(States& op, base::Random& random) {
+  for (auto& [name, table] : op.states)
+    if (random.chance(0.3)) (void)table->evict(static_cast<std::size_t>(random.between(1, 20)));
+}
+
+void save_while_changing(Duration ttl, std::uint64_t seed, bool spills) {
   base::Random random(seed);
+  MemorySpill spill;
   States op(ttl);
+  if (spills)
+    for (std::uint32_t i = 0; i < op.states.size(); ++i) op.states[i].second->spill_to(spill, i);
   std::vector<SavedTableChain> chains(op.states.size());
   std::int64_t now = 0;
   std::size_t saves = 0;
@@ -82,22 +105,40 @@ void save_while_changing(Duration ttl, std::uint64_t seed) {
     const bool everything = saves == 0 || random.chance(0.1);
     for (std::size_t i = 0; i < chains.size(); ++i) chains[i].begin(*op.states[i].second, everything);
     for (auto& [name, table] : op.states) {
-      while (!table->save_some(static_cast<std::size_t>(random.between(1, 5)))) change_something(op, random, now);
+      while (!table->save_some(static_cast<std::size_t>(random.between(1, 5)))) {
+        change_something(op, random, now);
+        if (spills) spill_something(op, random);
+      }
     }
+    if (spills) spill_something(op, random);
+    MemorySpill spill_of_other;
     States other(ttl);
-    for (std::size_t i = 0; i < chains.size(); ++i) chains[i].restore_to(*other.states[i].second);
+    for (std::uint32_t i = 0; i < chains.size(); ++i) {
+      if (spills) other.states[i].second->spill_to(spill_of_other, i);
+      for (const auto& log : chains[i].logs) {
+        restore(log->records, *other.states[i].second);
+        if (spills) (void)other.states[i].second->evict(10);
+      }
+    }
     ASSERT_EQ(all_rows(other), expected) << "save " << saves;
   }
+  EXPECT_EQ(spill.takes > 100, spills);
 }
 
 TEST(IncrementalSave, WhatIsRestoredIsWhatWasThereWhenTheSaveBegan) {
   FRESHET_SEEDED(seed);
-  for (std::uint64_t i = 0; i < 20; ++i) save_while_changing(Duration::max(), seed + i);
+  for (std::uint64_t i = 0; i < 20; ++i) save_while_changing(Duration::max(), seed + i, false);
 }
 
 TEST(IncrementalSave, TheSameHoldsWhileEntriesExpire) {
   FRESHET_SEEDED(seed);
-  for (std::uint64_t i = 0; i < 20; ++i) save_while_changing(Duration(100), seed + i);
+  for (std::uint64_t i = 0; i < 20; ++i) save_while_changing(Duration(100), seed + i, false);
+}
+
+TEST(IncrementalSave, TheSameHoldsWhileEntriesAreSpilledAndComeBack) {
+  FRESHET_SEEDED(seed);
+  for (std::uint64_t i = 0; i < 20; ++i)
+    save_while_changing(i % 2 == 0 ? Duration::max() : Duration(100), seed + i, true);
 }
 
 TEST(IncrementalSave, HoldsOnlyWhatChanged) {
@@ -144,7 +185,9 @@ TEST(IncrementalSave, IdsThatWereSeenAreSavedLikeEverythingElse) {
   using Seen = detail::SeenTable<std::uint64_t, std::uint64_t>;
   base::Random random(seed);
   const StateOptions options{.ttl = Duration(50)};
+  MemorySpill spill;
   Seen seen(options);
+  seen.spill_to(spill, 0);
   SavedTableChain chain;
   std::int64_t now = 0;
   const auto change = [&] {
@@ -152,6 +195,7 @@ TEST(IncrementalSave, IdsThatWereSeenAreSavedLikeEverythingElse) {
     const std::pair<std::uint64_t, std::uint64_t> key{random.between(0, 9), random.between(0, 9)};
     (void)seen.is_new(key, Seen::hash_of(key_hash(key.first), key.second), now, now - 50);
     if (random.chance(0.3)) seen.sweep(4, now - 50);
+    if (random.chance(0.3)) (void)seen.evict(3);
   };
   for (std::size_t saves = 0; saves < 100; ++saves) {
     for (std::int64_t i = random.between(0, 20); i != 0; --i) change();

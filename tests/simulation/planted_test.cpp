@@ -15,6 +15,7 @@ struct Planted {
   const char* topology;
   std::uint64_t within;  ///< seeds
   bool forgets_ids = false;
+  bool spills = false;
 };
 
 void PrintTo(const Planted& planted, std::ostream* out) { *out << planted.name; }
@@ -29,8 +30,10 @@ TEST_P(Planting, IsSeenBySomeSeed) {
   for (std::uint64_t seed = kFirstSeed; seed < kFirstSeed + planted.within; ++seed) {
     plant::bug = planted.bug;
     plant::occasions = 0;
-    const auto result =
-        simulate({.topology = planted.topology, .seed = seed, .forget_checkpoint_ids = planted.forgets_ids});
+    const auto result = simulate({.topology = planted.topology,
+                                  .seed = seed,
+                                  .forget_checkpoint_ids = planted.forgets_ids,
+                                  .spills = planted.spills});
     if (result.problem.empty()) continue;
     std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed),
                 result.problem.substr(0, result.problem.find('\n')).c_str());
@@ -56,6 +59,8 @@ INSTANTIATE_TEST_SUITE_P(Each, Planting,
                                          Planted{"stale_commit", plant::Bug::stale_commit, "diamond", 50},
                                          Planted{"reuse_id", plant::Bug::none, "diamond", 50, true},
                                          Planted{"forget_key", plant::Bug::forget_key, "behaviour", 50},
+                                         Planted{"forget_evicted", plant::Bug::forget_evicted, "behaviour", 300, false,
+                                                 true},
                                          Planted{"forget_splits", plant::Bug::forget_splits, "diamond", 50},
                                          Planted{"forget_handle", plant::Bug::forget_handle, "diamond", 50}),
                          [](const auto& each) { return each.param.name; });

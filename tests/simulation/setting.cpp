@@ -137,6 +137,10 @@ Setting draw_setting(base::Random& random, const RunOptions& options, const Topo
   if (setting.manager.status_interval == Duration(24h)) setting.manager.worker_silence_limit = 48h;
   setting.data.save_entries = static_cast<std::uint32_t>(log_uniform(random, 1, 600));
   setting.data.snapshot_part_bytes = log_uniform(random, 100, 100'000);
+  if (random.chance(0.6)) setting.data.state_bytes = log_uniform(random, 1, 3'000);
+  if (options.spills) setting.data.state_bytes = 1;
+  if (options.spills && setting.checkpoint_interval != Duration(0))
+    setting.checkpoint_interval = std::min(setting.checkpoint_interval, Duration(20));
   return setting;
 }
 

@@ -1,6 +1,7 @@
 #include "tests/simulation/sim_worker.h"
 
 #include "tests/simulation/setting.h"
+#include "tests/support/memory_spill.h"
 
 namespace freshet::sim {
 
@@ -52,6 +53,7 @@ void SimWorker::boot() {
     return executor;
   };
   setup.post = [this](std::function<void()> work) { post(std::move(work)); };
+  setup.open_spill = [](std::uint32_t) { return std::make_unique<test::MemorySpill>(); };
   setup.on_barrier = [this](const TaskId& task, std::uint64_t checkpoint) {
     counts_at_[{task, checkpoint}] = counts_of(*world_.executors.stepping);
     world_.on_saved();

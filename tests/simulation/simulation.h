@@ -16,6 +16,7 @@ struct RunOptions {
   bool harm = true;  ///< some seeds break connections, cut machines off, slow them down, kill workers or lose frames
   bool lose_grants = false;            ///< no credit comes back: shows that a job that hangs is found
   bool forget_checkpoint_ids = false;  ///< the journal keeps no numbers of checkpoints: shows that it is seen
+  bool spills = false;                 ///< no state fits into memory, and checkpoints are frequent
 };
 
 struct RunResult {

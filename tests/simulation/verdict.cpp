@@ -46,7 +46,9 @@ std::string Simulation::wrong_storage() {
     regular += kept.kind != BarrierKind::savepoint;
   }
   if (regular > job()->checkpoints().policy().retained) return "more checkpoints are kept than are retained";
-  return complete.size() == job()->checkpoints().complete().size() ? "" : "a checkpoint is there that nobody keeps";
+  for (const auto& kept : job()->checkpoints().complete()) complete.erase(kept.id);
+  return complete.empty() ? ""
+                          : "checkpoint " + std::to_string(complete.begin()->value) + " is there, and nobody keeps it";
 }
 
 /// What is over stays over, also for a job manager that starts now.

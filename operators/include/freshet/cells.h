@@ -1,7 +1,6 @@
 #pragma once
 
-#include <freshet/incremental.h>
-#include <freshet/table.h>
+#include <freshet/live_table.h>
 
 /// Cells: the typed tables behind the state handles of an operator, one per kind of state. They know the key under
 /// which user code runs, expire what has outlived its TTL, and can undo what a call changed. One thread, the task's.
@@ -44,39 +43,37 @@ void sweep(Cells& cells, std::uint32_t& cursor, std::size_t steps, Expired expir
 
 /// What all keyed tables share: the map from key to a V, TTL, and one cached look-up per call.
 template <class K, class V>
-class KeyedCells : public StateTable {
+class KeyedCells : public LiveTable<K, V> {
+  using Base = LiveTable<K, V>;
+
  public:
   using Cells = Table<K, V>;
   KeyedCells(std::string name, std::string kind, StateOptions options, KeyScope<K>* scope)
       : name_(std::move(name)), kind_(std::move(kind)), options_(options), scope_(scope) {}
 
-  std::size_t entries() const override { return cells_.size(); }
   /// Of the table itself; what its values hold on the heap is not counted.
-  std::size_t bytes() const override {
-    return cells_.table_bytes() + written_ms_.capacity() * sizeof(written_ms_.front()) + save_.bytes();
-  }
-  void begin_save(StateWriter& out, bool everything) override { save_.begin(out, everything, cells_.used_bits()); }
-  bool save_some(std::size_t entries) override {
-    return save_.go_on(entries, [this](std::uint32_t slot) { save_slot(slot); });
-  }
-  Cells& cells() { return cells_; }
-  const Cells& cells() const { return cells_; }
+  std::size_t bytes() const override { return Base::bytes() + written_ms_.capacity() * sizeof(written_ms_.front()); }
   /// Where the key of the next call probably is.
   void expect(std::uint32_t slot) { expected_slot_ = slot; }
   const StateOptions& options() const { return options_; }
   /// Whether an entry is still to be read: it has not outlived its TTL.
-  bool is_live(std::uint32_t slot) const {
-    return !expires() || written_ms_[slot] + options_.ttl.count() > scope_->now_ms;
+  bool is_live(std::uint32_t slot) const { return !expires() || is_live_at(written_ms_[slot]); }
+  bool is_live_at(std::int64_t written_ms) const {
+    return !expires() || written_ms + options_.ttl.count() > scope_->now_ms;
   }
   /// Erases what has outlived its TTL, two slots per record of a batch, so that keys that never come back cost no
   /// memory. Between calls only.
   void sweep(std::size_t records) {
     if (!expires()) return;
-    detail::sweep(cells_, sweep_cursor_, records * 2, [this](std::uint32_t slot) {
+    detail::sweep(this->cells_, sweep_cursor_, records * 2, [this](std::uint32_t slot) {
       if (is_live(slot)) return false;
       before_erase(slot);
       return true;
     });
+  }
+  std::size_t evict(std::size_t entries) override {
+    cached_call_ = ~0ULL;
+    return Base::evict(entries);
   }
 
  protected:
@@ -92,37 +89,34 @@ class KeyedCells : public StateTable {
   /// Slot of the current key, or kNone; what has outlived its TTL is gone.
   std::uint32_t find_slot() {
     if (cached_call_ == scope_->call) return cached_slot_;
-    const bool as_expected = cells_.holds(expected_slot_, *scope_->key, scope_->hash);
-    cached_slot_ = as_expected ? expected_slot_ : cells_.find(*scope_->key, scope_->hash);
+    const bool as_expected = this->cells_.holds(expected_slot_, *scope_->key, scope_->hash);
+    cached_slot_ = as_expected ? expected_slot_ : this->look_up(*scope_->key, scope_->hash);
     cached_call_ = scope_->call;
-    if (cached_slot_ != Cells::kNone && !is_live(cached_slot_)) drop_slot();
+    if (cached_slot_ == Cells::kNone) return cached_slot_;
+    this->note_touch(cached_slot_);
+    if (!is_live(cached_slot_)) drop_slot();
     return cached_slot_;
   }
   /// The current key's slot, made when it was not there; counts as a write.
   std::uint32_t make_slot() {
     if (find_slot() == Cells::kNone) {
       bool made = false;
-      cached_slot_ = cells_.find_or_add(*scope_->key, scope_->hash, made);
+      cached_slot_ = this->cells_.find_or_add(*scope_->key, scope_->hash, made);
+      this->note_touch(cached_slot_);
     }
-    before_change(cached_slot_);
+    this->before_change(cached_slot_);
     stamp(cached_slot_, scope_->now_ms);
     return cached_slot_;
   }
   void drop_slot() {
     before_erase(cached_slot_);
-    cells_.erase(cached_slot_);
+    this->cells_.erase(cached_slot_);
     cached_slot_ = Cells::kNone;
   }
-  /// A slot is about to change, or new.
-  void before_change(std::uint32_t slot) {
-    save_.before_change(slot, [this](std::uint32_t first) { save_slot(first); });
-  }
   void before_erase(std::uint32_t slot) {
-    save_.before_erase(slot, [this](std::uint32_t first) { save_slot(first); });
+    this->save_.before_erase(slot, this->saver());
     forget_slot(slot);
   }
-  /// Gives save_.out() what there is to save of a slot.
-  virtual void save_slot(std::uint32_t slot) = 0;
   /// A slot goes: notes what was in it as erased.
   virtual void forget_slot(std::uint32_t slot) = 0;
   void touch() {
@@ -131,22 +125,24 @@ class KeyedCells : public StateTable {
   StateDeclaration declare(Schema map_key, Schema value) const {
     return {name_, kind_, schema_of<K>(), std::move(map_key), std::move(value), options_.ttl, options_.queryable};
   }
-  /// The slot of an entry that is restored; of an erased one kNone, where there is none.
-  bool restore_key(const StateEntry& entry, std::uint32_t& slot) {
-    K key{};
-    if (!decode_key(entry.key, key)) return false;
+  void append_key(ByteBuffer& out, const K& key) const override { encode_key(out, key); }
+  bool decode_address(const StateEntry& entry, K& key, std::uint64_t& hash) const override {
+    hash = entry.key_hash;
+    return decode_key(entry.key, key);
+  }
+  /// The slot of an entry that comes back; of an erased one kNone, where there is none.
+  std::uint32_t slot_of(const StateEntry& entry, const K& key, std::uint64_t hash) {
+    if (entry.erased) return this->cells_.find(key, hash);
     bool made = false;
-    slot = entry.erased ? cells_.find(key, entry.key_hash) : cells_.find_or_add(key, entry.key_hash, made);
-    if (!entry.erased) stamp(slot, entry.written_ms);
-    return true;
+    const auto slot = this->cells_.find_or_add(key, hash, made);
+    stamp(slot, entry.written_ms);
+    return slot;
   }
 
   std::string name_;
   std::string kind_;
   StateOptions options_;
   KeyScope<K>* scope_;
-  Cells cells_;
-  IncrementalSave save_;
   std::uint64_t cached_call_ = ~0ULL;
   std::uint32_t cached_slot_ = Cells::kNone;
   std::uint32_t expected_slot_ = Cells::kNone;
@@ -172,37 +168,30 @@ class WholeCells : public KeyedCells<K, V> {
  public:
   using Base::Base;
 
-  void write(StateWriter& out) const override {
-    EntryBytes bytes;
-    for (std::uint32_t slot = 0; slot < this->cells_.slots(); ++slot)
-      if (this->cells_.is_used(slot)) put(slot, bytes, out);
-  }
-  bool restore(const StateEntry& entry) override {
-    std::uint32_t slot = 0;
-    if (!this->restore_key(entry, slot)) return false;
-    if (!entry.erased) return decode_all(entry.value, this->cells_.at(slot).value);
-    if (slot != Base::Cells::kNone) this->cells_.erase(slot);
-    return true;
-  }
   void write_blank(ByteBuffer& out) const override { append_blank<V>(out); }
 
  protected:
-  void save_slot(std::uint32_t slot) override { put(slot, bytes_, this->save_.out()); }
-  void forget_slot(std::uint32_t slot) override {
-    if (!this->save_.is_on()) return;
-    const auto& entry = this->cells_.at(slot);
-    this->save_.note_erased(this->cells_.hash_of(entry), bytes_.of_key(entry.key), {});
-  }
-
- private:
-  void put(std::uint32_t slot, EntryBytes& bytes, StateWriter& out) const {
+  void write_slot(std::uint32_t slot, StateWriter& out, EntryBytes& bytes, bool) const override {
     const auto& entry = this->cells_.at(slot);
     out.put({.key_hash = this->cells_.hash_of(entry),
              .key = bytes.of_key(entry.key),
              .value = bytes.of_value(entry.value),
              .written_ms = this->stamp_of(slot)});
   }
-  EntryBytes bytes_;
+  bool take_back(const StateEntry& entry, const K& key, std::uint64_t hash) override {
+    const auto slot = this->slot_of(entry, key, hash);
+    if (!entry.erased) return decode_all(entry.value, this->cells_.at(slot).value);
+    if (slot != Base::Cells::kNone) this->cells_.erase(slot);
+    return true;
+  }
+  std::size_t heap_of(std::uint32_t slot) const override {
+    return heap_bytes(this->cells_.at(slot).key) + heap_bytes(this->cells_.at(slot).value);
+  }
+  void forget_slot(std::uint32_t slot) override {
+    if (!this->save_.is_on()) return;
+    const auto& entry = this->cells_.at(slot);
+    this->save_.note_erased(this->cells_.hash_of(entry), this->bytes_.of_key(entry.key), {});
+  }
 };
 
 /// A value per key, as its handle sees it: without the key's type.

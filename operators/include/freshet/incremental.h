@@ -1,26 +1,27 @@
 #pragma once
 
+#include <algorithm>
 #include <bit>
 
+#include <freshet/key.h>
 #include <freshet/snapshot.h>
 
 /// Saving a table step by step while it goes on changing.
 namespace freshet::detail {
 
-/// Which slots of a table still have to be saved for the barrier that passed last, and which have changed since. What is
-/// saved is the table as it was at the barrier: before a slot that is still to be saved changes, it is saved as it is
-/// (its pre-image). Costs two bits a slot, and nothing before the first save. One thread, the task's.
+/// Which slots of a table still have to be saved for the barrier that passed last, and which have changed since. What
+/// is saved is the table as it was at the barrier: before a slot that is still to be saved changes, it is saved as it
+/// is (its pre-image). Costs two bits a slot, and nothing before the first save. One thread, the task's.
 class IncrementalSave {
  public:
   /// Something has been saved: changes are noted from now on.
   bool is_on() const { return on_; }
-  bool is_saving() const { return out_ != nullptr; }
   bool everything() const { return everything_; }
   /// Where to save to; only while saving.
   StateWriter& out() { return *out_; }
 
-  /// A barrier has passed. `used`: which slots hold an entry. What was to be saved before must have been. Entries that
-  /// were erased since the barrier before go out first.
+  /// A barrier has passed. `used`: which slots hold an entry. What was to be saved before must have been. What was
+  /// noted since the barrier before goes out first.
   void begin(StateWriter& out, bool everything, const std::vector<std::uint64_t>& used) {
     out_ = &out;
     everything_ = everything || !on_;
@@ -33,9 +34,9 @@ class IncrementalSave {
       changed_.resize(std::max(changed_.size(), used.size()));
       frozen_.swap(changed_);
       changed_.assign(frozen_.size(), 0);
-      put_erased();
+      put_noted();
     }
-    erased_.clear();
+    noted_.clear();
   }
 
   /// save(slot) for up to `entries` of the slots that are left. True: all are saved.
@@ -69,16 +70,22 @@ class IncrementalSave {
     save_first(slot, save);
     if (slot / 64 < changed_.size()) changed_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
   }
+  /// The same before it leaves the table for another place. True: it has changed since the barrier, so what has is to
+  /// be noted.
+  template <class Save>
+  bool before_evict(std::uint32_t slot, Save save) {
+    const bool has_changed = slot / 64 < changed_.size() && (changed_[slot / 64] >> (slot % 64) & 1) != 0;
+    before_erase(slot, save);
+    return on_ && has_changed;
+  }
+  /// Notes an entry that is to be saved at the next barrier, but will not be in the table.
+  void note(const StateEntry& entry) { append_packed_entry(noted_, entry); }
   /// Notes that there is no entry of this address any more.
   void note_erased(std::uint64_t key_hash, std::string_view key, std::string_view map_key) {
-    const std::size_t at = erased_.size();
-    erased_.write("\0\0\0\0", sizeof(std::uint32_t));
-    append_state_entry(erased_, {.key_hash = key_hash, .key = key, .map_key = map_key, .erased = true});
-    const auto length = static_cast<std::uint32_t>(erased_.size() - at - sizeof(std::uint32_t));
-    std::memcpy(erased_.data() + at, &length, sizeof length);
+    note({.key_hash = key_hash, .key = key, .map_key = map_key, .erased = true});
   }
   /// Bytes that all this takes.
-  std::size_t bytes() const { return (frozen_.capacity() + changed_.capacity()) * 8 + erased_.size(); }
+  std::size_t bytes() const { return (frozen_.capacity() + changed_.capacity()) * 8 + noted_.size(); }
 
  private:
   template <class Save>
@@ -89,14 +96,9 @@ class IncrementalSave {
     frozen_[slot / 64] &= ~bit;
     save(slot);
   }
-  void put_erased() {
-    for (std::string_view rest = erased_.view(); !rest.empty();) {
-      std::uint32_t length = 0;
-      std::memcpy(&length, rest.data(), sizeof length);
-      StateEntry entry;
-      if (read_state_entry(rest.substr(sizeof length, length), entry)) out_->put(entry);
-      rest.remove_prefix(sizeof length + length);
-    }
+  void put_noted() {
+    StateEntry entry;
+    for (std::string_view rest = noted_.view(); next_packed_entry(rest, entry);) out_->put(entry);
   }
 
   bool on_ = false;
@@ -105,7 +107,7 @@ class IncrementalSave {
   std::size_t next_ = 0;                // word of frozen_ to look at
   std::vector<std::uint64_t> frozen_;   // a bit a slot: to be saved for the barrier that passed last
   std::vector<std::uint64_t> changed_;  // a bit a slot: changed since then
-  ByteBuffer erased_;                   // since then: length u32, entry
+  ByteBuffer noted_;                    // since then, packed, in order
 };
 
 /// The parts of an entry as bytes, in buffers that are used again. What of_…() answers is good until it is asked again.

@@ -112,24 +112,35 @@ class Emitter {
   }
   /// False: the record is not of save().
   template <class K, class Cells>
-  [[nodiscard]] bool restore(const SavedRecord& saved, const RestoreScope& scope, const Cells& cells) {
+  [[nodiscard]] bool restore(const SavedRecord& saved, const RestoreScope& scope, Cells& cells) {
     K key{};
     if (saved.kind != "changed" || !decode_key(saved.bytes, key)) return false;
     const auto hash = key_hash(key);
     if (!scope.owns_key(hash)) return true;
-    if (const auto slot = cells.find(key, hash); slot != Cells::kNone) note_change(slot);
+    if (const auto slot = cells.look_up(key, hash); slot != Cells::Cells::kNone) note_change(slot);
     return true;
   }
 
-  /// emit(entry) for each key whose slot is_live(). True: all are out.
-  template <class Cells, class IsLive, class Full, class Emit>
-  bool emit_all(Cells& cells, IsLive is_live, Full full, Emit emit) {
+  /// emit(entry) for each key of a table of cells that is live; nothing of it is evicted from then on. True: all are
+  /// out.
+  template <class KeyedCells, class Full, class Emit>
+  bool emit_all(KeyedCells& table, Full full, Emit emit) {
+    table.stay();
+    auto& cells = table.cells();
     for (; cursor_ < cells.slots(); ++cursor_) {
       if (full()) return false;
-      if (cells.is_used(cursor_) && is_live(cursor_)) emit(cells.at(cursor_));
+      if (cells.is_used(cursor_) && table.is_live(cursor_)) emit(cells.at(cursor_));
     }
-    return true;
+    typename KeyedCells::Cells::Entry entry;
+    std::int64_t written_ms = 0;
+    while (!full()) {
+      if (!table.next_spilled(entry, written_ms)) return true;
+      if (table.is_live_at(written_ms)) emit(entry);
+    }
+    return false;
   }
+  /// Slots whose values have changed and have not gone out.
+  const std::vector<bool>* changed_slots() const { return &is_changed_; }
 
  private:
   Emission emission_;
@@ -149,6 +160,7 @@ class FoldStage final : public UserCodeStage {
     if (initial) cells_.set_initial(*std::move(initial));
     outputs_.emplace_back("out", std::make_unique<KeyedBatch<K, S>>());
     add_dead_letter_output();
+    cells_.pin(emitter_.changed_slots());
   }
   std::vector<std::pair<std::string, StateTable*>> states() override { return {{"state", &cells_}}; }
   void open(StageHost& host) override {
@@ -183,7 +195,7 @@ class FoldStage final : public UserCodeStage {
     emitter_.save(out, operator_id, cells_.cells());
   }
   bool restore(const SavedRecord& saved, const RestoreScope& scope) override {
-    return emitter_.template restore<K>(saved, scope, cells_.cells());
+    return emitter_.template restore<K>(saved, scope, cells_);
   }
   Time next_due() const override { return emitter_.next_due(); }
   bool emit_due() override {
@@ -195,8 +207,7 @@ class FoldStage final : public UserCodeStage {
     if (emitter_.emission().kind == EmissionKind::each_change) return true;
     scope_.now_ms = host_->now().time_since_epoch().count();
     return emitter_.emit_all(
-        cells_.cells(), [&](std::uint32_t slot) { return cells_.is_live(slot); }, [&] { return outputs_full(); },
-        emit());
+        cells_, [&] { return outputs_full(); }, emit());
   }
 
  private:
@@ -261,81 +272,84 @@ class ProcessStage final : public UserCodeStage {
 
 /// The ids that dedupe has seen, each under its key.
 template <class K, class M>
-class SeenTable final : public StateTable {
+class SeenTable final : public LiveTable<std::pair<K, M>, std::int64_t> {  // value: when it was seen, ms
+  using Base = LiveTable<std::pair<K, M>, std::int64_t>;
+  using Pair = std::pair<K, M>;
+
  public:
-  using Cells = Table<std::pair<K, M>, std::int64_t>;  // value: when it was seen, ms
+  using Cells = typename Base::Cells;
   explicit SeenTable(StateOptions options) : options_(options) {}
   StateDeclaration declaration() const override {
     return {"seen", "set", schema_of<K>(), schema_of<M>(), schema_of<std::int64_t>(), options_.ttl, options_.queryable};
   }
-  std::size_t entries() const override { return cells.size(); }
-  std::size_t bytes() const override { return cells.table_bytes() + save_.bytes(); }
-  void write(StateWriter& out) const override {
-    EntryBytes bytes;
-    for (std::uint32_t slot = 0; slot < cells.slots(); ++slot)
-      if (cells.is_used(slot)) put(slot, bytes, out);
-  }
-  void begin_save(StateWriter& out, bool everything) override { save_.begin(out, everything, cells.used_bits()); }
-  bool save_some(std::size_t entries) override { return save_.go_on(entries, saver()); }
-  bool restore(const StateEntry& entry) override {
-    std::pair<K, M> key;
-    if (!decode_key(entry.key, key.first) || !decode_key(entry.map_key, key.second)) return false;
-    const auto hash = hash_of(entry.key_hash, key.second);
-    if (entry.erased) {
-      if (const auto slot = cells.find(key, hash); slot != Cells::kNone) cells.erase(slot);
-      return true;
-    }
-    bool made = false;
-    return decode_all(entry.value, cells.at(cells.find_or_add(key, hash, made)).value);
-  }
+  void write_blank(ByteBuffer& out) const override { append_blank<std::int64_t>(out); }
+  void commit_call() override {}
+  void undo_call() override {}
+
   /// Notes that an id is seen now, unless it has been seen after `deadline`. True: it had not. `hash`: hash_of() it.
-  bool is_new(const std::pair<K, M>& key, std::uint64_t hash, std::int64_t now_ms, std::int64_t deadline) {
+  bool is_new(const Pair& key, std::uint64_t hash, std::int64_t now_ms, std::int64_t deadline) {
     bool made = false;
-    const auto slot = cells.find_or_add(key, hash, made);
-    auto& seen_ms = cells.at(slot).value;
+    auto slot = this->look_up(key, hash);
+    if (slot == Cells::kNone) slot = this->cells_.find_or_add(key, hash, made);
+    this->note_touch(slot);
+    auto& seen_ms = this->cells_.at(slot).value;
     if (!made && seen_ms > deadline) return false;
-    save_.before_change(slot, saver());
+    this->before_change(slot);
     seen_ms = now_ms;
     return true;
   }
   /// Erases what was not seen after `deadline`, among the next `steps` slots.
   void sweep(std::size_t steps, std::int64_t deadline) {
-    detail::sweep(cells, sweep_cursor_, steps, [this, deadline](std::uint32_t slot) {
-      const auto& entry = cells.at(slot);
+    detail::sweep(this->cells_, sweep_cursor_, steps, [this, deadline](std::uint32_t slot) {
+      const auto& entry = this->cells_.at(slot);
       if (entry.value > deadline) return false;
-      save_.before_erase(slot, saver());
-      if (save_.is_on())
-        save_.note_erased(key_hash(entry.key.first), bytes_.of_key(entry.key.first),
-                          bytes_.of_map_key(entry.key.second));
+      this->save_.before_erase(slot, this->saver());
+      if (this->save_.is_on())
+        this->save_.note_erased(key_hash(entry.key.first), this->bytes_.of_key(entry.key.first),
+                                this->bytes_.of_map_key(entry.key.second));
       return true;
     });
   }
-  void write_blank(ByteBuffer& out) const override { append_blank<std::int64_t>(out); }
-  void commit_call() override {}
-  void undo_call() override {}
 
   static std::uint64_t hash_of(std::uint64_t key_hash_value, const M& id) {
     // Turned: a stream keyed by the id itself has the same hash twice.
     return (key_hash_value ^ std::rotl(key_hash(id), 23)) * 0x9e3779b97f4a7c15ULL;
   }
   const StateOptions& options() const { return options_; }
-  Cells cells;
 
- private:
-  auto saver() {
-    return [this](std::uint32_t slot) { put(slot, bytes_, save_.out()); };
-  }
-  void put(std::uint32_t slot, EntryBytes& bytes, StateWriter& out) const {
-    const auto& entry = cells.at(slot);
+ protected:
+  void write_slot(std::uint32_t slot, StateWriter& out, EntryBytes& bytes, bool) const override {
+    const auto& entry = this->cells_.at(slot);
     out.put({.key_hash = key_hash(entry.key.first),
              .key = bytes.of_key(entry.key.first),
              .map_key = bytes.of_map_key(entry.key.second),
              .value = bytes.of_value(entry.value),
              .written_ms = entry.value});
   }
+  std::size_t heap_of(std::uint32_t slot) const override {
+    const Pair& key = this->cells_.at(slot).key;
+    return heap_bytes(key.first) + heap_bytes(key.second);
+  }
+  void append_key(ByteBuffer& out, const Pair& key) const override {
+    encode_key(out, key.first);
+    encode_key(out, key.second);
+  }
+  bool decode_address(const StateEntry& entry, Pair& key, std::uint64_t& hash) const override {
+    if (!decode_key(entry.key, key.first) || !decode_key(entry.map_key, key.second)) return false;
+    hash = hash_of(entry.key_hash, key.second);
+    return true;
+  }
+  bool take_back(const StateEntry& entry, const Pair& key, std::uint64_t hash) override {
+    if (entry.erased) {
+      if (const auto slot = this->cells_.find(key, hash); slot != Cells::kNone) this->cells_.erase(slot);
+      return true;
+    }
+    bool made = false;
+    return decode_all(entry.value, this->cells_.at(this->cells_.find_or_add(key, hash, made)).value);
+  }
+
+ private:
   StateOptions options_;
-  IncrementalSave save_;
-  EntryBytes bytes_;
   std::uint32_t sweep_cursor_ = 0;
 };
 
@@ -392,6 +406,7 @@ class RecentStage final : public UserCodeStage {
       : count_(count), emitter_(emission), cells_("records", options, &scope_) {
     outputs_.emplace_back("out", std::make_unique<KeyedBatch<K, T>>());
     add_dead_letter_output();
+    cells_.pin(emitter_.changed_slots());
   }
   std::vector<std::pair<std::string, StateTable*>> states() override { return {{"records", &cells_}}; }
   void open(StageHost& host) override {
@@ -422,7 +437,7 @@ class RecentStage final : public UserCodeStage {
     emitter_.save(out, operator_id, cells_.cells());
   }
   bool restore(const SavedRecord& saved, const RestoreScope& scope) override {
-    return emitter_.template restore<K>(saved, scope, cells_.cells());
+    return emitter_.template restore<K>(saved, scope, cells_);
   }
   Time next_due() const override { return emitter_.next_due(); }
   bool emit_due() override {
@@ -434,8 +449,7 @@ class RecentStage final : public UserCodeStage {
     if (emitter_.emission().kind == EmissionKind::each_change) return true;
     scope_.now_ms = host_->now().time_since_epoch().count();
     return emitter_.emit_all(
-        cells_.cells(), [&](std::uint32_t slot) { return cells_.is_live(slot); }, [&] { return outputs_full(); },
-        emit());
+        cells_, [&] { return outputs_full(); }, emit());
   }
 
  private:

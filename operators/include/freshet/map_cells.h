@@ -71,7 +71,7 @@ class MapCells final : public KeyedCells<K, MapOfKey<MapKey, V>>, public MapAcce
     auto& cell = this->cells_.at(this->cached_slot_);
     if (this->save_.is_on()) {
       cell.value.forget_change(slot);
-      this->save_.note_erased(this->cells_.hash_of(cell), bytes_.of_key(cell.key), bytes_.of_map_key(key));
+      this->save_.note_erased(this->cells_.hash_of(cell), this->bytes_.of_key(cell.key), this->bytes_.of_map_key(key));
     }
     entries->erase(slot);
     --count_;
@@ -93,36 +93,7 @@ class MapCells final : public KeyedCells<K, MapOfKey<MapKey, V>>, public MapAcce
     this->drop_slot();
   }
 
-  std::size_t entries() const override { return count_; }
   StateDeclaration declaration() const override { return this->declare(schema_of<MapKey>(), schema_of<V>()); }
-  void write(StateWriter& out) const override {
-    EntryBytes bytes;
-    for (std::uint32_t slot = 0; slot < this->cells_.slots(); ++slot) {
-      if (!this->cells_.is_used(slot)) continue;
-      const auto& entries = this->cells_.at(slot).value.entries;
-      for (std::uint32_t inner = 0; inner < entries.slots(); ++inner)
-        if (entries.is_used(inner)) put(slot, inner, bytes, out);
-    }
-  }
-  bool restore(const StateEntry& entry) override {
-    MapKey map_key{};
-    std::uint32_t slot = 0;
-    if (!decode_key(entry.map_key, map_key) || !this->restore_key(entry, slot)) return false;
-    if (slot == Base::Cells::kNone) return true;  // erased
-    auto& entries = this->cells_.at(slot).value.entries;
-    if (entry.erased) {
-      const auto inner = entries.find(map_key, key_hash(map_key));
-      if (inner == Entries::kNone) return true;
-      entries.erase(inner);
-      --count_;
-      if (entries.size() == 0) this->cells_.erase(slot);
-      return true;
-    }
-    bool made = false;
-    const auto inner = entries.find_or_add(map_key, key_hash(map_key), made);
-    count_ += made;
-    return decode_all(entry.value, entries.at(inner).value);
-  }
   void write_blank(ByteBuffer& out) const override { append_blank<V>(out); }
   void commit_call() override {
     undo_.clear();
@@ -143,20 +114,51 @@ class MapCells final : public KeyedCells<K, MapOfKey<MapKey, V>>, public MapAcce
   }
 
  protected:
-  void save_slot(std::uint32_t slot) override {
-    auto& map = this->cells_.at(slot).value;
+  void write_slot(std::uint32_t slot, StateWriter& out, EntryBytes& bytes, bool changes_only) const override {
+    const auto& map = this->cells_.at(slot).value;
     std::uint32_t last_used = Entries::kNone;
-    bool is_stamped = !this->expires();
+    bool is_stamped = !changes_only || !this->expires();
     for (std::uint32_t inner = 0; inner < map.entries.slots(); ++inner) {
       if (!map.entries.is_used(inner)) continue;
       last_used = inner;
-      if (!this->save_.everything() && !map.has_changed(inner)) continue;
-      put(slot, inner, bytes_, this->save_.out());
+      if (changes_only && !map.has_changed(inner)) continue;
+      put(slot, inner, bytes, out);
       is_stamped = true;
     }
     // When a map was written stands in its entries: one has to tell, also when all that were written are gone again.
-    if (!is_stamped && last_used != Entries::kNone) put(slot, last_used, bytes_, this->save_.out());
-    map.changed.clear();
+    if (!is_stamped && last_used != Entries::kNone) put(slot, last_used, bytes, out);
+  }
+  void on_saved(std::uint32_t slot) override { this->cells_.at(slot).value.changed.clear(); }
+  void on_evicted(std::uint32_t slot) override { count_ -= this->cells_.at(slot).value.entries.size(); }
+  std::size_t resident_entries() const override { return count_; }
+  std::size_t heap_of(std::uint32_t slot) const override {
+    const auto& map = this->cells_.at(slot).value;
+    const std::size_t bytes = map.entries.table_bytes() + map.changed.capacity() * 8;
+    const std::uint32_t looked_at = std::min<std::uint32_t>(map.entries.slots(), 16);
+    std::size_t heap = 0;
+    for (std::uint32_t inner = 0; inner < looked_at; ++inner)
+      if (map.entries.is_used(inner))
+        heap += heap_bytes(map.entries.at(inner).key) + heap_bytes(map.entries.at(inner).value);
+    return looked_at == 0 ? bytes : bytes + heap * map.entries.slots() / looked_at;
+  }
+  bool take_back(const StateEntry& entry, const K& key, std::uint64_t hash) override {
+    MapKey map_key{};
+    if (!decode_key(entry.map_key, map_key)) return false;
+    const auto slot = this->slot_of(entry, key, hash);
+    if (slot == Base::Cells::kNone) return true;  // erased
+    auto& entries = this->cells_.at(slot).value.entries;
+    if (entry.erased) {
+      const auto inner = entries.find(map_key, key_hash(map_key));
+      if (inner == Entries::kNone) return true;
+      entries.erase(inner);
+      --count_;
+      if (entries.size() == 0) this->cells_.erase(slot);
+      return true;
+    }
+    bool made = false;
+    const auto inner = entries.find_or_add(map_key, key_hash(map_key), made);
+    count_ += made;
+    return decode_all(entry.value, entries.at(inner).value);
   }
   void forget_slot(std::uint32_t slot) override {
     auto& cell = this->cells_.at(slot);
@@ -165,8 +167,8 @@ class MapCells final : public KeyedCells<K, MapOfKey<MapKey, V>>, public MapAcce
     if (!this->save_.is_on()) return;
     for (std::uint32_t inner = 0; inner < entries.slots(); ++inner) {
       if (!entries.is_used(inner)) continue;
-      this->save_.note_erased(this->cells_.hash_of(cell), bytes_.of_key(cell.key),
-                              bytes_.of_map_key(entries.at(inner).key));
+      this->save_.note_erased(this->cells_.hash_of(cell), this->bytes_.of_key(cell.key),
+                              this->bytes_.of_map_key(entries.at(inner).key));
     }
   }
 
@@ -194,7 +196,6 @@ class MapCells final : public KeyedCells<K, MapOfKey<MapKey, V>>, public MapAcce
   std::int64_t written_before_ = 0;  // when the map was last written before this call
   std::vector<UndoStep> undo_;
   std::size_t count_ = 0;
-  EntryBytes bytes_;
 };
 
 }  // namespace freshet::detail

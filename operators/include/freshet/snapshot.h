@@ -63,4 +63,9 @@ void append_state_entry(ByteBuffer& out, const StateEntry& entry);
 /// False: the bytes are none. The views are into `bytes`.
 [[nodiscard]] bool read_state_entry(std::string_view bytes, StateEntry& entry);
 
+/// The same behind its length, u32 little-endian, for entries that stand one behind the other.
+void append_packed_entry(ByteBuffer& out, const StateEntry& entry);
+/// Takes the first entry from `packed`. False: there is none, or it is damaged.
+[[nodiscard]] bool next_packed_entry(std::string_view& packed, StateEntry& entry);
+
 }  // namespace freshet

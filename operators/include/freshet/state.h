@@ -2,6 +2,7 @@
 
 #include <freshet/batch.h>
 #include <freshet/schema.h>
+#include <freshet/spill.h>
 
 /// Keyed state: what an operator remembers per key. Handles are members of the operator, `{this, "name"}`; the tables
 /// behind them hold live objects; the engine reaches the tables by bytes, through StateTable, to save and restore them.
@@ -60,6 +61,15 @@ class StateTable {
   virtual void begin_save(StateWriter& out, bool everything) = 0;
   /// Saves about `entries` more; one key of a map counts as one. True: all is saved.
   virtual bool save_some(std::size_t entries) = 0;
+  /// Entries that do not fit into memory go there from now on; `state`: state_id() of the table. Before anything is
+  /// evicted; `store` outlives the table.
+  virtual void spill_to(SpillStore& store, std::uint32_t state) = 0;
+  /// About what its entries take that are in memory, bytes.
+  virtual std::size_t resident_bytes() = 0;
+  /// How many of its keys are in memory.
+  virtual std::size_t resident_keys() const = 0;
+  /// Gives at most `entries` that were not touched lately to the spill store; between calls only. Answers how many.
+  virtual std::size_t evict(std::size_t entries) = 0;
   /// Takes back what was saved, oldest first. False: the bytes are not an entry of this table.
   [[nodiscard]] virtual bool restore(const StateEntry& entry) = 0;
   /// Appends the value of an entry nobody has written to, member initialisers included; of a list, a list of one such

@@ -206,6 +206,47 @@ TEST_F(ExactlyOnce, AJobIsNotRestartedFromADamagedCheckpoint) {
   EXPECT_NE(cluster.job(id).reason().find("checkpoint 2 is damaged"), std::string::npos) << cluster.job(id).reason();
 }
 
+TEST_F(ExactlyOnce, AManifestOfWhichNobodyKnowsWhetherItIsThereIsStillOursWhenItIs) {
+  const JobId id = running_job();
+  cluster.checkpoints.fail_syncs = cluster.checkpoints.fail_gets = "input/output error";
+  cluster.run_for(1500ms);
+  EXPECT_EQ(commits_of(1), 0u);
+  cluster.checkpoints.fail_syncs.clear();
+  cluster.checkpoints.fail_gets.clear();
+  cluster.run_for(2s);
+  EXPECT_EQ(cluster.job(id).attempt().value, 1u);
+  EXPECT_EQ(commits_of(1), 2u) << "both workers";
+}
+
+TEST_F(ExactlyOnce, AManifestThatCannotBeRemovedKeepsItsFilesAndIsTriedAgain) {
+  cluster.saves_files = true;
+  const JobId id = running_job();
+  cluster.run_for(1100ms);
+  const auto oldest = checkpoint::load_manifest(cluster.checkpoints, id, {1});
+  ASSERT_TRUE(oldest.ok());
+  cluster.checkpoints.fail_removes = "input/output error";
+  cluster.run_for(5s);
+  ASSERT_GT(in_storage(id).size(), 4u);
+  EXPECT_TRUE(checkpoint::verify_checkpoint(cluster.checkpoints, *oldest).empty());
+  cluster.checkpoints.fail_removes.clear();
+  cluster.run_for(2s);
+  EXPECT_EQ(in_storage(id).size(), 3u);
+  EXPECT_FALSE(cluster.checkpoints.files.contains(oldest->snapshots[0].name));
+}
+
+TEST_F(ExactlyOnce, ANewManagerRemovesWhatTheOldOneCouldNot) {
+  const JobId id = running_job();
+  cluster.checkpoints.fail_removes = "input/output error";
+  cluster.run_for(6s);
+  cluster.processes.clear();
+  cluster.running.clear();
+  cluster.checkpoints.fail_removes.clear();
+  cluster.restart_manager();
+  cluster.run_for(2s);  // without agents nothing new is made
+  EXPECT_EQ(in_storage(id).size(), 3u);
+  EXPECT_EQ(in_storage(id).back(), *cluster.job(id).checkpoints().restore_point());
+}
+
 TEST_F(ExactlyOnce, ACheckpointThatCannotBePublishedIsGivenUpAndTheNextSucceeds) {
   const JobId id = running_job();
   cluster.checkpoints.fail_puts = "the disk is full";

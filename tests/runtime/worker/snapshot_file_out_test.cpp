@@ -12,8 +12,8 @@ class SnapshotFileOutTest : public testing::Test {
  protected:
   std::shared_ptr<SnapshotFileOut> begin(std::uint64_t checkpoint, bool alone = false) {
     const checkpoint::SnapshotId id{{1}, {3}, {checkpoint}, {0, 2}};
-    auto out = std::make_shared<SnapshotFileOut>(id, files, alone, storage, 100,
-                                                 [this](std::function<void()> work) { works.push_back(std::move(work)); });
+    auto out = std::make_shared<SnapshotFileOut>(
+        id, files, alone, storage, 100, [this](std::function<void()> work) { works.push_back(std::move(work)); });
     out->begin("totals", "state", "sums");
     out->put("checkpoint " + std::to_string(checkpoint));
     return out;
@@ -32,7 +32,8 @@ class SnapshotFileOutTest : public testing::Test {
     return names + info->name;
   }
 
-  std::shared_ptr<checkpoint::MemoryCheckpointStorage> storage = std::make_shared<checkpoint::MemoryCheckpointStorage>();
+  std::shared_ptr<checkpoint::MemoryCheckpointStorage> storage =
+      std::make_shared<checkpoint::MemoryCheckpointStorage>();
   std::shared_ptr<TaskFiles> files = std::make_shared<TaskFiles>();
   std::vector<std::function<void()>> works;
 };
@@ -96,8 +97,8 @@ TEST_F(SnapshotFileOutTest, LongOnesAreStoredInPartsAndWaitForThem) {
   const auto info = store(*out);
   EXPECT_TRUE(out->has_room());
   EXPECT_EQ(names(info), std::string(kOne) + " " + kOne + "-p1 " + kOne + "-p2");
-  EXPECT_TRUE(checkpoint::SnapshotReader::open(*storage->get(std::string(kOne) + "-p1", 1 << 20),
-                                               {{1}, {3}, {1}, {0, 2}, 1}));
+  EXPECT_TRUE(
+      checkpoint::SnapshotReader::open(*storage->get(std::string(kOne) + "-p1", 1 << 20), {{1}, {3}, {1}, {0, 2}, 1}));
 }
 
 TEST_F(SnapshotFileOutTest, APartThatCannotBeStoredFailsTheWhole) {

@@ -1,0 +1,241 @@
+#pragma once
+
+#include <freshet/incremental.h>
+#include <freshet/spill.h>
+#include <freshet/table.h>
+
+namespace freshet::detail {
+
+/// A state table of live objects: saves itself step by step while it changes, and gives entries that were not touched
+/// lately to a spill store when it is told to; who looks for one that is there gets it back. What an entry is, is up to
+/// the classes derived from it. One thread, the task's.
+template <class Key, class V>
+class LiveTable : public StateTable {
+ public:
+  using Cells = Table<Key, V>;
+  Cells& cells() { return cells_; }
+  const Cells& cells() const { return cells_; }
+
+  std::size_t entries() const override { return resident_entries() + spilled_entries_; }
+  std::size_t bytes() const override { return cells_.table_bytes() + save_.bytes() + recent_.capacity() * 8; }
+  void write(StateWriter& out) const override {
+    EntryBytes bytes;
+    for (std::uint32_t slot = 0; slot < cells_.slots(); ++slot)
+      if (cells_.is_used(slot)) write_slot(slot, out, bytes, false);
+    if (spilled_keys_ == 0) return;
+    const auto walk = spill_->walk(prefix());
+    std::string_view address, packed;
+    while (walk->next(address, packed)) for_each_packed(packed, [&](const StateEntry& entry) { out.put(entry); });
+  }
+
+  void begin_save(StateWriter& out, bool everything) override {
+    save_.begin(out, everything, cells_.used_bits());
+    if (save_.everything() && spilled_keys_ != 0) saving_spilled_ = spill_->walk(prefix());
+  }
+  bool save_some(std::size_t entries) override {
+    for (; saving_spilled_ != nullptr && entries != 0; --entries) {
+      std::string_view address, packed;
+      if (saving_spilled_->next(address, packed))
+        for_each_packed(packed, [&](const StateEntry& entry) { save_.out().put(entry); });
+      else
+        saving_spilled_.reset();
+    }
+    return saving_spilled_ == nullptr && save_.go_on(entries, saver());
+  }
+
+  bool restore(const StateEntry& entry) override {
+    Key key{};
+    std::uint64_t hash = 0;
+    if (!decode_address(entry, key, hash)) return false;
+    (void)look_up(key, hash);  // it may be spilled already
+    return take_back(entry, key, hash);
+  }
+
+  void spill_to(SpillStore& store, std::uint32_t state) override {
+    spill_ = &store;
+    for (int shift = 24; shift >= 0; shift -= 8) prefix_[3 - shift / 8] = static_cast<char>(state >> shift);
+  }
+  std::size_t resident_bytes() override {
+    sample_heap();
+    return static_cast<std::size_t>(static_cast<double>(cells_.size()) * (kSlotBytes + average_heap_));
+  }
+  std::size_t resident_keys() const override { return cells_.size(); }
+  std::size_t evict(std::size_t most) override {
+    if (spill_ == nullptr || stays_) return 0;
+    std::size_t evicted = 0;
+    for (std::size_t steps = most * 8 + 64; evicted < most && steps != 0 && cells_.size() != 0; --steps) {
+      if (hand_ >= cells_.slots()) hand_ = 0;
+      const std::uint32_t slot = hand_++;
+      if (!cells_.is_used(slot) || (pinned_ != nullptr && slot < pinned_->size() && (*pinned_)[slot])) continue;
+      if (was_touched(slot)) continue;  // a second chance
+      evict_slot(slot);
+      ++evicted;
+    }
+    spill_->flush();
+    return evicted;
+  }
+  /// Slots of this are not evicted. It outlives the table, or is null.
+  void pin(const std::vector<bool>* slots) { pinned_ = slots; }
+  /// From now on nothing is evicted any more.
+  void stay() { stays_ = true; }
+
+  /// Slot of a key, kNone when it has no entry. Gets back what was spilled.
+  std::uint32_t look_up(const Key& key, std::uint64_t hash) {
+    const std::uint32_t slot = cells_.find(key, hash);
+    if (slot != Cells::kNone || spilled_keys_ == 0) return slot;
+    return fetch(key, hash);
+  }
+
+  /// The next spilled entry, key and value, of those that were when it was first called. False: there is none.
+  template <class Entry>
+  bool next_spilled(Entry& entry, std::int64_t& written_ms) {
+    if (spilled_keys_ == 0) return false;
+    if (walking_ == nullptr) walking_ = spill_->walk(prefix());
+    std::string_view address, packed;
+    if (!walking_->next(address, packed)) return false;
+    for_each_packed(packed, [&](const StateEntry& stored) {
+      std::uint64_t hash = 0;
+      if (!decode_address(stored, entry.key, hash) || !decode_all(stored.value, entry.value)) throw damaged();
+      if constexpr (requires { entry.hash; }) entry.hash = hash;
+      written_ms = stored.written_ms;
+    });
+    return true;
+  }
+
+ protected:
+  /// Gives `out` the entries of a slot, or those that have changed since the last save.
+  virtual void write_slot(std::uint32_t slot, StateWriter& out, EntryBytes& bytes, bool changes_only) const = 0;
+  /// What write_slot() calls changes is saved.
+  virtual void on_saved(std::uint32_t) {}
+  /// A slot is about to go into the spill store.
+  virtual void on_evicted(std::uint32_t) {}
+  /// The bytes by which a slot is found again.
+  virtual void append_key(ByteBuffer& out, const Key& key) const = 0;
+  /// The key of a slot that an entry belongs to. False: it is none of this table.
+  virtual bool decode_address(const StateEntry& entry, Key& key, std::uint64_t& hash) const = 0;
+  /// Puts an entry into the table, or erases one. `key` is not spilled. False: it is none of this table.
+  virtual bool take_back(const StateEntry& entry, const Key& key, std::uint64_t hash) = 0;
+  virtual std::size_t resident_entries() const { return cells_.size(); }
+  /// What a slot holds on the heap, about, bytes.
+  virtual std::size_t heap_of(std::uint32_t slot) const = 0;
+
+  /// Saves a slot first, when it has to be.
+  auto saver() {
+    return [this](std::uint32_t slot) {
+      write_slot(slot, save_.out(), bytes_, !save_.everything());
+      on_saved(slot);
+    };
+  }
+  /// A slot is about to change, or new.
+  void before_change(std::uint32_t slot) { save_.before_change(slot, saver()); }
+  /// That slot was looked at.
+  void note_touch(std::uint32_t slot) {
+    if (spill_ == nullptr) return;
+    if (slot / 64 >= recent_.size()) recent_.resize(std::max<std::size_t>(slot / 64 + 1, recent_.size() * 2));
+    recent_[slot / 64] |= std::uint64_t{1} << (slot % 64);
+  }
+
+  Cells cells_;
+  IncrementalSave save_;
+  EntryBytes bytes_;
+
+ private:
+  /// An entry, and its part of index, used bits and free list; the index is half full on average.
+  static constexpr double kSlotBytes = sizeof(typename Cells::Entry) + 20;
+
+  /// Entries one behind the other, each behind its length.
+  class Packer final : public StateWriter {
+   public:
+    void put(const StateEntry& entry) override {
+      append_packed_entry(bytes, entry);
+      ++count;
+    }
+    ByteBuffer bytes;
+    std::size_t count = 0;
+  };
+  template <class Take>
+  static void for_each_packed(std::string_view packed, Take take) {
+    StateEntry entry;
+    while (!packed.empty()) {
+      if (!next_packed_entry(packed, entry)) throw damaged();
+      take(entry);
+    }
+  }
+  static std::runtime_error damaged() {
+    return std::runtime_error("an entry that was spilled to disk came back damaged");
+  }
+
+  std::string_view prefix() const { return {prefix_, sizeof prefix_}; }
+  std::string_view address_of(const Key& key) {
+    address_.clear();
+    address_.append(prefix());
+    append_key(address_, key);
+    return address_.view();
+  }
+  bool was_touched(std::uint32_t slot) {
+    if (slot / 64 >= recent_.size()) return false;
+    const std::uint64_t bit = std::uint64_t{1} << (slot % 64);
+    return (std::exchange(recent_[slot / 64], recent_[slot / 64] & ~bit) & bit) != 0;
+  }
+  void evict_slot(std::uint32_t slot) {
+    if (save_.before_evict(slot, saver())) {  // it has to reach the next snapshot
+      Log log{save_};
+      write_slot(slot, log, bytes_, true);
+      on_saved(slot);
+    }
+    packed_.bytes.clear();
+    packed_.count = 0;
+    write_slot(slot, packed_, bytes_, false);
+    spill_->put(address_of(cells_.at(slot).key), packed_.bytes.view());
+    ++spilled_keys_;
+    spilled_entries_ += packed_.count;
+    on_evicted(slot);
+    cells_.erase(slot);
+  }
+  std::uint32_t fetch(const Key& key, std::uint64_t hash) {
+    if (!spill_->take(address_of(key), fetched_)) return Cells::kNone;
+    --spilled_keys_;
+    for_each_packed(fetched_, [&](const StateEntry& entry) {
+      --spilled_entries_;
+      if (!take_back(entry, key, hash)) throw damaged();
+    });
+    return cells_.find(key, hash);
+  }
+  /// One value at a time: the average follows soon enough.
+  void sample_heap() {
+    for (std::uint32_t tries = 0; tries < 64 && cells_.slots() != 0; ++tries) {
+      sampled_ = sampled_ + 1 < cells_.slots() ? sampled_ + 1 : 0;
+      if (!cells_.is_used(sampled_)) continue;
+      const auto heap = static_cast<double>(heap_of(sampled_));
+      average_heap_ += (heap - average_heap_) / static_cast<double>(samples_ < 256 ? ++samples_ : samples_);
+      return;
+    }
+  }
+
+  /// What changed and leaves the table.
+  struct Log final : StateWriter {
+    explicit Log(IncrementalSave& to) : save(to) {}
+    void put(const StateEntry& entry) override { save.note(entry); }
+    IncrementalSave& save;
+  };
+
+  SpillStore* spill_ = nullptr;
+  char prefix_[4] = {};
+  std::size_t spilled_keys_ = 0;
+  std::size_t spilled_entries_ = 0;
+  std::vector<std::uint64_t>
+      recent_;  // a bit a slot: touched since the hand last passed (clock algorithm, Corbató 1968)
+  std::uint32_t hand_ = 0;
+  const std::vector<bool>* pinned_ = nullptr;
+  bool stays_ = false;
+  std::unique_ptr<SpillStore::Walk> saving_spilled_;
+  std::unique_ptr<SpillStore::Walk> walking_;
+  ByteBuffer address_;
+  Packer packed_;
+  std::string fetched_;
+  std::uint32_t sampled_ = 0;
+  std::uint32_t samples_ = 0;
+  double average_heap_ = 0;
+};
+
+}  // namespace freshet::detail

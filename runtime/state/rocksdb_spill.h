@@ -1,0 +1,29 @@
+#pragma once
+
+#include <freshet/spill.h>
+
+namespace freshet::state {
+
+/// The spilled state of one worker: a RocksDB in a folder of its own, which comes into being with the first entry, is
+/// never reused, and is removed with the object. What it holds is lost with the process, so nothing is synced. Takes
+/// about kMostMemoryBytes of memory, however much it holds.
+class RocksDbSpill {
+ public:
+  static constexpr std::size_t kMostMemoryBytes = 96u << 20;
+
+  /// `folder`: for this alone; what stands there is removed.
+  explicit RocksDbSpill(std::string folder);
+  ~RocksDbSpill();
+  RocksDbSpill(const RocksDbSpill&) = delete;
+  RocksDbSpill& operator=(const RocksDbSpill&) = delete;
+
+  /// A part for one task, which only that task's thread may use; numbers of tasks differ. The object outlives it.
+  std::unique_ptr<SpillStore> open_task(std::uint32_t number);
+
+  class Database;  ///< known in rocksdb_spill.cpp only
+
+ private:
+  const std::unique_ptr<Database> database_;
+};
+
+}  // namespace freshet::state

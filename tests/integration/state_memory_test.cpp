@@ -1,0 +1,97 @@
+// State that is many times what a job may keep in memory: it goes to disk and comes back, workers are killed on the way,
+// and what is committed in the end is counted apart from the engine.
+
+#include <gmock/gmock.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/integration/eventually.h"
+#include "tests/integration/result_table.h"
+#include "tests/integration/test_cluster.h"
+#include "tests/operators/connectors/test_files.h"
+
+namespace freshet::integration {
+namespace {
+
+namespace fs = std::filesystem;
+using files::testing::TestDirectory;
+
+class StateMemory : public ::testing::Test {
+ protected:
+  static constexpr int kFiles = 2, kLinesPerFile = 40'000, kUsers = 9'000;
+
+  void SetUp() override {
+    for (int file = 0; file < kFiles; ++file) {
+      std::ofstream out(directory_.path("events-" + std::to_string(file) + ".csv"));
+      out << "id,user,item,category,action,time,amount\n";
+      for (int line = 0; line < kLinesPerFile; ++line) {
+        // Users come again after thousands of others, when they have left memory.
+        const std::string user = "user" + std::to_string((line * 7LL + file * 31LL) % kUsers);
+        out << file << '-' << line << ',' << user << ",item" << line % 11 << ",1,view," << 1'700'000'000 + line
+            << ",0\n";
+        ++expected_[user];
+      }
+    }
+  }
+  void submit(const std::vector<std::string>& more) {
+    auto arguments = parameters({"input=" + directory_.path("events-*.csv"), "input.rate=8000", "input.time=s",
+                                 "emit=200ms", "output=" + directory_.path("out")});
+    arguments.insert(arguments.end(), {"--name", "shop", "--parallelism", "2", "--checkpoint-interval", "300ms"});
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const auto submitted = cluster_.submit(FRESHET_USER_BEHAVIOR, "user_behavior", arguments);
+    ASSERT_EQ(submitted.exit_code, 0) << submitted.output;
+  }
+  nlohmann::json job() const { return cluster_.view().job("shop"); }
+  /// Folders of spilled state, by attempt.
+  std::vector<std::string> spilled() const {
+    std::vector<std::string> folders;
+    for (const auto& entry : fs::recursive_directory_iterator(directory_.path("cluster")))
+      if (entry.is_directory() && entry.path().filename() == "state") folders.push_back(entry.path());
+    return folders;
+  }
+  void expect_exact_results() const {
+    ASSERT_TRUE(cluster_.view().wait_for("shop", "Finished")) << job();
+    const ResultTable users(directory_.path("out/users"));
+    std::map<std::string, long long> last;
+    for (std::size_t row = 0; row < users.rows(); ++row) {
+      long long& events = last[users.text(row, "user")];
+      ASSERT_GT(users.number(row, "events"), events) << "an update that is no news, or goes back";
+      events = users.number(row, "events");
+    }
+    EXPECT_TRUE(last == expected_);
+  }
+
+  TestDirectory directory_{};
+  std::map<std::string, long long> expected_;  // events by user
+  TestCluster cluster_{directory_.path("cluster"), 2};
+};
+
+TEST_F(StateMemory, WhatDoesNotFitGoesToDiskAndTheResultsAreExactThroughKills) {
+  submit({"--state-memory", "200KiB"});
+  for (int kills = 0; kills < 2; ++kills) {
+    ASSERT_TRUE(eventually(kPatience, [&] {
+      const auto status = job();
+      return status["state"] == "Running" && status["attempt"].get<int>() == kills + 1 && !status["workers"].empty() &&
+             status["workers"][0]["pid"].get<int>() > 0 && !status["last_checkpoint"].is_null() && !spilled().empty();
+    })) << job();
+    const auto pid = job()["workers"].at(0)["pid"].get<pid_t>();
+    ASSERT_GT(pid, 0);  // 0 would be the test itself
+    kill(pid, SIGKILL);
+    ASSERT_TRUE(eventually(kPatience, [&] { return job()["attempt"].get<int>() == kills + 2; })) << job();
+  }
+  expect_exact_results();
+  const std::string newest = "/attempt-" + std::to_string(job()["attempt"].get<int>()) + "/";
+  for (const std::string& folder : spilled())
+    EXPECT_NE(folder.find(newest), std::string::npos) << "killed workers' state is left behind: " << folder;
+}
+
+TEST_F(StateMemory, WithoutALimitNothingGoesToDisk) {
+  submit({});
+  expect_exact_results();
+  EXPECT_THAT(spilled(), ::testing::IsEmpty());
+}
+
+}  // namespace
+}  // namespace freshet::integration

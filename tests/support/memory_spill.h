@@ -1,0 +1,49 @@
+#pragma once
+
+#include <freshet/spill.h>
+
+#include <map>
+
+namespace freshet::test {
+
+/// A spill store in memory that ends the process when its rules are broken: an address is put once before it is taken.
+class MemorySpill final : public SpillStore {
+ public:
+  void put(std::string_view address, std::string_view entry) override {
+    if (!entries.emplace(address, entry).second) std::abort();
+    ++puts;
+  }
+  void flush() override {}
+  bool take(std::string_view address, std::string& entry) override {
+    const auto found = entries.find(std::string(address));
+    if (found == entries.end()) return false;
+    entry = std::move(found->second);
+    entries.erase(found);
+    ++takes;
+    return true;
+  }
+  std::unique_ptr<Walk> walk(std::string_view prefix) override {
+    auto all = std::make_unique<All>();
+    for (const auto& [address, entry] : entries)
+      if (address.starts_with(prefix)) all->entries.emplace_back(address, entry);
+    return all;
+  }
+
+  std::map<std::string, std::string> entries;
+  std::uint64_t puts = 0;
+  std::uint64_t takes = 0;
+
+ private:
+  struct All final : Walk {
+    bool next(std::string_view& address, std::string_view& entry) override {
+      if (at == entries.size()) return false;
+      address = entries[at].first;
+      entry = entries[at++].second;
+      return true;
+    }
+    std::vector<std::pair<std::string, std::string>> entries;
+    std::size_t at = 0;
+  };
+};
+
+}  // namespace freshet::test
