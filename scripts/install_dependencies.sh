@@ -8,9 +8,9 @@ packages=(
   g++ cmake ninja-build pkg-config git python3 ca-certificates clang-format valgrind procps
   # Libraries of the engine
   libzmq3-dev cppzmq-dev libmsgpack-cxx-dev librocksdb-dev libgflags-dev libspdlog-dev nlohmann-json3-dev
-  libsimdjson-dev libxxhash-dev libcpp-httplib-dev zlib1g-dev libmd-dev
-  # Tests and benchmarks
-  libgtest-dev libgmock-dev libbenchmark-dev
+  libsimdjson-dev libxxhash-dev libcpp-httplib-dev zlib1g-dev libmd-dev libhiredis-dev
+  # Tests and benchmarks. The binary in redis-tools is the server, too; redis-server would only add a running service.
+  libgtest-dev libgmock-dev libbenchmark-dev redis-tools
 )
 
 usage() {

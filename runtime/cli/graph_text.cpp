@@ -43,12 +43,16 @@ std::string default_of(const json& parameter) {
 
 std::string graph_text(const json& graph, const Terminal& terminal) {
   Table table({{"OPERATOR"}, {"KIND"}, {"TASKS", Align::kRight}, {"INPUT"}});
+  Table sinks({{"SINK"}, {"GUARANTEE"}});
   for (const json& entry : list(graph, "operators")) {
     const std::string id = text_or(entry, "id", "?");
     const auto tasks = integer_of(entry, "parallelism");
     table.add({id, text_or(entry, "kind", "-"), tasks ? std::to_string(*tasks) : "-", inputs_of(graph, id)});
+    const std::string guarantee = text_or(entry, "guarantee", "");
+    if (!guarantee.empty()) sinks.add({id, guarantee});
   }
-  return table.empty() ? "no operators\n" : table.render(terminal);
+  if (table.empty()) return "no operators\n";
+  return table.render(terminal) + (sinks.empty() ? "" : "\n" + sinks.render(terminal));
 }
 
 std::string graph_dot(const json& graph, const std::string& name) {

@@ -9,7 +9,7 @@
 /// A library's graph and jobs as text, from the JSON of inspect-library (README.md). Pure.
 namespace freshet::cli {
 
-/// One row per operator with its kind, tasks and inputs.
+/// One row per operator with its kind, tasks and inputs; then what each sink guarantees.
 std::string graph_text(const nlohmann::json& graph, const Terminal& terminal);
 
 /// For Graphviz.

@@ -13,6 +13,7 @@ PUBLIC = {"public:operators", "public:dag", "public:runtime"}
 LAYERS = {
     "operators/include": {"public:operators"},
     "operators": {"public:operators"},
+    "operators/redis": {"public:operators"},
     "dag/include": {"public:operators", "public:dag"},
     "dag": {"public:operators", "public:dag"},
     "runtime/include": PUBLIC,
@@ -36,6 +37,7 @@ LAYERS = {
 FENCED = {
     "ZeroMQ": (re.compile(r"zmq(_addon)?\.h(pp)?$"), "runtime/transport"),
     "RocksDB": (re.compile(r"rocksdb/"), "runtime/state"),
+    "hiredis": (re.compile(r"hiredis/"), "operators/redis"),
 }
 
 STANDARD_C = re.compile(r"(assert|errno|math|signal|stdint|stdio|stdlib|string|time|unistd)\.h$")
@@ -157,6 +159,7 @@ def self_test():
         ("jobs/y/y.cpp", '#include "jobs/x/e.h"\n', "jobs includes jobs/x/e.h"),
         ("jobs/y/y.cpp", "#include <nlohmann/json.hpp>\n", "a job includes <nlohmann/json.hpp>"),
         ("runtime/base/c.cpp", '#include "runtime/base/gone.h"\n', "no file of this tree is meant by runtime/base/gone.h"),
+        ("operators/c.cpp", "#include <hiredis/hiredis.h>\n", "operators includes hiredis"),
         ("dag/c.cpp", '#include "dag/include/freshet/d.h"\n', "write <freshet/d.h>"),
         ("dag/c.cpp", '#include "freshet/d.h"\n', 'public header in quotes: "freshet/d.h"'),
         ("elsewhere/c.cpp", "", "this folder is in no layer"),

@@ -11,6 +11,7 @@ compile=("${CXX:-c++}" -std=c++20 -fdiagnostics-color=never -Wall -Wextra -Werro
 
 cat >"$work/mistakes.h" <<'CODE'
 #include <freshet/files.h>
+#include <freshet/redis.h>
 using namespace freshet;
 struct Plain { int a = 0; };
 struct Event {
@@ -54,6 +55,9 @@ case_of() {
 case_of "no mistake" "" 'by_user.fold("n", [](Total& t, const Event&) { ++t.count; }).emit(at_end());'
 case_of "a sink by key" "" 'by_user.sink<Totals>("t");'
 case_of "a sink by key on a stream without" "an UpsertSink<K, T> ends a stream keyed by K" 'all.sink<Totals>("t");'
+case_of "redis by key" "" 'by_user.sink("r", redis::hash({}, "{user}"));'
+case_of "redis on a stream without a key" "this sink writes by key: key_by(…) before it" \
+  'all.sink("r", redis::hash({}, "{user}"));'
 case_of "map gives no record" "map must return a record: a struct with FRESHET_RECORD" \
   'all.map("m", [](const Event&) { return Plain{}; });'
 case_of "map gives a number" "map must return a record: a struct with FRESHET_RECORD" \

@@ -47,4 +47,14 @@ quietly checkouts "$freshet" run "$work/built/libcheckouts.so" --param input="$w
 printf 'user,item,pieces\n1,5,6\n{"user":2,"item":5,"action":"order"}\n' >"$work/expected"
 cat "$work"/checkouts/orders/part-*.csv "$work"/checkouts/unseen/part-*.jsonl >"$work/got"
 expect_same "checkouts"
+
+# Only the job that writes to Redis is linked against what speaks to it.
+"$freshet" plan "$work/built/libredis_checkouts.so" --param input="$work/events.csv" >"$work/plan"
+grep -q '^orders *exactly-once (idempotent)$' "$work/plan" ||
+  { cat "$work/plan" >&2; exit 1; }
+for built in built/libredis_checkouts.so built/libcheckouts.so freshet/bin/freshet; do
+  objdump -p "$work/$built" | grep -q 'NEEDED.*libhiredis' && echo "$built"
+done >"$work/got" || true
+echo built/libredis_checkouts.so >"$work/expected"
+expect_same "what needs hiredis"
 echo "installed, built, tested and run outside the tree"

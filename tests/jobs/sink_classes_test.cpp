@@ -75,6 +75,20 @@ class ByParity final : public UpsertSink<std::uint64_t, Count> {
   std::shared_ptr<Store> store_;  // shared with the test
 };
 
+class Unreachable final : public UpsertSink<std::uint64_t, Count> {
+ public:
+  explicit Unreachable(std::shared_ptr<std::vector<std::uint64_t>> batches) : batches_(std::move(batches)) {}
+  void put(const std::uint64_t&, const Count&, Version) override { ++puts_; }
+  void end_batch() override {
+    batches_->push_back(puts_);
+    throw std::runtime_error("the store is gone");
+  }
+
+ private:
+  std::shared_ptr<std::vector<std::uint64_t>> batches_;  // shared with the test
+  std::uint64_t puts_ = 0;
+};
+
 class Plain final : public Sink<Count> {
  public:
   void write(const Count&) override {}
@@ -164,6 +178,25 @@ TEST(SinkClasses, AVersionIsTheAttemptAndTheNewestBarrier) {
   run.engine->inject_barrier(8);  // before anything is read
   run.engine->run();
   EXPECT_EQ(store->by_parity[0], std::pair(std::uint64_t{6}, (Version{3, 8})));
+}
+
+TEST(SinkClasses, WhatTheEndOfABatchThrowsFailsTheJobAndIsNoDeadLetter) {
+  const auto batches = std::make_shared<std::vector<std::uint64_t>>();
+  Job job;
+  job.source<Counts>("counts")
+      .key_by("parity", [](const Count& count) { return count.number % 2; })
+      .sink<Unreachable>("unreachable", batches)
+      .on_error(dead_letter());
+  job.finish();
+  worker::LocalEngine engine(job, {});
+  ASSERT_THAT(engine.problems(), IsEmpty());
+  engine.start();
+  engine.run();
+  ASSERT_TRUE(engine.failure());
+  EXPECT_EQ(engine.failure()->operator_id, "unreachable");
+  EXPECT_STREQ(engine.failure()->what(), "the store is gone");
+  EXPECT_EQ(batches->size(), 1u);
+  EXPECT_GE(batches->at(0), 1u) << "it comes behind the puts";
 }
 
 }  // namespace

@@ -5,6 +5,16 @@
 /// The steps that streams with and without a key share: map, filter, flat_map, key_by, sinks.
 namespace freshet {
 
+namespace detail {
+
+/// Of a key type: how many parts a key has.
+template <class K>
+inline constexpr std::size_t kKeyParts = 1;
+template <IsTuple K>
+inline constexpr std::size_t kKeyParts<K> = std::tuple_size_v<K>;
+
+}  // namespace detail
+
 template <class K, class T>
 class KeyedStream;
 template <class K, class S>
@@ -93,7 +103,7 @@ class StreamSteps : public Settings<Self> {
 
   /// Ends the stream in what the spec describes: files::csv(…), files::jsonl(…), console(). Key fields come first.
   template <class Spec>
-  requires requires(const Spec& spec) { spec.description(); }
+  requires requires(const Spec& spec) { spec.guarantee(); }
   SinkRef sink(std::string_view id, const Spec& spec) const {
     OperatorNode node = this->node(id, OperatorKind::sink, spec.description());
     node.guarantee = spec.guarantee();
@@ -101,6 +111,27 @@ class StreamSteps : public Settings<Self> {
     return add_sink(std::move(node), [spec, names](const auto&) -> std::unique_ptr<Stage> {
       return std::make_unique<detail::RowSinkStage<K, T>>(spec.template make<K, T>(names));
     });
+  }
+  /// The same for a spec that writes by key to a server: redis::hash(…). The stream has a key: key_by(…) comes first.
+  /// Its tasks have threads of their own, since they wait.
+  template <class Spec>
+  requires requires(const Spec& spec) { spec.key_problem(std::vector<std::string>(), std::size_t{}); }
+  SinkRef sink(std::string_view id, const Spec& spec) const {
+    static_assert(!std::is_void_v<K>, "this sink writes by key: key_by(…) before it");
+    if constexpr (std::is_void_v<K>) {
+      return SinkRef(this->job(), {});
+    } else {
+      using S = typename Spec::template Sink<K, T>;
+      OperatorNode node = this->node(id, OperatorKind::sink, spec.description());
+      node.guarantee = detail::guarantee_of<S>();
+      node.own_thread = true;
+      const auto names = key_names();
+      if (const auto problem = spec.key_problem(names, detail::kKeyParts<K>); !problem.message.empty())
+        this->job().add_problem({"operator " + std::string(id), problem.message, problem.remedy});
+      return add_sink(std::move(node), [spec, names](const auto&) -> std::unique_ptr<Stage> {
+        return std::make_unique<detail::SinkStageOf<S>>(spec.template make<K, T>(names));
+      });
+    }
   }
   /// Ends the stream in a sink class of the author's own, a Sink, UpsertSink or TransactionalSink; each task makes one
   /// from `args`.

@@ -26,6 +26,9 @@ class UpsertSink : public OperatorBase {
   using Key = K;
   using Input = T;
   virtual void put(const K& key, const T& record, Version version) = 0;
+  /// Behind the puts of up to 512 records: the time to send them off together. Nothing need be in the store when this
+  /// returns. What it throws fails the job, where what put() throws is the record's error policy.
+  virtual void end_batch() {}
   /// What was put is in the store when this returns. At barriers and at the end; what it throws fails the job.
   virtual void flush() {}
 
@@ -99,13 +102,15 @@ class UpsertStage final : public UserCodeStage {
   std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
     const auto& in = static_cast<const BatchOf<typename S::Key, T>&>(*view.batch);
     sink_->now_value = host_->now();
-    return for_each_record<T>(
+    const std::size_t next = for_each_record<T>(
         view, from,
         [&](std::size_t i) {
           const auto index = view.index(i);
           sink_->S::put(in.keys[index], in.records[index], version_);
         },
         [] {});
+    sink_->end_batch();
+    return next;
   }
   bool finish() override {
     sink_->flush();

@@ -44,10 +44,12 @@ json parameter_json(const ParameterDeclaration& parameter) {
 
 json graph_json(const LogicalGraph& graph, std::int64_t default_parallelism) {
   json operators = json::array();
-  for (const auto& node : graph.operators)
+  for (const auto& node : graph.operators) {
     operators.push_back({{"id", node.id},
                          {"kind", node.description},
                          {"parallelism", node.parallelism == 0 ? default_parallelism : node.parallelism}});
+    if (node.kind == OperatorKind::sink) operators.back()["guarantee"] = node.guarantee;
+  }
   json edges = json::array();
   for (const auto& edge : graph.edges) {
     if (edge.from >= graph.operators.size() || edge.to >= graph.operators.size()) continue;

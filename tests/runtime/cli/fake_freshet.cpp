@@ -85,7 +85,8 @@ ExitCode inspect(Invocation& invocation) {
                   {"graph",
                    {{"operators",
                      {{{"id", "events"}, {"kind", "source"}, {"parallelism", 4}},
-                      {{"id", "dedupe"}, {"kind", "process"}, {"parallelism", 4}}}},
+                      {{"id", "dedupe"}, {"kind", "process"}, {"parallelism", 4}},
+                      {{"id", "file"}, {"kind", "csv"}, {"parallelism", 4}, {"guarantee", "at-least-once"}}}},
                     {"edges", {{{"from", "events"}, {"to", "dedupe"}, {"grouping", "fields user"}}}}}}};
   for (const std::string& value : invocation.values("param")) {
     if (!value.starts_with("hto=")) continue;

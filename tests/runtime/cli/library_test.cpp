@@ -38,7 +38,7 @@ TEST_F(Libraries, DescribeListsParametersAndHidesSecrets) {
 TEST_F(Libraries, ValidateListsAllErrorsAtOnce) {
   const std::string library = folder_.touch("good.so");
   ASSERT_EQ(fake_.run("validate " + library), ExitCode::kDone);
-  EXPECT_EQ(fake_.out.str(), "valid   2 operators, 1 edges    start it: freshet submit " + library + "\n");
+  EXPECT_EQ(fake_.out.str(), "valid   3 operators, 1 edges    start it: freshet submit " + library + "\n");
   ASSERT_EQ(fake_.run("validate " + library + " --param hto=1 --param hto=2"), ExitCode::kRefused);
   EXPECT_EQ(fake_.err.str(),
             "refused: 2 errors, nothing was started\n"
@@ -52,7 +52,11 @@ TEST_F(Libraries, PlanShowsTheGraph) {
   EXPECT_EQ(fake_.out.str(),
             "OPERATOR  KIND     TASKS  INPUT\n"
             "events    source       4  -\n"
-            "dedupe    process      4  events (fields user)\n");
+            "dedupe    process      4  events (fields user)\n"
+            "file      csv          4  -\n"
+            "\n"
+            "SINK  GUARANTEE\n"
+            "file  at-least-once\n");
   ASSERT_EQ(fake_.run("plan --format dot " + library), ExitCode::kDone);
   EXPECT_NE(fake_.out.str().find("\"events\" -> \"dedupe\" [label=\"fields user\"];"), std::string::npos);
 }
