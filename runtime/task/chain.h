@@ -62,6 +62,8 @@ class Chain {
   /// Begins to save what its operators must not forget, as it is now; sinks prepare what they have written. Only when
   /// drain() says true and no other save is in work. `out` must live until save_some() says true, or the chain's end.
   void begin_save(std::uint64_t checkpoint, SnapshotOut& out);
+  /// The next save has to hold everything, since some table does not remember all its changes.
+  bool wants_everything();
   /// Saves about `entries` more of its tables, which may have changed since. True: all is saved.
   [[nodiscard]] bool save_some(std::size_t entries);
   /// Takes back one record of what save() wrote, in its order; before open(). Throws TaskFailure when it cannot.

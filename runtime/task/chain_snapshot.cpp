@@ -73,6 +73,14 @@ void Chain::keep_state_within_budget() {
   (void)largest->evict(std::min(kEvictedAtOnce, wanted * resident / most + 1));
 }
 
+bool Chain::wants_everything() {
+  return std::any_of(nodes_.begin(), nodes_.end(), [](Node& node) {
+    const auto states = node.op.stage->states();
+    return std::any_of(states.begin(), states.end(),
+                       [](const auto& state) { return state.second->wants_everything(); });
+  });
+}
+
 void Chain::begin_save(std::uint64_t checkpoint, SnapshotOut& out) {
   CHECK(table_saves_.empty(), "a snapshot is whole before the next begins");
   ByteBuffer record;

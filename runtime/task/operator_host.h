@@ -21,8 +21,10 @@ class TaskListener {
   virtual void on_barrier_passed(const TaskId& task, std::uint64_t checkpoint) = 0;
   /// A source has read everything, and has said so to all behind it.
   virtual void on_data_ended(const TaskId& /*task*/) {}
-  /// Where the task is to save what belongs to `checkpoint`; null: nobody wants it.
-  virtual std::unique_ptr<SnapshotOut> begin_snapshot(const TaskId& /*task*/, const ControlElement& /*barrier*/) {
+  /// Where the task is to save what belongs to the barrier; null: nobody wants it. `everything`: it cannot say what has
+  /// changed since the last time.
+  virtual std::unique_ptr<SnapshotOut> begin_snapshot(const TaskId& /*task*/, const ControlElement& /*barrier*/,
+                                                      bool /*everything*/) {
     return nullptr;
   }
   /// All is saved, and nothing behind the barrier has happened yet.

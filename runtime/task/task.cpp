@@ -151,7 +151,7 @@ bool Task::pass_barrier_on() {
 /// The chain is empty: all that came before the barrier has left the task, nothing behind it has come in.
 void Task::begin_save() {
   while (snapshot_ != nullptr) save_some(SIZE_MAX);  // the one before was given up, or the next came soon
-  snapshot_ = listener_.begin_snapshot(setup_.id, barrier_);
+  snapshot_ = listener_.begin_snapshot(setup_.id, barrier_, chain_->wants_everything());
   saving_ = barrier_.checkpoint;
   if (snapshot_ != nullptr) chain_->begin_save(saving_, *snapshot_);
 }

@@ -104,7 +104,7 @@ const JobSnapshot* LocalEngine::snapshot(std::uint64_t checkpoint) const {
   return found == snapshots_.end() || found->second.size() < tasks_.size() ? nullptr : &found->second;
 }
 
-std::unique_ptr<SnapshotOut> LocalEngine::begin_snapshot(const TaskId&, const ControlElement&) {
+std::unique_ptr<SnapshotOut> LocalEngine::begin_snapshot(const TaskId&, const ControlElement&, bool) {
   if (!options_.snapshots) return nullptr;
   return std::make_unique<TaskSnapshot>();
 }

@@ -302,10 +302,11 @@ void Worker::on_data_ended(const TaskId&) {
   });
 }
 
-std::unique_ptr<SnapshotOut> Worker::begin_snapshot(const TaskId& task, const ControlElement& barrier) {
+std::unique_ptr<SnapshotOut> Worker::begin_snapshot(const TaskId& task, const ControlElement& barrier,
+                                                    bool everything) {
   if (storage_ == nullptr) return nullptr;
   const checkpoint::SnapshotId id{setup_.key.job, setup_.key.attempt, {barrier.checkpoint}, task};
-  const bool alone = barrier.barrier == BarrierKind::savepoint;
+  const bool alone = everything || barrier.barrier == BarrierKind::savepoint;
   return std::make_unique<SnapshotFileOut>(id, files_.at(task), alone, storage_, order_.options.snapshot_part_bytes,
                                            setup_.in_background);
 }

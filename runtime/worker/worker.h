@@ -76,7 +76,8 @@ class Worker final : public task::TaskListener {
     if (setup_.on_barrier) setup_.on_barrier(task, checkpoint);
   }
   void on_data_ended(const TaskId& task) override;
-  std::unique_ptr<SnapshotOut> begin_snapshot(const TaskId& task, const ControlElement& barrier) override;
+  std::unique_ptr<SnapshotOut> begin_snapshot(const TaskId& task, const ControlElement& barrier,
+                                              bool everything) override;
   void on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::unique_ptr<SnapshotOut> snapshot) override;
   void on_dead_letter(const DeadLetter& letter) override;
   void on_brake_pulled(const std::string& operator_id, double share, const DeadLetter& last) override;

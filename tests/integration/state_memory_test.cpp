@@ -1,5 +1,5 @@
-// State that is many times what a job may keep in memory: it goes to disk and comes back, workers are killed on the way,
-// and what is committed in the end is counted apart from the engine.
+// State that is many times what a job may keep in memory: it goes to disk and comes back, workers are killed on the
+// way, and what is committed in the end is counted apart from the engine.
 
 #include <gmock/gmock.h>
 #include <signal.h>

@@ -163,6 +163,30 @@ TEST(IncrementalSave, HoldsOnlyWhatChanged) {
   EXPECT_EQ(chain.logs[2]->records.size(), 0u);
 }
 
+TEST(IncrementalSave, WhenItCannotRememberAllThatWasErasedTheNextHoldsEverything) {
+  States op;
+  SavedTableChain chain;
+  StateTable& values = *op.states[0].second;
+  chain.begin(values, true);
+  ASSERT_TRUE(values.save_some(SIZE_MAX));
+  EXPECT_FALSE(values.wants_everything());
+  op.enter(1);
+  op.value.set("stays");
+  std::size_t erased = 0;
+  for (; !values.wants_everything(); ++erased) {
+    ASSERT_LT(erased, detail::IncrementalSave::kMostNotedBytes);
+    op.enter(1000 + erased);
+    op.value.set("goes");
+    op.value.clear();
+  }
+  EXPECT_LT(values.bytes(), detail::IncrementalSave::kMostNotedBytes) << "what it remembered is given up";
+  op.commit();
+  chain.begin(values, false);
+  ASSERT_TRUE(values.save_some(SIZE_MAX));
+  EXPECT_EQ(chain.logs.back()->records.size(), 1u);
+  EXPECT_FALSE(values.wants_everything());
+}
+
 TEST(IncrementalSave, ATaskGoesOnBetweenTheSteps) {
   States op;
   SavedTableChain chain;

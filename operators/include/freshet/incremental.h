@@ -17,6 +17,8 @@ class IncrementalSave {
   /// Something has been saved: changes are noted from now on.
   bool is_on() const { return on_; }
   bool everything() const { return everything_; }
+  /// More has been noted than it keeps: the next save has to hold everything.
+  bool wants_everything() const { return overflowed_; }
   /// Where to save to; only while saving.
   StateWriter& out() { return *out_; }
 
@@ -24,8 +26,9 @@ class IncrementalSave {
   /// noted since the barrier before goes out first.
   void begin(StateWriter& out, bool everything, const std::vector<std::uint64_t>& used) {
     out_ = &out;
-    everything_ = everything || !on_;
+    everything_ = everything || !on_ || overflowed_;
     on_ = true;
+    overflowed_ = false;
     next_ = 0;
     if (everything_) {
       frozen_ = used;
@@ -79,13 +82,21 @@ class IncrementalSave {
     return on_ && has_changed;
   }
   /// Notes an entry that is to be saved at the next barrier, but will not be in the table.
-  void note(const StateEntry& entry) { append_packed_entry(noted_, entry); }
+  void note(const StateEntry& entry) {
+    if (overflowed_) return;
+    append_packed_entry(noted_, entry);
+    if (noted_.size() < kMostNotedBytes) return;
+    overflowed_ = true;
+    noted_ = ByteBuffer();
+  }
   /// Notes that there is no entry of this address any more.
   void note_erased(std::uint64_t key_hash, std::string_view key, std::string_view map_key) {
     note({.key_hash = key_hash, .key = key, .map_key = map_key, .erased = true});
   }
   /// Bytes that all this takes.
   std::size_t bytes() const { return (frozen_.capacity() + changed_.capacity()) * 8 + noted_.size(); }
+
+  static constexpr std::size_t kMostNotedBytes = 32u << 20;
 
  private:
   template <class Save>
@@ -103,6 +114,7 @@ class IncrementalSave {
 
   bool on_ = false;
   bool everything_ = false;
+  bool overflowed_ = false;
   StateWriter* out_ = nullptr;
   std::size_t next_ = 0;                // word of frozen_ to look at
   std::vector<std::uint64_t> frozen_;   // a bit a slot: to be saved for the barrier that passed last

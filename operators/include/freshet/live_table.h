@@ -32,6 +32,7 @@ class LiveTable : public StateTable {
     save_.begin(out, everything, cells_.used_bits());
     if (save_.everything() && spilled_keys_ != 0) saving_spilled_ = spill_->walk(prefix());
   }
+  bool wants_everything() const override { return save_.wants_everything(); }
   bool save_some(std::size_t entries) override {
     for (; saving_spilled_ != nullptr && entries != 0; --entries) {
       std::string_view address, packed;

@@ -59,6 +59,8 @@ class StateTable {
   /// Begins to save the table as it is now, between calls of user code: everything, or what has changed since the save
   /// before, which must be over. It may go on changing; `out` must live until save_some() says true.
   virtual void begin_save(StateWriter& out, bool everything) = 0;
+  /// What has changed since the last save is more than it remembers: the next one has to be of everything.
+  virtual bool wants_everything() const = 0;
   /// Saves about `entries` more; one key of a map counts as one. True: all is saved.
   virtual bool save_some(std::size_t entries) = 0;
   /// Entries that do not fit into memory go there from now on; `state`: state_id() of the table. Before anything is

@@ -61,7 +61,8 @@ class Pauses {
   Pauses(const Pauses& other) : Pauses(other.report_, other.sweep_) {}
   ~Pauses() {
     if (records_ == 0) return;
-    std::ofstream(report_ + "/counted") << records_ << ' ' << swept_ns_ << ' ' << last_ns_ << ' ' << longest_ns_ << '\n';
+    std::ofstream(report_ + "/counted") << records_ << ' ' << swept_ns_ << ' ' << last_ns_ << ' ' << longest_ns_
+                                        << '\n';
   }
   void on_record() {
     if (++records_ % kEvery != 0) return;  // a look at the clock at each record would be what is measured
