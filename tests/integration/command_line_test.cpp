@@ -234,8 +234,8 @@ TEST_F(ClusterVerbs, TheClusterSaysWhatItIsAndThatItRunsAlready) {
   EXPECT_THAT(freshet_.run({"version"}).out,
               MatchesRegex("freshet ([0-9.]+)\njob manager 127.0.0.1:[0-9]+   [0-9.]+\n"));
   const Answer stopped = freshet_.run({"cluster", "stop", "--data", cluster_.data()});
-  EXPECT_THAT(stopped.out,
-              MatchesRegex("manager stopped   local-1 stopped   local-2 stopped\n[^\n]*undo: freshet cluster start\n"));
+  EXPECT_THAT(stopped.out, MatchesRegex("manager stopped   local-1 stopped   local-2 stopped\njobs go on from their "
+                                        "newest checkpoints with: freshet cluster start\n"));
   EXPECT_EQ(freshet_.run({"cluster", "stop", "--data", cluster_.data()}).out, "not running\n");
   EXPECT_THAT(processes_with(cluster_.data()), IsEmpty());
 }

@@ -51,9 +51,7 @@ ExitCode stop_cluster(Invocation& invocation) {
   } else if (line.empty()) {
     print(invocation, "not running\n");
   } else {
-    print(
-        invocation,
-        line + "\njobs that ran count as Failed at the next start: submit them again    undo: freshet cluster start\n");
+    print(invocation, line + "\njobs go on from their newest checkpoints with: freshet cluster start\n");
   }
   return ExitCode::kDone;
 }
