@@ -2,7 +2,10 @@
 
 #include <freshet/spill.h>
 
+#include <cstdlib>
 #include <map>
+#include <string>
+#include <vector>
 
 namespace freshet::test {
 
