@@ -105,6 +105,7 @@ bool Simulation::do_harm_to_processes(HarmKind kind) {
       victim->kill(11);
       return true;
     case HarmKind::disconnect:
+      watch_.on_disconnect();
       return data_.disconnect(victim->endpoint(), other->endpoint());
     case HarmKind::cut_off_from_manager:
       network_.partition(0, victim->machine(), duration);

@@ -42,6 +42,8 @@ class Watch final : public DataObserver {
 
   /// Workers of this attempt start. A new one begins with empty accounts; what older ones still do is not looked at.
   void on_attempt(Attempt attempt);
+  /// Two workers have lost their connection.
+  void on_disconnect() { is_disconnected_ = true; }
   /// After each step of a task: no channel holds more than its credit, no operator more overflow than it may.
   void on_step(task::Task& task);
   /// The task will not step any more.
@@ -79,6 +81,7 @@ class Watch final : public DataObserver {
   std::map<TaskId, std::uint64_t> last_barrier_;
   std::map<ChannelId, Remote> remote_;
   std::map<ChannelId, std::uint64_t> not_yet_granted_;  ///< bytes, when the channel's sender was stopped
+  bool is_disconnected_ = false;                        // some workers from each other, in this attempt
   std::map<TaskId, std::uint64_t> weigh_after_;         ///< steps, until a task's overflow is weighed again
   std::uint64_t remote_frames_ = 0;
   std::uint64_t complete_barriers_ = 0;
