@@ -32,7 +32,8 @@ rocksdb::Options spill_options() {
   options.info_log_level = rocksdb::ERROR_LEVEL;
   options.keep_log_file_num = 1;
   rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(kSpillCacheBytes);
+  // One shard: a file's filter is larger than a small share of the cache, and would be read again for each look-up.
+  table.block_cache = rocksdb::NewLRUCache(kSpillCacheBytes, 0);
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));

@@ -9,7 +9,7 @@ namespace freshet::state {
 /// about kMostMemoryBytes of memory, however much it holds.
 class RocksDbSpill {
  public:
-  static constexpr std::size_t kMostMemoryBytes = 96u << 20;
+  static constexpr std::size_t kMostMemoryBytes = 192u << 20;
 
   /// `folder`: for this alone; what stands there is removed.
   explicit RocksDbSpill(std::string folder);
