@@ -66,7 +66,8 @@ class Chain {
   bool wants_everything();
   /// Saves about `entries` more of its tables, which may have changed since. True: all is saved.
   [[nodiscard]] bool save_some(std::size_t entries);
-  /// Takes back one record of what save() wrote, in its order; before open(). Throws TaskFailure when it cannot.
+  /// Takes back one record of what was saved; tables before what speaks of their entries, and before open(). Throws
+  /// TaskFailure when it cannot.
   void restore(const SavedRecord& saved, const RestoreScope& scope);
   /// What its sink `operator_id` has to commit again when it opens. Before open().
   void restore_handle(std::string_view operator_id, std::string handle);
@@ -130,14 +131,16 @@ class Chain {
   std::uint32_t finishing_ = 0;   // node whose finish() is next
   std::size_t control_edge_ = 0;  // edges that have the control element being sent
 
-  // The state whose saved entries are coming.
-  StateTable* restoring_ = nullptr;
-  std::uint32_t restored_entries_ = 0;
+  // State in memory, on disk, and on its way into a snapshot.
   std::unique_ptr<SpillStore> spill_;                    // null: all state stays in memory
   std::vector<StateTable*> tables_;                      // of all operators, where spill_ is
   std::uint64_t state_bytes_ = 0;                        // that they may take
   std::vector<std::unique_ptr<TableSave>> table_saves_;  // in work, the next last
-  std::optional<Conversion> conversion_;                 // of its values, where their type is another now
+
+  // The state whose saved entries are coming.
+  StateTable* restoring_ = nullptr;
+  std::uint32_t restored_entries_ = 0;
+  std::optional<Conversion> conversion_;  // of its values, where their type is another now
   ByteBuffer converted_;
 };
 

@@ -178,6 +178,33 @@ TEST(DedupeStage, TheFirstOfEachIdPasses) {
   fill(harness, seed, 1500).same_in_every_way();  // its restores make this quadratic
 }
 
+/// A spill store whose disk can no longer be read.
+struct UnreadableSpill final : SpillStore {
+  void put(std::string_view, std::string_view) override {}
+  void flush() override {}
+  bool take(std::string_view, std::string&) override { throw std::runtime_error("input/output error"); }
+  std::unique_ptr<Walk> walk(std::string_view) override { return nullptr; }
+};
+
+TEST(FoldStage, StateThatIsLostOnDiskFailsTheTaskAndIsNoRecordsFault) {
+  UnreadableSpill spill;
+  Fold stage(kAdd, at_end(), {});
+  detail::HarnessHost host;
+  host.sets_aside = true;
+  stage.open(host);
+  StateTable& table = *stage.states()[0].second;
+  table.spill_to(spill, 0);
+  detail::KeyedBatch<std::string, Sale> batch;
+  batch.records.add() = {"a", 1, 5};
+  batch.keys.add() = "a";
+  batch.metas.push_back({.key_hash = key_hash(std::string("a"))});
+  const detail::BatchView view{&batch, nullptr, 1};
+  ASSERT_EQ(stage.process(0, view, 0), 1u);
+  while (table.resident_keys() != 0) ASSERT_EQ(table.evict(1) + table.evict(1), 1u);
+  EXPECT_THROW((void)stage.process(0, view, 0), StateLost);
+  EXPECT_EQ(stage.outputs().back().size(), 0u) << "a dead letter";
+}
+
 TEST(DedupeStage, AKeyThatIsTheIdHashesAsWellAsAnyOther) {
   // key_by(&Sale::id).dedupe("…", &Sale::id) is the usual case: its entries must not all fall into one place.
   using Seen = detail::SeenTable<std::uint64_t, std::uint64_t>;

@@ -94,7 +94,7 @@ class IncrementalSave {
     note({.key_hash = key_hash, .key = key, .map_key = map_key, .erased = true});
   }
   /// Bytes that all this takes.
-  std::size_t bytes() const { return (frozen_.capacity() + changed_.capacity()) * 8 + noted_.size(); }
+  std::size_t bytes() const { return (frozen_.capacity() + changed_.capacity()) * 8 + noted_.capacity(); }
 
   static constexpr std::size_t kMostNotedBytes = 32u << 20;
 

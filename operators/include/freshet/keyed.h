@@ -111,13 +111,13 @@ class Emitter {
     }
   }
   /// False: the record is not of save().
-  template <class K, class Cells>
-  [[nodiscard]] bool restore(const SavedRecord& saved, const RestoreScope& scope, Cells& cells) {
+  template <class K, class KeyedCells>
+  [[nodiscard]] bool restore(const SavedRecord& saved, const RestoreScope& scope, KeyedCells& table) {
     K key{};
     if (saved.kind != "changed" || !decode_key(saved.bytes, key)) return false;
     const auto hash = key_hash(key);
     if (!scope.owns_key(hash)) return true;
-    if (const auto slot = cells.look_up(key, hash); slot != Cells::Cells::kNone) note_change(slot);
+    if (const auto slot = table.look_up(key, hash); slot != KeyedCells::Cells::kNone) note_change(slot);
     return true;
   }
 
@@ -289,8 +289,7 @@ class SeenTable final : public LiveTable<std::pair<K, M>, std::int64_t> {  // va
   /// Notes that an id is seen now, unless it has been seen after `deadline`. True: it had not. `hash`: hash_of() it.
   bool is_new(const Pair& key, std::uint64_t hash, std::int64_t now_ms, std::int64_t deadline) {
     bool made = false;
-    auto slot = this->look_up(key, hash);
-    if (slot == Cells::kNone) slot = this->cells_.find_or_add(key, hash, made);
+    const auto slot = this->look_up_or_add(key, hash, made);
     this->note_touch(slot);
     auto& seen_ms = this->cells_.at(slot).value;
     if (!made && seen_ms > deadline) return false;

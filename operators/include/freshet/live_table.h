@@ -87,6 +87,15 @@ class LiveTable : public StateTable {
     return fetch(key, hash);
   }
 
+  /// The same, made when it was not there; `made` tells. While nothing is spilled the table is looked at once.
+  std::uint32_t look_up_or_add(const Key& key, std::uint64_t hash, bool& made) {
+    made = false;
+    if (spilled_keys_ != 0) {
+      if (const std::uint32_t slot = look_up(key, hash); slot != Cells::kNone) return slot;
+    }
+    return cells_.find_or_add(key, hash, made);
+  }
+
   /// The next spilled entry, key and value, of those that were when it was first called. False: there is none.
   template <class Entry>
   bool next_spilled(Entry& entry, std::int64_t& written_ms) {
@@ -162,9 +171,7 @@ class LiveTable : public StateTable {
       take(entry);
     }
   }
-  static std::runtime_error damaged() {
-    return std::runtime_error("an entry that was spilled to disk came back damaged");
-  }
+  static StateLost damaged() { return StateLost("an entry that was spilled to disk came back damaged"); }
 
   std::string_view prefix() const { return {prefix_, sizeof prefix_}; }
   std::string_view address_of(const Key& key) {
@@ -194,7 +201,11 @@ class LiveTable : public StateTable {
     cells_.erase(slot);
   }
   std::uint32_t fetch(const Key& key, std::uint64_t hash) {
-    if (!spill_->take(address_of(key), fetched_)) return Cells::kNone;
+    try {
+      if (!spill_->take(address_of(key), fetched_)) return Cells::kNone;
+    } catch (const std::exception& error) {
+      throw StateLost(error.what());
+    }
     --spilled_keys_;
     for_each_packed(fetched_, [&](const StateEntry& entry) {
       --spilled_entries_;
@@ -224,8 +235,7 @@ class LiveTable : public StateTable {
   char prefix_[4] = {};
   std::size_t spilled_keys_ = 0;
   std::size_t spilled_entries_ = 0;
-  std::vector<std::uint64_t>
-      recent_;  // a bit a slot: touched since the hand last passed (clock algorithm, Corbató 1968)
+  std::vector<std::uint64_t> recent_;  // a bit a slot: touched since the hand last passed (clock, Corbató 1968)
   std::uint32_t hand_ = 0;
   const std::vector<bool>* pinned_ = nullptr;
   bool stays_ = false;

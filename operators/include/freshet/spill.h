@@ -1,10 +1,17 @@
 #pragma once
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
 namespace freshet {
+
+/// State that was given to a spill store cannot be had back. It fails the task, whatever its error policy: no record is
+/// to blame, and the newest checkpoint has the state.
+struct StateLost : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 /// Where the tables of one task keep entries that do not fit into memory. An entry is in its table or here, never in
 /// both. Empty when the task begins, gone when it ends: what survives a crash is the checkpoint. The task's thread

@@ -205,6 +205,8 @@ class UserCodeStage : public Stage {
           body(i);
           ++i;
         } while (i < view.size && !outputs_full());
+      } catch (const StateLost&) {
+        throw;
       } catch (...) {
         FailedRecord failed = describe_current_exception();
         if (failed.record.empty())
