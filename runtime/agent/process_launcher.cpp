@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -164,13 +165,22 @@ Result<std::uint64_t> ProcessLauncher::start(const WorkerSpec& spec) {
 
 /// What workers of earlier attempts spilled is of no use to anybody; those that were killed have left it behind.
 void ProcessLauncher::remove_spilled_state(const WorkerKey& worker) const {
+  const std::string job = options_.data + "/jobs/job-" + std::to_string(worker.job.value);
   std::error_code error;
-  const fs::path job = options_.data + "/jobs/job-" + std::to_string(worker.job.value);
-  const std::string own = "attempt-" + std::to_string(worker.attempt.value);
-  for (const auto& attempt : fs::directory_iterator(job, error)) {
-    if (attempt.path().filename() == own) continue;
-    for (const auto& folder : fs::directory_iterator(attempt.path(), error))
-      fs::remove_all(folder.path() / "state", error);
+  fs::directory_iterator attempt(job, error);
+  for (; !error && attempt != fs::directory_iterator(); attempt.increment(error)) {
+    constexpr std::string_view kPrefix = "attempt-";
+    const std::string name = attempt->path().filename();
+    std::uint32_t number = 0;
+    if (!name.starts_with(kPrefix)) continue;
+    std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), number);
+    if (number == 0 || number >= worker.attempt.value) continue;
+    std::error_code gone;
+    fs::directory_iterator folder(attempt->path(), gone);
+    for (; !gone && folder != fs::directory_iterator(); folder.increment(gone)) {
+      std::error_code ignored;  // what cannot be removed is tried again by the next attempt
+      fs::remove_all(folder->path() / "state", ignored);
+    }
   }
 }
 

@@ -136,9 +136,9 @@ void CheckpointRunner::act(Job& job, const Prune& decision, Moment, Orders&) {
 void CheckpointRunner::remove_leftovers(const Job& job) {
   const auto found = leftovers_.find(job.id());
   if (found == leftovers_.end()) return;
-  failures_ += std::erase_if(found->second, [&](CheckpointId id) {
-                 return storage_.remove(checkpoint::manifest_name(job.id(), id)).ok();
-               }) == 0;
+  std::erase_if(found->second,
+                [&](CheckpointId id) { return storage_.remove(checkpoint::manifest_name(job.id(), id)).ok(); });
+  failures_ += found->second.size();
   if (!found->second.empty()) return;
   leftovers_.erase(found);
   remove_snapshots(job);

@@ -54,6 +54,24 @@ TEST_F(ProcessLauncherTest, CommandLineSaysWhoTheWorkerIs) {
                 path + " --crash-file " + path + ".crash --orphan-after 10000ms");
 }
 
+TEST_F(ProcessLauncherTest, WhatEarlierAttemptsSpilledIsRemovedAndNothingElse) {
+  const std::string job = directory_ + "/jobs/job-7";
+  for (const char* folder : {"attempt-1/worker-0/state", "attempt-1/worker-3/state", "attempt-3/worker-0/state"}) {
+    fs::create_directories(job + "/" + folder);
+    std::ofstream(job + "/" + folder + "/CURRENT") << "MANIFEST";
+  }
+  std::ofstream(job + "/attempt-1/worker-0/worker.log") << "why it died";
+  fs::create_directories(directory_ + "/jobs/job-8/attempt-1/worker-0/state");
+  ProcessLauncher launcher(options_with("exit 0"));
+  ASSERT_TRUE(launcher.start(spec_).ok());  // attempt 2
+  wait_for_end(launcher);
+  EXPECT_FALSE(fs::exists(job + "/attempt-1/worker-0/state"));
+  EXPECT_FALSE(fs::exists(job + "/attempt-1/worker-3/state"));
+  EXPECT_TRUE(fs::exists(job + "/attempt-1/worker-0/worker.log"));
+  EXPECT_TRUE(fs::exists(job + "/attempt-3/worker-0/state/CURRENT")) << "a later attempt may be running";
+  EXPECT_TRUE(fs::exists(directory_ + "/jobs/job-8/attempt-1/worker-0/state"));
+}
+
 TEST_F(ProcessLauncherTest, LastLinesOfBothOutputsAreKept) {
   ProcessLauncher launcher(options_with("for i in 1 2 3 4 5 6; do echo line $i; done; echo the end >&2; exit 3"));
   ASSERT_TRUE(launcher.start(spec_).ok());
