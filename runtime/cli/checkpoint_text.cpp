@@ -42,8 +42,8 @@ std::string kind_text(const json& line) {
   return kind == "final_checkpoint" ? "final checkpoint" : kind;
 }
 
-std::string size_text(const json& line) {
-  const auto size = number_of(line, "bytes");
+std::string size_text(const json& line, const char* of = "bytes") {
+  const auto size = number_of(line, of);
   return size && *size > 0 ? bytes(*size) : "-";
 }
 
@@ -107,7 +107,7 @@ std::string snapshot_table(const json& checkpoint, const Terminal& terminal) {
   for (const json& snapshot : list(checkpoint, "snapshots")) {
     Saved& chain = saved[text_or(snapshot, "chain", "?")];
     const double size = number_or(snapshot, "bytes", 0);
-    if (!text_or(snapshot, "file", "").empty()) ++chain.files;
+    chain.files += static_cast<std::uint64_t>(integer_or(snapshot, "files", 0));
     chain.bytes += size;
     chain.largest = std::max(chain.largest, size);
   }
@@ -151,8 +151,16 @@ std::string checkpoint_list_text(const json& all, std::int64_t now_ms, const Ter
   const std::string job = shell_word(text_or(all, "job", "JOB"));
   const auto restore_point = integer_of(all, "restore_point");
   constexpr auto kRight = Align::kRight;
-  Table table(
-      {{"N"}, {"KIND"}, {"STATE"}, {"WHEN"}, {"TOOK", kRight}, {"TASKS", kRight}, {"SIZE", kRight}, {"KEPT"}, {"WHY"}});
+  Table table({{"N"},
+               {"KIND"},
+               {"STATE"},
+               {"WHEN"},
+               {"TOOK", kRight},
+               {"TASKS", kRight},
+               {"SIZE", kRight},
+               {"NEW", kRight},
+               {"KEPT"},
+               {"WHY"}});
   std::string last_why;
   for (const json& line : list(all, "checkpoints")) {
     const std::string state = text_or(line, "state", "?");
@@ -160,7 +168,8 @@ std::string checkpoint_list_text(const json& all, std::int64_t now_ms, const Ter
     const std::string why = text_or(line, "why", "");
     table.add({std::to_string(integer_or(line, "number", 0)), kind_text(line), painted(state, state, terminal),
                when_text(line, now_ms), took ? latency(*took) : "-", tasks_text(line), size_text(line),
-               kept_text(line, restore_point), !why.empty() && why == last_why ? "the same" : why});
+               size_text(line, "new_bytes"), kept_text(line, restore_point),
+               !why.empty() && why == last_why ? "the same" : why});
     last_why = why;
   }
   if (table.empty()) return "none        make one: freshet checkpoint create " + job + "\n";

@@ -15,9 +15,9 @@ const json kList =
    "acknowledged": 15, "tasks": 16, "why": "not all tasks had saved within 1min", "retained": false, "restorable": false},
   {"number": 1738, "kind": "checkpoint", "state": "failed", "when_ms": 1772334183000, "took_ms": 60000, "bytes": 0,
    "acknowledged": 15, "tasks": 16, "why": "not all tasks had saved within 1min", "retained": false, "restorable": false},
-  {"number": 1737, "kind": "checkpoint", "state": "done", "when_ms": 1772334121000, "took_ms": 4100, "bytes": 2254857830,
+  {"number": 1737, "kind": "checkpoint", "state": "done", "when_ms": 1772334121000, "took_ms": 4100, "bytes": 2254857830, "new_bytes": 41943040,
    "acknowledged": 16, "tasks": 16, "why": "", "retained": true, "restorable": true},
-  {"number": 1736, "kind": "savepoint", "state": "done", "when_ms": 1772134121000, "took_ms": null, "bytes": 3254857830,
+  {"number": 1736, "kind": "savepoint", "state": "done", "when_ms": 1772134121000, "took_ms": null, "bytes": 3254857830, "new_bytes": 3254857830,
    "acknowledged": null, "tasks": null, "why": "", "retained": true, "restorable": true},
   {"number": 1735, "kind": "checkpoint", "state": "done", "when_ms": 1772334001000, "took_ms": 180, "bytes": 2154857830,
    "acknowledged": 16, "tasks": 16, "why": "", "retained": false, "restorable": false}]})");
@@ -33,7 +33,8 @@ json one(const std::string& state) {
   body["chains"][2]["acknowledged"] = 4;
   body["chains"][2]["missing"] = json::array();
   for (int task = 0; task < 4; ++task)
-    body["snapshots"].push_back({{"chain", "dedupe"}, {"task", task}, {"file", "f"}, {"bytes", 1000000 * (task + 1)}});
+    body["snapshots"].push_back(
+        {{"chain", "dedupe"}, {"task", task}, {"file", "f"}, {"files", 2}, {"bytes", 1000000 * (task + 1)}});
   body["sinks"] = {{{"operator", "totals_file"}, {"handles", 4}}};
   return body;
 }
