@@ -23,7 +23,7 @@ ends the benchmark with exit code 1. A missed target is shown, and is no failure
   --help        this text
 
 Examples:
-  scripts/bench.sh                            all, about seven minutes
+  scripts/bench.sh                            all; some take minutes
   scripts/bench.sh --runs 3 keyed_count       one of them, quicker
 TEXT
 }

@@ -99,7 +99,8 @@ class Recovering:
         """Ends the input; every record must have been counted once."""
         (self._report / "stop").touch()
         wait_for("the end", lambda: self._get("")["state"] == "Finished" or None)
-        sent, counted = (int((self._report / name).read_text()) for name in ("sent", "end"))
+        sent = int((self._report / "sent").read_text())
+        counted = int((self._report / "end").read_text().split()[1])
         demand(sent == counted, f"{counted} records were counted of {sent}")
 
 

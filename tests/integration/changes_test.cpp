@@ -4,12 +4,12 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
-#include <fstream>
 #include <thread>
 
 #include "tests/integration/eventually.h"
 #include "tests/integration/result_table.h"
 #include "tests/integration/test_cluster.h"
+#include "tests/integration/user_events.h"
 #include "tests/operators/connectors/test_files.h"
 
 namespace freshet::integration {
@@ -26,23 +26,13 @@ class Changes : public ::testing::Test {
   static constexpr int kFiles = 2, kLinesPerFile = 6'000, kUsers = 40;
 
   void SetUp() override {
-    for (int file = 0; file < kFiles; ++file) {
-      std::ofstream out(directory_.path("events-" + std::to_string(file) + ".csv"));
-      out << "id,user,item,category,action,time,amount\n";
-      for (int line = 0; line < kLinesPerFile; ++line) {
-        const std::string user = "user" + std::to_string((line * 7 + file) % kUsers);
-        out << file << '-' << line << ',' << user << ",item" << line % 11 << ",1,view," << 1'700'000'000 + line
-            << ",0\n";
-        ++expected_[user];
-      }
-    }
     const auto submitted = submit();
     ASSERT_EQ(submitted.exit_code, 0) << submitted.output;
   }
   Ended submit(const std::string& name = "shop", const std::string& output = "out",
                const std::vector<std::string>& more = {}) const {
-    auto arguments = parameters({"input=" + directory_.path("events-*.csv"), "input.rate=1500", "input.time=s",
-                                 "emit=100ms", "output=" + directory_.path(output)});
+    auto arguments = parameters(
+        {events_.input(), "input.rate=1500", "input.time=s", "emit=100ms", "output=" + directory_.path(output)});
     arguments.insert(arguments.end(), {"--name", name, "--parallelism", "2", "--checkpoint-interval", "200ms"});
     arguments.insert(arguments.end(), more.begin(), more.end());
     return cluster_.submit(FRESHET_USER_BEHAVIOR, "user_behavior", arguments);
@@ -54,18 +44,11 @@ class Changes : public ::testing::Test {
   }
   void expect_exact_results() const {
     ASSERT_TRUE(cluster_.view().wait_for("shop", "Finished")) << cluster_.view().job("shop");
-    const ResultTable users(directory_.path("out/users"));
-    std::map<std::string, long long> last;
-    for (std::size_t row = 0; row < users.rows(); ++row) {
-      long long& events = last[users.text(row, "user")];
-      EXPECT_GT(users.number(row, "events"), events) << "an update that is no news, or goes back";
-      events = users.number(row, "events");
-    }
-    EXPECT_EQ(last, expected_);
+    events_.expect_exact(directory_.path("out"));
   }
 
   TestDirectory directory_{};
-  std::map<std::string, long long> expected_;  // events by user
+  const UserEvents events_{directory_.path(""), kFiles, kLinesPerFile, kUsers};
   TestCluster cluster_{directory_.path("cluster"), 2};
 };
 
@@ -86,7 +69,7 @@ TEST_F(Changes, KilledWorkersAreReplacedAndTheJobGoesOnWhereItWas) {
   for (int kills = 0; kills < 3; ++kills) {
     ASSERT_TRUE(eventually(kPatience, [&] { return cluster_.view().worker_pids("shop").size() == 2u; }));
     const auto attempt = cluster_.view().job("shop")["attempt"].get<int>();
-    kill(cluster_.view().worker_pids("shop")[static_cast<std::size_t>(kills % 2)], SIGKILL);
+    kill(cluster_.view().worker_pids("shop").at(static_cast<std::size_t>(kills % 2)), SIGKILL);
     ASSERT_TRUE(eventually(kPatience, [&] {
       const auto job = cluster_.view().job("shop");
       return job["attempt"].get<int>() > attempt && job["state"] == "Running";
@@ -125,7 +108,7 @@ TEST_F(Changes, ASecondJobBesideItBeginsWithItsState) {
   std::map<std::string, long long> most;
   for (std::size_t row = 0; row < users.rows(); ++row)
     most[users.text(row, "user")] = std::max(most[users.text(row, "user")], users.number(row, "events"));
-  EXPECT_EQ(most, expected_) << "what it did not read itself it has from the savepoint";
+  EXPECT_EQ(most, events_.by_user()) << "what it did not read itself it has from the savepoint";
   expect_exact_results();
 }
 

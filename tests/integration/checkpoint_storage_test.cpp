@@ -9,8 +9,8 @@
 
 #include "tests/integration/eventually.h"
 #include "tests/integration/process_table.h"
-#include "tests/integration/result_table.h"
 #include "tests/integration/test_cluster.h"
+#include "tests/integration/user_events.h"
 #include "tests/operators/connectors/test_files.h"
 
 namespace freshet::integration {
@@ -30,18 +30,8 @@ class LostMachine : public ::testing::TestWithParam<Loss> {
   static constexpr int kFiles = 2, kLinesPerFile = 6'000, kUsers = 40;
 
   void SetUp() override {
-    for (int file = 0; file < kFiles; ++file) {
-      std::ofstream out(directory_.path("events-" + std::to_string(file) + ".csv"));
-      out << "id,user,item,category,action,time,amount\n";
-      for (int line = 0; line < kLinesPerFile; ++line) {
-        const std::string user = "user" + std::to_string((line * 7 + file) % kUsers);
-        out << file << '-' << line << ',' << user << ",item" << line % 11 << ",1,view," << 1'700'000'000 + line
-            << ",0\n";
-        ++expected_[user];
-      }
-    }
-    auto arguments = parameters({"input=" + directory_.path("events-*.csv"), "input.rate=1500", "input.time=s",
-                                 "emit=100ms", "output=" + directory_.path("out")});
+    auto arguments = parameters(
+        {events_.input(), "input.rate=1500", "input.time=s", "emit=100ms", "output=" + directory_.path("out")});
     arguments.insert(arguments.end(), {"--name", "shop", "--parallelism", "2", "--checkpoint-interval", "200ms"});
     const auto submitted = cluster_.submit(FRESHET_USER_BEHAVIOR, "user_behavior", arguments);
     ASSERT_EQ(submitted.exit_code, 0) << submitted.output;
@@ -59,18 +49,11 @@ class LostMachine : public ::testing::TestWithParam<Loss> {
   }
   void expect_exact_results() const {
     ASSERT_TRUE(cluster_.view().wait_for("shop", "Finished")) << job();
-    const ResultTable users(directory_.path("out/users"));
-    std::map<std::string, long long> last;
-    for (std::size_t row = 0; row < users.rows(); ++row) {
-      long long& events = last[users.text(row, "user")];
-      EXPECT_GT(users.number(row, "events"), events) << "an update that is no news, or goes back";
-      events = users.number(row, "events");
-    }
-    EXPECT_EQ(last, expected_);
+    events_.expect_exact(directory_.path("out"));
   }
 
   TestDirectory directory_{};
-  std::map<std::string, long long> expected_;  // events by user
+  const UserEvents events_{directory_.path(""), kFiles, kLinesPerFile, kUsers};
   const std::string storage_ = directory_.path("elsewhere/checkpoints");
   TestCluster cluster_{directory_.path("cluster"), 2, {"--checkpoint-storage", storage_}};
   const std::string machine_ = directory_.path("cluster/local-2");

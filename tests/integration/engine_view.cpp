@@ -40,7 +40,8 @@ std::vector<pid_t> EngineView::worker_pids(const std::string& job_name) const {
   std::vector<pid_t> pids;
   const auto status = job(job_name);
   for (const auto& worker : status.value("workers", json::array()))
-    if (worker["phase"] != "ended") pids.push_back(worker["pid"].get<pid_t>());
+    // 0: it has not said who it is. A signal to 0 would go to the test itself.
+    if (const auto pid = worker["pid"].get<pid_t>(); worker["phase"] != "ended" && pid > 0) pids.push_back(pid);
   return pids;
 }
 

@@ -73,7 +73,7 @@ TEST_F(RedisJobs, HashesAreExactThoughWorkersAreKilledTwice) {
   for (std::size_t kills = 0; kills < 2; ++kills) {
     ASSERT_TRUE(eventually(kPatience, [&] { return cluster_->view().worker_pids("counts").size() == 2u; }));
     const int before = attempt();
-    kill(cluster_->view().worker_pids("counts")[kills], SIGKILL);
+    kill(cluster_->view().worker_pids("counts").at(kills), SIGKILL);
     ASSERT_TRUE(runs_again_after(before)) << cluster_->view().job("counts");
   }
   expect_exact_hashes();

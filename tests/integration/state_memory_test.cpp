@@ -5,11 +5,10 @@
 #include <signal.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "tests/integration/eventually.h"
-#include "tests/integration/result_table.h"
 #include "tests/integration/test_cluster.h"
+#include "tests/integration/user_events.h"
 #include "tests/operators/connectors/test_files.h"
 
 namespace freshet::integration {
@@ -22,22 +21,9 @@ class StateMemory : public ::testing::Test {
  protected:
   static constexpr int kFiles = 2, kLinesPerFile = 40'000, kUsers = 9'000;
 
-  void SetUp() override {
-    for (int file = 0; file < kFiles; ++file) {
-      std::ofstream out(directory_.path("events-" + std::to_string(file) + ".csv"));
-      out << "id,user,item,category,action,time,amount\n";
-      for (int line = 0; line < kLinesPerFile; ++line) {
-        // Users come again after thousands of others, when they have left memory.
-        const std::string user = "user" + std::to_string((line * 7LL + file * 31LL) % kUsers);
-        out << file << '-' << line << ',' << user << ",item" << line % 11 << ",1,view," << 1'700'000'000 + line
-            << ",0\n";
-        ++expected_[user];
-      }
-    }
-  }
   void submit(const std::string& rate, const std::vector<std::string>& more) {
-    auto arguments = parameters({"input=" + directory_.path("events-*.csv"), "input.rate=" + rate, "input.time=s",
-                                 "emit=200ms", "output=" + directory_.path("out")});
+    auto arguments = parameters(
+        {events_.input(), "input.rate=" + rate, "input.time=s", "emit=200ms", "output=" + directory_.path("out")});
     arguments.insert(arguments.end(), {"--name", "shop", "--parallelism", "2", "--checkpoint-interval", "300ms"});
     arguments.insert(arguments.end(), more.begin(), more.end());
     const auto submitted = cluster_.submit(FRESHET_USER_BEHAVIOR, "user_behavior", arguments);
@@ -55,18 +41,12 @@ class StateMemory : public ::testing::Test {
   }
   void expect_exact_results() const {
     ASSERT_TRUE(cluster_.view().wait_for("shop", "Finished")) << job();
-    const ResultTable users(directory_.path("out/users"));
-    std::map<std::string, long long> last;
-    for (std::size_t row = 0; row < users.rows(); ++row) {
-      long long& events = last[users.text(row, "user")];
-      ASSERT_GT(users.number(row, "events"), events) << "an update that is no news, or goes back";
-      events = users.number(row, "events");
-    }
-    EXPECT_TRUE(last == expected_);
+    events_.expect_exact(directory_.path("out"));
   }
 
   TestDirectory directory_{};
-  std::map<std::string, long long> expected_;  // events by user
+  /// Users come again after thousands of others, when they have left memory.
+  const UserEvents events_{directory_.path(""), kFiles, kLinesPerFile, kUsers};
   TestCluster cluster_{directory_.path("cluster"), 2};
 };
 
@@ -75,12 +55,10 @@ TEST_F(StateMemory, WhatDoesNotFitGoesToDiskAndTheResultsAreExactThroughKills) {
   for (int kills = 0; kills < 2; ++kills) {
     ASSERT_TRUE(eventually(kPatience, [&] {
       const auto status = job();
-      return status["state"] == "Running" && status["attempt"].get<int>() == kills + 1 && !status["workers"].empty() &&
-             status["workers"][0]["pid"].get<int>() > 0 && !status["last_checkpoint"].is_null() && !spilled().empty();
+      return status["state"] == "Running" && status["attempt"].get<int>() == kills + 1 &&
+             !status["last_checkpoint"].is_null() && !cluster_.view().worker_pids("shop").empty() && !spilled().empty();
     })) << job();
-    const auto pid = job()["workers"].at(0)["pid"].get<pid_t>();
-    ASSERT_GT(pid, 0);  // 0 would be the test itself
-    kill(pid, SIGKILL);
+    kill(cluster_.view().worker_pids("shop").at(0), SIGKILL);
     ASSERT_TRUE(eventually(kPatience, [&] { return job()["attempt"].get<int>() == kills + 2; })) << job();
   }
   expect_exact_results();

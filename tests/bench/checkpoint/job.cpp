@@ -5,7 +5,7 @@
 #include <freshet/freshet.h>
 
 #include "tests/bench/keyed_count/record.h"
-#include "tests/bench/steady.h"
+#include "tests/bench/tally.h"
 
 using namespace freshet;
 using namespace freshet::bench;
@@ -48,11 +48,6 @@ class Sweep final : public Source<Click> {
   std::int64_t begin_ns_ = 0;
 };
 
-struct Count {
-  std::uint64_t records = 0;
-  FRESHET_RECORD(records)
-};
-
 /// When the counting task got its records, written down when it ends: first and last, and the longest pause between two
 /// from the sweep on.
 class Pauses {
@@ -79,21 +74,6 @@ class Pauses {
   std::string report_;
   std::uint64_t sweep_ = 0, records_ = 0;
   std::int64_t swept_ns_ = 0, last_ns_ = 0, longest_ns_ = 0;
-};
-
-/// Gets the count of each key at the end.
-class Tally final : public Sink<Count> {
- public:
-  explicit Tally(std::string report) : report_(std::move(report)) {}
-  void write(const Count& count) override {
-    records_ += count.records;
-    ++keys_;
-  }
-  void close() override { std::ofstream(report_ + "/end") << records_ << ' ' << keys_ << '\n'; }
-
- private:
-  const std::string report_;
-  std::uint64_t records_ = 0, keys_ = 0;
 };
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <freshet/freshet.h>
 
 #include "tests/bench/keyed_count/record.h"
-#include "tests/bench/steady.h"
+#include "tests/bench/tally.h"
 
 using namespace freshet;
 using namespace freshet::bench;
@@ -33,28 +33,6 @@ class Generator final : public Source<T> {
   const std::uint64_t keys_;
   const std::string report_;
   const bool stays_;
-};
-
-struct Count {
-  std::uint64_t records = 0;
-  FRESHET_RECORD(records)
-};
-
-/// Gets the count of each key at the end: its first record says that everything has been counted.
-class Tally final : public Sink<Count> {
- public:
-  explicit Tally(std::string report) : report_(std::move(report)) {}
-  void write(const Count& count) override {
-    if (keys_++ == 0) end_ns_ = steady_ns();
-    records_ += count.records;
-  }
-  void close() override { std::ofstream(report_ + "/end") << end_ns_ << ' ' << records_ << ' ' << keys_ << '\n'; }
-
- private:
-  const std::string report_;
-  std::int64_t end_ns_ = 0;
-  std::uint64_t records_ = 0;
-  std::uint64_t keys_ = 0;
 };
 
 template <class T>

@@ -7,7 +7,7 @@
 #include <freshet/freshet.h>
 
 #include "tests/bench/keyed_count/record.h"
-#include "tests/bench/steady.h"
+#include "tests/bench/tally.h"
 
 using namespace freshet;
 using namespace freshet::bench;
@@ -52,23 +52,6 @@ class Metronome final : public Source<Click> {
   const std::string report_;
   std::int64_t begin_ns_ = 0, looked_ns_ = 0;
   std::uint64_t made_ = 0;  // by this process
-};
-
-struct Count {
-  std::uint64_t records = 0;
-  FRESHET_RECORD(records)
-};
-
-/// Gets the count of each key at the end.
-class Tally final : public Sink<Count> {
- public:
-  explicit Tally(std::string report) : report_(std::move(report)) {}
-  void write(const Count& count) override { records_ += count.records; }
-  void close() override { std::ofstream(report_ + "/end") << records_ << '\n'; }
-
- private:
-  const std::string report_;
-  std::uint64_t records_ = 0;
 };
 
 }  // namespace

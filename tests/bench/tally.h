@@ -1,0 +1,36 @@
+#pragma once
+
+#include <fstream>
+#include <string>
+
+#include <freshet/sinks.h>
+
+#include "tests/bench/steady.h"
+
+/// How benchmarks that count by key end.
+namespace freshet::bench {
+
+struct Count {
+  std::uint64_t records = 0;
+  FRESHET_RECORD(records)
+};
+
+/// Gets the count of each key at the end: its first record says that everything has been counted. Leaves a file `end`
+/// in the folder of reports: when that was, all records, keys.
+class Tally final : public Sink<Count> {
+ public:
+  explicit Tally(std::string report) : report_(std::move(report)) {}
+  void write(const Count& count) override {
+    if (keys_++ == 0) end_ns_ = steady_ns();
+    records_ += count.records;
+  }
+  void close() override { std::ofstream(report_ + "/end") << end_ns_ << ' ' << records_ << ' ' << keys_ << '\n'; }
+
+ private:
+  const std::string report_;
+  std::int64_t end_ns_ = 0;
+  std::uint64_t records_ = 0;
+  std::uint64_t keys_ = 0;
+};
+
+}  // namespace freshet::bench
