@@ -122,6 +122,12 @@ void CommittedParts::recover(const std::vector<std::string>& handles) {
   remove_left_by_earlier_attempts();
 }
 
+std::uint64_t CommittedParts::uncommitted_bytes() const {
+  std::uint64_t bytes = current_ == nullptr ? 0 : current_->bytes();
+  for (const auto& part : prepared_) bytes += part.file->bytes();
+  return bytes;
+}
+
 PendingHandle CommittedParts::parse(const std::string& handle) const {
   PendingHandle parsed;
   if (!decode_all(handle, parsed) || parsed.version != 1)

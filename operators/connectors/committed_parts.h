@@ -39,6 +39,7 @@ class CommittedParts final : public PartOutput {
   void prepare(std::uint64_t checkpoint, SnapshotOut& out, std::string_view operator_id) override;
   void commit(std::uint64_t checkpoint) override;
   void recover(const std::vector<std::string>& handles) override;
+  std::uint64_t uncommitted_bytes() const override;
 
  private:
   struct Prepared {

@@ -32,6 +32,7 @@ Status PendingFile::append(std::string_view bytes) {
   const std::lock_guard lock(mutex_);
   if (!error_.empty()) return Error{error_};
   buffer_.append(bytes);
+  bytes_ += bytes.size();
   if (buffer_.size() < kBufferBytes) return {};
   if (!write_fully(descriptor_, buffer_)) return fail("write");
   buffer_.clear();

@@ -34,6 +34,8 @@ class PendingFile {
   void discard();
 
   const std::string& path() const { return path_; }
+  /// What was appended. The task's thread.
+  std::uint64_t bytes() const { return bytes_; }
   /// append() or make_durable() has failed.
   bool failed() const { return failed_; }
 
@@ -42,6 +44,7 @@ class PendingFile {
 
   const std::string path_;
   std::atomic<bool> failed_ = false;
+  std::uint64_t bytes_ = 0;
 
   // Several checkpoints may ask to have one file made durable, each on a thread of its own.
   std::mutex mutex_;

@@ -4,6 +4,7 @@
 #include <freshet/result.h>
 
 #include "runtime/base/ids.h"
+#include "runtime/checkpoint/edge_balance.h"
 #include "runtime/wire/stored_file.h"
 
 /// The file whose publication makes a checkpoint complete. Frozen: a golden test holds every byte.
@@ -14,11 +15,12 @@
 namespace freshet::checkpoint {
 
 inline constexpr std::uint32_t kManifestMagic = 0x4652534d;  // "FRSM"
-inline constexpr std::uint8_t kManifestVersion = 2;
+inline constexpr std::uint8_t kManifestVersion = 3;
 /// No manifest file is longer.
 inline constexpr std::uint64_t kMaxManifestBytes = 64u << 20;
-/// A manifest of more tasks is refused.
+/// A manifest of more tasks is refused, or of more edges.
 inline constexpr std::uint64_t kMaxManifestTasks = 1u << 20;
+inline constexpr std::size_t kMaxManifestEdges = 1u << 20;
 
 enum class ManifestKind : std::uint8_t {
   complete = 1,
@@ -80,9 +82,10 @@ struct Manifest {
   std::vector<ChainShape> chains{};
   std::vector<SnapshotRef> snapshots{};  ///< at most one a task; none in a void manifest
   std::vector<CommitHandle> handles{};   ///< none in a void manifest
+  std::vector<EdgeBalance> edges{};      ///< what has crossed each edge of the plan; none in a void manifest
   bool operator==(const Manifest&) const = default;
   FRESHET_RECORD(kind, job, job_name, attempt, revision, checkpoint, barrier, created_ms, key_groups, chains, snapshots,
-                 handles)
+                 handles, edges)
 };
 
 /// The files that a checkpoint needs.

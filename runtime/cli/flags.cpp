@@ -35,7 +35,9 @@ DEFINE_string(load_timeout, "10s", "time in which the library must load and desc
 DEFINE_int32(parallelism, 1, "tasks per operator that does not say otherwise");
 DEFINE_int32(workers, 1, "worker processes");
 DEFINE_int32(key_groups, 128, "key groups; fixed when the job first starts");
+DEFINE_string(max_uncommitted, "8GiB", "results that may wait for a checkpoint; beyond, sources are held until it is complete");
 DEFINE_string(state_memory, "", "memory that state may take in each worker, more goes to disk; default: no limit");
+DEFINE_string(guarantee, "exactly-once", "what results promise after a failure: exactly-once; at-least-once, without waiting for barriers; at-most-once, without checkpoints");
 DEFINE_string(checkpoint_interval, "", "time between checkpoints, 0 for none; default: as the job says");
 DEFINE_string(
     restart, "",
@@ -77,11 +79,16 @@ std::vector<Flag> library_flags() {
 
 std::vector<Flag> option_flags() {
   return {{.name = "checkpoint-interval", .form = ValueForm::kDuration, .value_name = "TIME"},
+          {.name = "guarantee",
+           .form = ValueForm::kChoice,
+           .value_name = "MODE",
+           .choices = {"exactly-once", "at-least-once", "at-most-once"}},
           {.name = "restart", .form = ValueForm::kText, .value_name = "STRATEGY"},
           {.name = "parallelism", .form = ValueForm::kInteger, .value_name = "N"},
           {.name = "workers", .form = ValueForm::kInteger, .value_name = "N", .least = 1},
           {.name = "key-groups", .form = ValueForm::kInteger, .value_name = "N"},
-          {.name = "state-memory", .form = ValueForm::kSize, .value_name = "SIZE"}};
+          {.name = "state-memory", .form = ValueForm::kSize, .value_name = "SIZE"},
+          {.name = "max-uncommitted", .form = ValueForm::kSize, .value_name = "SIZE"}};
 }
 
 std::vector<Flag> joined(std::vector<std::vector<Flag>> lists) {

@@ -45,6 +45,9 @@ json options_of(const Invocation& invocation) {
   if (invocation.was_given("checkpoint-interval"))
     options["checkpoint_interval_ms"] = checked_duration_ms(FLAGS_checkpoint_interval);
   if (invocation.was_given("state-memory")) options["state_bytes"] = parse_size(FLAGS_state_memory).value();
+  if (invocation.was_given("max-uncommitted"))
+    options["max_uncommitted_bytes"] = parse_size(FLAGS_max_uncommitted).value();
+  if (invocation.was_given("guarantee")) options["guarantee"] = FLAGS_guarantee;
   if (invocation.was_given("restart")) options["restart"] = FLAGS_restart;
   return options;
 }

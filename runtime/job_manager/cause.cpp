@@ -182,6 +182,17 @@ ProblemView checkpoint_failing_problem(const CheckpointHistory& history, std::ui
   return view;
 }
 
+ProblemView uncommitted_problem(std::uint64_t bytes, std::uint64_t limit, const std::string& job) {
+  ProblemView view = problem(ProblemKind::CHECKPOINT_SLOW,
+                             std::to_string(bytes >> 20) + " MiB of results wait for a checkpoint, more than " +
+                                 std::to_string(limit >> 20) + " MiB (--max-uncommitted)",
+                             "");
+  view.cause = "sinks write more between two checkpoints than may wait on their disks";
+  view.effect = "sources are held until the checkpoint that was asked for is complete";
+  view.commands = {"freshet checkpoint list " + job};
+  return view;
+}
+
 std::string rounded_duration(Duration value) {
   const std::int64_t ms = value.count();
   if (ms < 1'000) return std::to_string(ms) + " ms";

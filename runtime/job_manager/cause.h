@@ -52,6 +52,9 @@ ProblemView no_slots_problem(const std::string& text);
 ProblemView checkpoint_failing_problem(const CheckpointHistory& history, std::uint32_t tolerated,
                                        const std::string& job);
 
+/// Sources are held because results of more than `limit` bytes wait for a checkpoint.
+ProblemView uncommitted_problem(std::uint64_t bytes, std::uint64_t limit, const std::string& job);
+
 /// For people: "412 ms", "4.1 s", "31 s", "2 min", "3 h".
 std::string rounded_duration(Duration value);
 

@@ -225,6 +225,13 @@ bool CheckpointCoordinator::on_publish_failed(CheckpointId id, const std::string
   return true;
 }
 
+bool CheckpointCoordinator::on_unbalanced(CheckpointId id, const std::string& why, base::SteadyTime now,
+                                          CheckpointDecisions& out) {
+  if (open(id, PendingState::publishing) == nullptr) return false;
+  give_up(why, now, out, true);
+  return true;
+}
+
 void CheckpointCoordinator::complete(base::SteadyTime now, CheckpointDecisions& out) {
   const CheckpointId id = open_->id();
   const BarrierKind kind = open_->kind();
@@ -247,7 +254,7 @@ void CheckpointCoordinator::complete(base::SteadyTime now, CheckpointDecisions& 
   begin_next(now, out);
 }
 
-void CheckpointCoordinator::give_up(std::string why, base::SteadyTime now, CheckpointDecisions& out) {
+void CheckpointCoordinator::give_up(std::string why, base::SteadyTime now, CheckpointDecisions& out, bool is_fatal) {
   why = cut(std::move(why));
   const BarrierKind kind = open_->kind();
   const std::string text = name_of(open_->id(), kind) + ": " + why;
@@ -259,6 +266,7 @@ void CheckpointCoordinator::give_up(std::string why, base::SteadyTime now, Check
   drop_open(PendingState::abandoned, why, out);
   if (kind == BarrierKind::final_checkpoint) final_failed_ = true;
   if (kind != BarrierKind::savepoint) ++failures_in_a_row_;
+  if (!closed_ && is_fatal) return fail_attempt(text, out);
   if (!closed_ && failures_in_a_row_ > policy_.tolerated)
     return fail_attempt(std::to_string(failures_in_a_row_) + " checkpoints failed in a row, " +
                             std::to_string(policy_.tolerated) + " are tolerated; the last: " + text,

@@ -72,6 +72,9 @@ class CheckpointCoordinator {
   /// when the time-out finds it without an answer, the attempt fails, and recovery settles it.
   bool on_publish_failed(CheckpointId id, const std::string& why, base::SteadyTime now, CheckpointDecisions& out);
 
+  /// What the tasks counted does not fit together: the manifest is not published, and the attempt fails.
+  bool on_unbalanced(CheckpointId id, const std::string& why, base::SteadyTime now, CheckpointDecisions& out);
+
   /// The attempt ends for another reason. No failure is counted.
   void close(const std::string& why, CheckpointDecisions& out);
 
@@ -91,7 +94,7 @@ class CheckpointCoordinator {
   void begin_next(base::SteadyTime now, CheckpointDecisions& out);
   void publish(base::SteadyTime now, CheckpointDecisions& out);
   void complete(base::SteadyTime now, CheckpointDecisions& out);
-  void give_up(std::string why, base::SteadyTime now, CheckpointDecisions& out);
+  void give_up(std::string why, base::SteadyTime now, CheckpointDecisions& out, bool is_fatal = false);
   void drop_open(PendingState state, const std::string& why, CheckpointDecisions& out);
   void fail_attempt(const std::string& why, CheckpointDecisions& out);
   void shut(const std::string& why, CheckpointDecisions& out);

@@ -74,6 +74,8 @@ struct KeptCheckpoint {
   BarrierKind kind = BarrierKind::checkpoint;
   std::int64_t created_ms = 0;  ///< wall clock; 0: it was not looked up
   checkpoint::NeededFiles files{};
+  Attempt attempt{};  ///< that made it
+  std::vector<checkpoint::EdgeBalance> edges{};
 };
 
 /// What a coordinator begins with.

@@ -5,6 +5,7 @@
 
 #include "runtime/checkpoint/snapshot_file.h"
 #include "runtime/checkpoint/verify.h"
+#include "runtime/job_manager/edge_audit.h"
 
 namespace freshet::manager {
 
@@ -37,7 +38,8 @@ std::vector<ChainProgress> chains_of(const Job& job) {
 
 }  // namespace
 
-Manifest manifest_of(const Job& job, const Publish& publish, std::int64_t created_ms) {
+Manifest manifest_of(const Job& job, const Publish& publish, std::int64_t created_ms,
+                     std::vector<checkpoint::EdgeBalance> edges) {
   Manifest manifest = head_of(job, publish.id, publish.kind, created_ms);
   const auto& operators = job.submission().graph.operators;
   for (const auto& chain : job.plan().chains) {
@@ -49,6 +51,7 @@ Manifest manifest_of(const Job& job, const Publish& publish, std::int64_t create
   for (const auto& [task, info] : publish.snapshots) {
     for (const auto& handle : info.handles) manifest.handles.push_back({handle.operator_id, task.index, handle.bytes});
   }
+  manifest.edges = std::move(edges);
   return manifest;
 }
 
@@ -87,13 +90,16 @@ void CheckpointRunner::act(Job& job, const Inject& decision, Moment, Orders& ord
 }
 
 void CheckpointRunner::act(Job& job, const Publish& decision, Moment now, Orders&) {
-  publish(job, {decision, now.wall_ms}, now);
+  auto edges = balance_edges(job, decision);
+  if (!edges) return job.checkpoints().on_unbalanced(decision.id, edges.error().message, now.steady);
+  job.checkpoints().set_balance(job.attempt(), *edges);
+  publish(job, {decision, now.wall_ms, std::move(*edges)}, now);
 }
 
 void CheckpointRunner::publish(Job& job, const Publication& publication, Moment now) {
   const Publish& decision = publication.decision;
   auto& checkpoints = job.checkpoints();
-  const auto bytes = checkpoint::encode_manifest(manifest_of(job, decision, publication.created_ms));
+  const auto bytes = checkpoint::encode_manifest(manifest_of(job, decision, publication.created_ms, publication.edges));
   if (!bytes) return checkpoints.on_publish_failed(decision.id, bytes.error().message, now.steady);
   const std::string name = checkpoint::manifest_name(job.id(), decision.id);
   const auto published = storage_.publish(name, *bytes);
@@ -212,7 +218,8 @@ Result<SettledCheckpoints> CheckpointRunner::settle(const Job& job, std::optiona
       settled.damage = "checkpoint " + std::to_string(id.value) + " is damaged: " + manifest.error().message;
     } else if (manifest->kind == ManifestKind::complete) {
       settled.complete.push_back(
-          {id, manifest->barrier, manifest->created_ms, checkpoint::needed_files(id, manifest->snapshots)});
+          {id, manifest->barrier, manifest->created_ms, checkpoint::needed_files(id, manifest->snapshots),
+           manifest->attempt, manifest->edges});
       settled.damage.clear();
     }
   }

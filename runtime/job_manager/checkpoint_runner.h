@@ -51,6 +51,7 @@ class CheckpointRunner {
   struct Publication {
     Publish decision{};
     std::int64_t created_ms = 0;
+    std::vector<checkpoint::EdgeBalance> edges{};
   };
   void publish(Job& job, const Publication& publication, Moment now);
   void remove_leftovers(const Job& job);
@@ -66,6 +67,7 @@ class CheckpointRunner {
 };
 
 /// What is published when all tasks of the running attempt are in.
-checkpoint::Manifest manifest_of(const Job& job, const Publish& publish, std::int64_t created_ms);
+checkpoint::Manifest manifest_of(const Job& job, const Publish& publish, std::int64_t created_ms,
+                                 std::vector<checkpoint::EdgeBalance> edges);
 
 }  // namespace freshet::manager

@@ -106,7 +106,8 @@ DeploymentSpec Job::spec_of(Attempt attempt, dag::ExecutionPlan plan) const {
     if (submission().graph.operators[i].kind == OperatorKind::source) spec.sources.push_back(i);
   spec.plan = std::move(plan);
   const CheckpointId restore = checkpoints_.restore_point().value_or(CheckpointId{0});
-  spec.checkpoints = {checkpoints_.enabled(), submission().run, options_.checkpoints, id_, restore, {}};
+  spec.checkpoints = {checkpoints_.enabled(), submission().run, options_.checkpoints, id_, restore, {},
+                      checkpoints_.policy().mode == CheckpointMode::exactly_once};
   // Given up is what the revision found when it began, and not what it has saved itself since.
   if (restore.value != 0 && restore == revision().savepoint) spec.checkpoints.dropped = submission().dropped_state;
   if (restore.value == 0 && submission().from_checkpoint.value != 0) {
@@ -121,6 +122,7 @@ void Job::begin_attempt(DeploymentSpec spec, Moment now) {
   deployment_.emplace(std::move(spec), now.steady);
   status_.emplace(submission().graph, deployment_->spec().plan);
   not_yet_paused_.clear();
+  if (std::exchange(waits_for_commit_, false)) clear_problem(ProblemKind::CHECKPOINT_SLOW, now);
   ending_.reset();
 }
 
@@ -226,9 +228,11 @@ bool Job::on(const std::string&, const wire::WorkerRunning& running, Moment now,
   return true;
 }
 
-bool Job::on(const std::string&, const wire::WorkerStatus& status, Moment now, Orders&) {
+bool Job::on(const std::string&, const wire::WorkerStatus& status, Moment now, Orders& orders) {
   status_->take(status, now.steady);
-  not_yet_paused_.erase(status.worker.worker);
+  if (status.sources_held) not_yet_paused_.erase(status.worker.worker);
+  hold_while_uncommitted(now, orders);
+  repeat_hold(status, orders);
   if (state_ == JobState::pausing && not_yet_paused_.empty() && !ending_) move_to(JobState::paused, now);
   return true;
 }

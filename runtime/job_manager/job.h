@@ -181,6 +181,8 @@ class Job {
   void make_current(JobRevision next, Moment now);
   void end_change(ChangeStep step, const std::string& why, Moment now);
   bool goes_back(const Cause& cause, Moment now);
+  void hold_while_uncommitted(Moment now, Orders& orders);
+  void repeat_hold(const wire::WorkerStatus& status, Orders& orders);
   void hold_sources(Moment now, Orders& orders);
   void repeat_checkpoint_orders(const DeployedWorker& worker, Orders& orders);
   void begin_problem(const ProblemView& problem, Moment now);
@@ -218,6 +220,7 @@ class Job {
   bool adopting_ = false;  ///< the attempt began under another job manager; not all of its workers have shown up yet
   base::SteadyTime deployed_by_{};
   std::set<WorkerId> not_yet_paused_;
+  bool waits_for_commit_ = false;  ///< too many results wait for a checkpoint: sources are held
   std::optional<Ending> ending_;
 };
 

@@ -110,6 +110,11 @@ void JobCheckpoints::on_publish_failed(CheckpointId id, const std::string& why, 
   if (unsettled_ == id) unsettled_.reset();
 }
 
+void JobCheckpoints::on_unbalanced(CheckpointId id, const std::string& why, base::SteadyTime now) {
+  coordinator_->on_unbalanced(id, why, now, decisions_);
+  if (unsettled_ == id) unsettled_.reset();
+}
+
 void JobCheckpoints::forget(CheckpointId id) {
   std::erase_if(complete_, [&](const KeptCheckpoint& kept) { return kept.id == id; });
 }
@@ -118,10 +123,10 @@ CheckpointDecisions JobCheckpoints::take_decisions() {
   for (const auto& decision : decisions_) {
     if (const auto* complete = std::get_if<NotifyCommit>(&decision)) {
       if (complete_.empty() || complete_.back().id < complete->id)
-        complete_.push_back({complete->id, complete->kind, 0, std::exchange(published_, {})});
+        complete_.push_back(std::exchange(published_, {}));
       damage_.clear();
     } else if (const auto* publish = std::get_if<Publish>(&decision)) {
-      published_ = checkpoint::needed_files(publish->id, publish->refs());
+      published_ = {publish->id, publish->kind, 0, checkpoint::needed_files(publish->id, publish->refs()), {}, {}};
     } else if (const auto* prune = std::get_if<Prune>(&decision)) {
       std::erase_if(complete_, [&](const KeptCheckpoint& kept) {
         return std::ranges::find(prune->ids, kept.id) != prune->ids.end();

@@ -43,6 +43,13 @@ class JobCheckpoints {
   void on_journalled(CheckpointId id, const Status& durable, base::SteadyTime now);
   void on_published(CheckpointId id, bool made, base::SteadyTime now);
   void on_publish_failed(CheckpointId id, const std::string& why, base::SteadyTime now);
+  /// It must not be published, for records are lost or doubled in it: the attempt is over.
+  void on_unbalanced(CheckpointId id, const std::string& why, base::SteadyTime now);
+  /// What the manifest that is about to be published says of the plan's edges.
+  void set_balance(Attempt attempt, std::vector<checkpoint::EdgeBalance> edges) {
+    published_.attempt = attempt;
+    published_.edges = std::move(edges);
+  }
 
   /// What has been decided since the last call, oldest first.
   CheckpointDecisions take_decisions();
@@ -64,7 +71,7 @@ class JobCheckpoints {
   const CheckpointPolicy policy_;
   CheckpointId last_{};                   // given out; no other id is ever greater
   std::vector<KeptCheckpoint> complete_;  // in the storage, oldest first
-  checkpoint::NeededFiles published_;     // of the one that is being published
+  KeptCheckpoint published_;              // the one that is being published
   std::optional<CheckpointId> unsettled_;
   std::string damage_;
   std::vector<TaskId> waiting_to_begin_;  // of an adopted attempt that runs, while something is unsettled

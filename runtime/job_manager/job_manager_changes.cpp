@@ -46,6 +46,7 @@ Answer<JobRevision> JobManager::next_revision(const Job& job, const ChangeReques
     next.submission.chaining = current.submission.chaining;
     if (!next.submission.checkpoint_interval)
       next.submission.checkpoint_interval = current.submission.checkpoint_interval;
+    next.submission.guarantee = current.submission.guarantee;
     if (next.submission.restart == RestartPolicy{}) next.submission.restart = current.submission.restart;
   }
   next.submission.dropped_state = request.dropped_state;

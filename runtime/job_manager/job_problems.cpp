@@ -30,6 +30,29 @@ void Job::clear_problem(ProblemKind kind, Moment now) {
     time_line_.add(now.wall_ms, "problem", std::string(enumerator_name(kind)) + " is over");
 }
 
+/// Pending results take a disk, and only a checkpoint makes them final.
+void Job::hold_while_uncommitted(Moment now, Orders& orders) {
+  const std::uint64_t limit = submission().data.max_uncommitted_bytes;
+  const std::uint64_t waiting = status_->uncommitted_bytes();
+  const bool is_too_much = limit != 0 && waiting > limit;
+  if (state_ != JobState::running || ending_ || !checkpoints_.enabled() || is_too_much == waits_for_commit_) return;
+  waits_for_commit_ = is_too_much;
+  deployment_->broadcast(wire::PauseSources{{}, is_too_much}, orders);
+  if (!is_too_much) return clear_problem(ProblemKind::CHECKPOINT_SLOW, now);
+  begin_problem(uncommitted_problem(waiting, limit, name()), now);
+  if (const auto asked = checkpoints_.request(BarrierKind::checkpoint, now.steady); !asked)
+    time_line_.add(now.wall_ms, "checkpoint", "no checkpoint: " + asked.error().message);
+}
+
+/// Orders can be lost with a connection.
+void Job::repeat_hold(const wire::WorkerStatus& status, Orders& orders) {
+  if (ending_ || (state_ != JobState::running && state_ != JobState::pausing && state_ != JobState::paused)) return;
+  const bool held = state_ != JobState::running || waits_for_commit_;
+  const DeployedWorker* worker = living(status.worker);
+  if (status.sources_held == held || worker == nullptr || worker->peer.empty()) return;
+  orders.push_back(to_worker(worker->peer, wire::PauseSources{worker->key, held}));
+}
+
 void Job::note_recovery(Moment now) {
   if (!recoveries_.on_running(now.steady)) return;
   for (const ProblemKind kind : kFailures)

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "dag/printer.h"
+#include "runtime/job_manager/edge_audit.h"
 #include "runtime/job_manager/job_manager.h"
 #include "runtime/job_manager/manager_views.h"
 #include "runtime/job_manager/prometheus.h"
@@ -113,11 +114,12 @@ RestResponse RestApi::handle_job(const RestRequest& request, const Path& path) {
   if (RestCheckpoints::takes(path[3])) return RestCheckpoints(manager_, verifier_).handle(request, path);
   if (path.size() != 4) return nothing_here(request.path);
   if (path[3] == "actions") return request.method == "POST" ? act(job, request.body) : not_allowed(request);
-  if (path[3] != "plan" && path[3] != "events" && path[3] != "logs" && path[3] != "revisions")
+  if (path[3] != "plan" && path[3] != "events" && path[3] != "logs" && path[3] != "revisions" && path[3] != "audit")
     return nothing_here(request.path);
   if (!is_get) return not_allowed(request);
   if (path[3] == "revisions") return revisions(job);
   if (path[3] == "events") return events(job);
+  if (path[3] == "audit") return audit(job);
   if (path[3] == "logs") return logs(job, request.query);
   const auto format = request.query.find("format");
   return plan(job, format == request.query.end() ? "text" : format->second);
@@ -166,6 +168,12 @@ RestResponse RestApi::revisions(const std::string& name) const {
   const Answer<const Job*> found = manager_.find_job(name);
   if (const Refusal* refusal = std::get_if<Refusal>(&found)) return to_response(*refusal);
   return json_response(to_json(revisions_view(*std::get<const Job*>(found))));
+}
+
+RestResponse RestApi::audit(const std::string& name) const {
+  const Answer<const Job*> found = manager_.find_job(name);
+  if (const Refusal* refusal = std::get_if<Refusal>(&found)) return to_response(*refusal);
+  return json_response(to_json(audit_view(*std::get<const Job*>(found), manager_.now())));
 }
 
 RestResponse RestApi::plan(const std::string& name, const std::string& format) const {

@@ -48,6 +48,7 @@ class RestApi {
   RestResponse plan(const std::string& job, const std::string& format) const;
   RestResponse answer_done(const Answer<std::string>& done);
   RestResponse revisions(const std::string& job) const;
+  RestResponse audit(const std::string& job) const;
   RestResponse events(const std::string& job) const;
   RestResponse logs(const std::string& job, const std::map<std::string, std::string>& query) const;
 

@@ -115,9 +115,16 @@ void read_options(const json& object, Submission& submission, std::vector<Proble
   options.flag("force_remote", submission.data.force_remote);
   options.number("save_entries", submission.data.save_entries, 1, 1 << 20);
   options.number("state_bytes", submission.data.state_bytes, 0, std::int64_t{1} << 50);
+  options.number("max_uncommitted_bytes", submission.data.max_uncommitted_bytes, 0, std::int64_t{1} << 50);
   options.number("snapshot_part_bytes", submission.data.snapshot_part_bytes, 1 << 10, kMost);
   if (object.contains("checkpoint_interval_ms"))
     options.duration("checkpoint_interval_ms", submission.checkpoint_interval.emplace(0), kMaxCheckpointTime.count());
+  std::string guarantee;
+  options.text("guarantee", guarantee, false);
+  if (guarantee == "at-least-once" || guarantee == "at-most-once")
+    submission.guarantee = guarantee == "at-most-once" ? CheckpointMode::at_most_once : CheckpointMode::at_least_once;
+  else if (!guarantee.empty() && guarantee != "exactly-once")
+    problems.push_back({"option guarantee", "is unknown: exactly-once, at-least-once or at-most-once", "--guarantee"});
   std::string restart;
   options.text("restart", restart, false);
   if (!restart.empty()) {

@@ -232,6 +232,12 @@ double StatusBook::records_in_per_s() const {
   return sum;
 }
 
+std::uint64_t StatusBook::uncommitted_bytes() const {
+  std::uint64_t sum = 0;
+  for (const auto& [id, task] : tasks_) sum += task.status.uncommitted_bytes;
+  return sum;
+}
+
 std::vector<StatusBook::TaskNow> StatusBook::tasks() const {
   std::vector<TaskNow> result;
   for (const auto& [id, task] : tasks_) result.push_back({id, task.worker, task.status});

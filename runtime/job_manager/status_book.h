@@ -33,6 +33,8 @@ class StatusBook {
   /// Fills in what follows from tasks: totals, operators, memory of workers.
   void describe(JobView& view) const;
   double records_in_per_s() const;
+  /// Of results that wait for a checkpoint.
+  std::uint64_t uncommitted_bytes() const;
 
   struct TaskNow {
     TaskId task{};

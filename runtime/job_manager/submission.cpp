@@ -56,7 +56,7 @@ CheckpointPolicy checkpoint_policy(const Submission& submission) {
   const auto& said = submission.graph.checkpoints;
   CheckpointPolicy policy;
   policy.interval = submission.checkpoint_interval.value_or(said.every);
-  if (policy.interval == Duration(0)) policy.mode = CheckpointMode::at_most_once;
+  policy.mode = policy.interval == Duration(0) ? CheckpointMode::at_most_once : submission.guarantee;
   policy.retained = said.keep;
   return policy;
 }

@@ -28,6 +28,7 @@ struct Submission {
   wire::DataOptions data{};
   std::string run{};                              ///< names it among all jobs of all clusters; given by the job manager
   std::optional<Duration> checkpoint_interval{};  ///< instead of the graph's; 0: no checkpoints at all
+  CheckpointMode guarantee = CheckpointMode::exactly_once;  ///< where there are checkpoints
   RestartPolicy restart{};
   std::string from{};  ///< "JOB" or "JOB@N": the savepoint it is to begin from; empty: it begins anew
   JobId from_job{};    ///< and what that is
@@ -36,7 +37,7 @@ struct Submission {
   LogicalGraph graph{};
   FRESHET_RECORD(name, job, library_name, library_sha256, parameters, files, default_parallelism, key_groups, workers,
                  directory, chaining, data, run, checkpoint_interval, restart, from, from_job, from_checkpoint,
-                 dropped_state, graph)
+                 dropped_state, graph, guarantee)
 };
 
 /// How the job makes its checkpoints: as its author said, unless the submitter said otherwise.

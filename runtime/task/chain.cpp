@@ -91,8 +91,10 @@ bool Chain::drive(std::uint32_t index) {
   while (flush(index)) {
     if (!node.has_input) return true;
     running_ = node.op.host.get();
+    const std::uint64_t letters_before = node.op.host->dead_letters;
     const std::size_t next = node.op.stage->process(node.input_index, node.input, node.cursor);
     running_ = nullptr;
+    node.refused += node.op.host->dead_letters - letters_before;
     node.records_in += next - node.cursor;
     node.cursor = next;
     node.has_input = next < node.input.size;
@@ -287,6 +289,12 @@ std::vector<wire::OperatorStatus> Chain::statuses() {
       for (const auto* counter : author->counters) status.counters.push_back(counter->value());
   }
   return statuses;
+}
+
+std::uint64_t Chain::uncommitted_bytes() const {
+  std::uint64_t sum = 0;
+  for (const auto& node : nodes_) sum += node.op.stage->uncommitted_bytes();
+  return sum;
 }
 
 std::uint64_t Chain::overflow_bytes() const {

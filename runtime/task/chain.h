@@ -78,6 +78,10 @@ class Chain {
   /// Index into the graph of the operator at the head.
   std::uint32_t head_operator() const { return nodes_[0].op.graph_index; }
   std::vector<std::unique_ptr<OutputEdge>>& edges() { return edges_; }
+  /// Records that its first operator has taken in, and those of them that it threw on; since they were restored.
+  std::uint64_t head_taken() const { return nodes_[0].records_in; }
+  std::uint64_t head_refused() const { return nodes_[0].refused; }
+  std::uint64_t uncommitted_bytes() const;
   /// Per operator: counts, states, counters.
   std::vector<wire::OperatorStatus> statuses();
   std::int64_t watermark_ms() const { return nodes_[0].watermark_ms; }
@@ -98,6 +102,7 @@ class Chain {
     bool has_input = false;
     std::vector<bool> offered;  ///< by output: its batch is with the consumers
     std::uint64_t records_in = 0;
+    std::uint64_t refused = 0;  ///< of those that came in: it threw on them
     std::uint64_t records_out = 0;
     std::int64_t watermark_ms = std::numeric_limits<std::int64_t>::min();
     bool is_restored = false;

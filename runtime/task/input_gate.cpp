@@ -2,6 +2,7 @@
 
 #include "runtime/base/check.h"
 #include "runtime/base/planted_bug.h"
+#include "runtime/task/frame_mix.h"
 
 namespace freshet::task {
 
@@ -15,15 +16,17 @@ std::size_t count_channels(const std::vector<InputEdgeSetup>& edges) {
 
 }  // namespace
 
-InputGate::InputGate(const std::vector<InputEdgeSetup>& edges, FrameCarrier& carrier, std::uint64_t window)
+InputGate::InputGate(const std::vector<InputEdgeSetup>& edges, FrameCarrier& carrier, std::uint64_t window, bool aligns)
     : carrier_(carrier),
       window_(window),
+      aligns_(aligns),
       aligner_(count_channels(edges)),
       watermarks_(count_channels(edges)),
       data_open_(count_channels(edges)),
       stream_open_(data_open_) {
   for (const auto& setup : edges) {
-    edges_.push_back({setup, static_cast<std::uint32_t>(channels_.size()), setup.type->make_batch()});
+    edges_.push_back(
+        {setup, static_cast<std::uint32_t>(channels_.size()), setup.type->make_batch(), {.edge = setup.edge}});
     for (std::uint32_t from = 0; from < setup.from_tasks; ++from) {
       auto& channel = channels_.emplace_back();
       channel.id = {setup.edge, from, setup.to_task, 0};
@@ -64,7 +67,7 @@ bool InputGate::pick_channel() {
   for (std::size_t tried = 0; tried < channels_.size(); ++tried) {
     current_ = current_ + 1 < channels_.size() ? current_ + 1 : 0;
     auto& channel = channels_[current_];
-    if (channel.queue.empty() || aligner_.is_held(current_)) continue;
+    if (channel.queue.empty() || (aligns_ && aligner_.is_held(current_))) continue;
     frame_ = std::move(channel.queue.front());
     channel.queue.pop_front();
     in_frame_ = true;
@@ -75,9 +78,39 @@ bool InputGate::pick_channel() {
     controls_given_ = 0;
     origin_us_ = frame_.header.origin_us;
     input_ = edges_[channel.edge].setup.input;
+    tally_frame();
     return true;
   }
   return false;
+}
+
+/// As the sender counted it, from what is here: a batch is looked at again.
+void InputGate::tally_frame() {
+  auto& channel = channels_[current_];
+  std::uint64_t checksum = frame_.header.checksum;
+  if (frame_.local && frame_.batch) {
+    checksum = batch_checksum(*frame_.batch);
+    if (checksum != frame_.header.checksum) refuse("its batch is not the one that was sent");
+  }
+  edges_[channel.edge].tally.received_sum += frame_mix(channel.id, ++channel.frames, checksum);
+}
+
+InputGate::Kind InputGate::give_records(const detail::BatchBase& batch) {
+  view_ = {&batch, nullptr, static_cast<std::uint32_t>(batch.size())};
+  edges_[channels_[current_].edge].tally.received += batch.size();
+  return Kind::records;
+}
+
+void InputGate::note_used(std::uint64_t taken, std::uint64_t refused) {
+  auto& tally = edges_[channels_[current_].edge].tally;
+  tally.applied += taken - refused;
+  tally.refused += refused;
+}
+
+std::vector<wire::EdgeTally> InputGate::tallies() const {
+  std::vector<wire::EdgeTally> tallies;
+  for (const auto& edge : edges_) tallies.push_back(edge.tally);
+  return tallies;
 }
 
 InputGate::Kind InputGate::next_in_frame() {
@@ -86,8 +119,7 @@ InputGate::Kind InputGate::next_in_frame() {
     batch_given_ = true;
     if (frame_.batch && frame_.batch->size() != 0) {
       check_data_open();
-      view_ = {frame_.batch.get(), nullptr, static_cast<std::uint32_t>(frame_.batch->size())};
-      return Kind::records;
+      return give_records(*frame_.batch);
     }
   }
   while (controls_given_ < frame_.controls.size()) {
@@ -107,8 +139,7 @@ InputGate::Kind InputGate::next_in_bytes() {
       edge.batch->clear();
       if (!edge.setup.type->read_records(reader_, delta_, *edge.batch, kBatchRecords)) refuse("a record is malformed");
       elements_read_ += static_cast<std::uint32_t>(edge.batch->size());
-      view_ = {edge.batch.get(), nullptr, static_cast<std::uint32_t>(edge.batch->size())};
-      return Kind::records;
+      return give_records(*edge.batch);
     }
     ControlElement element;
     if (!read_control(reader_, element)) refuse("an element is malformed or of an unknown kind");

@@ -8,6 +8,7 @@
 #include "runtime/task/failure.h"
 #include "runtime/task/frame.h"
 #include "runtime/task/watermark_merger.h"
+#include "runtime/wire/edge_tally.h"
 
 namespace freshet::task {
 
@@ -25,7 +26,9 @@ struct InputEdgeSetup {
 /// thread.
 class InputGate {
  public:
-  InputGate(const std::vector<InputEdgeSetup>& edges, FrameCarrier& carrier, std::uint64_t window);
+  /// `aligns`: a channel that has delivered a barrier is held back until all have, so that nothing behind it is part of
+  /// what is saved.
+  InputGate(const std::vector<InputEdgeSetup>& edges, FrameCarrier& carrier, std::uint64_t window, bool aligns = true);
 
   /// What next() found.
   enum class Kind {
@@ -48,6 +51,11 @@ class InputGate {
   /// When the oldest record of the frame in work entered the job, wall clock; 0: unknown.
   std::int64_t origin_us() const { return origin_us_; }
 
+  /// What became of the records of the last view(): the operator took `taken` of them, and threw on `refused`.
+  void note_used(std::uint64_t taken, std::uint64_t refused);
+  /// What has come in on each edge, and what became of it; all of it stands before a barrier that has just arrived.
+  std::vector<wire::EdgeTally> tallies() const;
+
   /// Sends grants that were held back to save messages; when the task has nothing else to do.
   void send_grants();
 
@@ -65,6 +73,7 @@ class InputGate {
     std::uint64_t queued_bytes = 0;
     std::uint64_t consumed_bytes = 0;
     std::uint64_t granted_bytes = 0;
+    std::uint64_t frames = 0;  ///< taken into work
     bool data_ended = false;
     bool ended = false;
   };
@@ -72,9 +81,12 @@ class InputGate {
     InputEdgeSetup setup;
     std::uint32_t first_channel = 0;
     std::unique_ptr<detail::BatchBase> batch;  ///< what its records are decoded into
+    wire::EdgeTally tally{};
   };
 
   bool pick_channel();
+  void tally_frame();
+  Kind give_records(const detail::BatchBase& batch);
   Kind next_in_frame();
   Kind next_in_bytes();
   void check_data_open() const;
@@ -87,6 +99,7 @@ class InputGate {
   // Set once in the constructor.
   FrameCarrier& carrier_;
   const std::uint64_t window_;
+  const bool aligns_;
   std::vector<Edge> edges_;
 
   std::deque<Channel> channels_;

@@ -27,8 +27,9 @@ class TaskListener {
                                                       bool /*everything*/) {
     return nullptr;
   }
-  /// All is saved, and nothing behind the barrier has happened yet.
-  virtual void on_snapshot(const TaskId& /*task*/, std::uint64_t /*checkpoint*/, std::unique_ptr<SnapshotOut>) {}
+  /// All is saved, and the barrier has left the task. `tallies`: of its edges, up to the barrier.
+  virtual void on_snapshot(const TaskId& /*task*/, std::uint64_t /*checkpoint*/, std::unique_ptr<SnapshotOut>,
+                           std::vector<wire::EdgeTally> /*tallies*/) {}
   virtual void on_dead_letter(const DeadLetter& letter) = 0;
   virtual void on_brake_pulled(const std::string& operator_id, double share, const DeadLetter& last) = 0;
 };

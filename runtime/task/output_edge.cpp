@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/base/check.h"
+#include "runtime/task/frame_mix.h"
 
 namespace freshet::task {
 
@@ -91,6 +92,10 @@ void OutputEdge::seal(std::uint32_t to) {
   channel.sent_bytes += std::uint64_t{header.length} + wire::kFrameCost;
   bytes_sent += header.length;
   ++frames_sent;
+  elements_sent_ += frame.elements;
+  header.checksum = channel.local ? batch_checksum(*frame.batch)
+                                  : wire::payload_checksum(frame.bytes.view().substr(wire::kHeaderBytes));
+  sent_sum_ += frame_mix(channel.id, header.sequence, header.checksum);
   if (channel.local) {
     Frame handed;
     handed.header = header;
@@ -101,7 +106,6 @@ void OutputEdge::seal(std::uint32_t to) {
     channel.controls.clear();
     carrier_.send_local(std::move(handed));
   } else {
-    header.checksum = wire::payload_checksum(frame.bytes.view().substr(wire::kHeaderBytes));
     wire::write_header(header, frame.bytes.data());
     carrier_.send_remote(channel.id, std::move(frame.bytes));
   }
@@ -123,6 +127,7 @@ bool OutputEdge::send_control(const ControlElement& element) {
       frame.size += frame.bytes.size() - before;
     }
     ++frame.elements;
+    ++controls_sent_;
     if (element.kind == ElementKind::barrier) {
       seal(to);
       ++channel.epoch;

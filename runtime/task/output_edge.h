@@ -4,6 +4,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/task/frame.h"
+#include "runtime/wire/edge_tally.h"
 
 namespace freshet::task {
 
@@ -56,6 +57,10 @@ class OutputEdge final : public detail::ChannelPort {
   std::uint64_t bytes_in_flight(std::uint32_t to) const {
     return channels_[to].sent_bytes - channels_[to].granted_bytes;
   }
+  /// What it has sent; all frames are closed behind a barrier.
+  wire::EdgeTally tally() const {
+    return {.edge = setup_.edge, .sent = elements_sent_ - controls_sent_, .sent_sum = sent_sum_};
+  }
   std::uint64_t highest_sequence(std::uint32_t to) const { return channels_[to].sequence; }
   std::uint64_t bytes_sent = 0;
   std::uint64_t frames_sent = 0;
@@ -91,6 +96,9 @@ class OutputEdge final : public detail::ChannelPort {
   std::vector<std::uint32_t> open_;  // channels with an open frame, oldest first
   std::size_t control_next_ = 0;     // channels that have the control element being sent
   std::int64_t origin_us_ = 0;
+  std::uint64_t elements_sent_ = 0;  // in closed frames; a record sent to several tasks counts for each
+  std::uint64_t controls_sent_ = 0;  // of these, and of those in open frames
+  std::uint64_t sent_sum_ = 0;
 };
 
 }  // namespace freshet::task

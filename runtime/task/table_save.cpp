@@ -14,7 +14,11 @@ constexpr std::size_t kListBytes = 64u << 10;
 TableSave::TableSave(StateTable& table, std::string_view operator_id, std::string name, SnapshotOut& out)
     : table_(table), operator_id_(operator_id), name_(std::move(name)), out_(out) {
   encode(declaration_, table.declaration());
-  table_.begin_save(*this, out.wants_everything());
+  if (!plant::is(plant::Bug::save_late)) begin();
+}
+
+void TableSave::begin() {
+  table_.begin_save(*this, out_.wants_everything());
   has_begun_ = true;
 }
 
@@ -27,6 +31,8 @@ void TableSave::put(const StateEntry& entry) {
 }
 
 bool TableSave::go_on(std::size_t entries) {
+  if (plant::is(plant::Bug::save_late) && !std::exchange(is_late_, true)) return false;
+  if (!has_begun_) begin();
   if (!table_.save_some(entries)) return false;
   if (!ends_.empty() || !has_list_) write_list();
   return true;

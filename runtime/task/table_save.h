@@ -16,6 +16,7 @@ class TableSave final : public StateWriter {
   [[nodiscard]] bool go_on(std::size_t entries);
 
  private:
+  void begin();
   void write_list();
 
   StateTable& table_;
@@ -26,6 +27,7 @@ class TableSave final : public StateWriter {
   ByteBuffer entries_;
   std::vector<std::size_t> ends_;  // of each of them, in entries_
   bool has_begun_ = false;         // what came before that has left the table since the last save
+  bool is_late_ = false;           // by a planted bug
   bool has_list_ = false;          // one at least is written: it holds the declaration
 };
 

@@ -27,7 +27,7 @@ Task::Task(const TaskSetup& setup, std::unique_ptr<Chain> chain, FrameCarrier& c
       chain_(std::move(chain)),
       clock_(clock),
       listener_(listener),
-      gate_(setup.inputs, carrier, setup.window),
+      gate_(setup.inputs, carrier, setup.window, setup.aligns),
       last_end_(clock.steady()) {
   CHECK(gate_.has_channels() != (chain_->source() != nullptr), "a task has inputs, or reads a source");
 }
@@ -61,11 +61,11 @@ Progress Task::step() {
     try {
       progress = step_running();
       after_work(progress);
-      if (snapshot_ != nullptr) {
+      if (snapshot_ != nullptr && !all_saved_) {
         const bool has_room = snapshot_->has_room();
         if (has_room) save_some(setup_.save_entries);
         // Until all is saved it does not rest, not even when it waits for room in its outputs.
-        if (has_room && snapshot_ != nullptr && progress != Progress::done) progress = Progress::progress;
+        if (has_room && snapshot_ != nullptr && !all_saved_ && progress != Progress::done) progress = Progress::progress;
       }
     } catch (const TaskFailure& failure) {
       fail(failure);
@@ -125,9 +125,17 @@ void Task::commit() {
   }
 }
 
-/// Works off what is in the chain and what has to go out. False: no room somewhere.
-bool Task::settle() {
+/// Works off what is in the chain. False: no room somewhere.
+bool Task::drain() {
   if (!chain_->drain()) return false;
+  if (std::exchange(offered_, false))
+    gate_.note_used(chain_->head_taken() - taken_before_, chain_->head_refused() - refused_before_);
+  return true;
+}
+
+/// The same, and what has to go out.
+bool Task::settle() {
+  if (!drain()) return false;
   chain_->advance_watermark(WatermarkMerger::kNone);  // not before: a watermark must not overtake records in the chain
   if (watermark_due_) {
     if (!chain_->send_watermarks()) return false;
@@ -143,6 +151,9 @@ bool Task::pass_barrier_on() {
   saved_ = true;
   if (!chain_->send_control(barrier_)) return false;
   has_barrier_ = saved_ = false;
+  for (const auto& edge : chain_->edges()) tallies_.push_back(edge->tally());
+  tallied_ = true;
+  if (all_saved_) hand_over_snapshot();
   if (barrier_.barrier == BarrierKind::final_checkpoint) final_checkpoint_ = barrier_.checkpoint;
   listener_.on_barrier_passed(setup_.id, barrier_.checkpoint);
   return true;
@@ -151,13 +162,22 @@ bool Task::pass_barrier_on() {
 /// The chain is empty: all that came before the barrier has left the task, nothing behind it has come in.
 void Task::begin_save() {
   while (snapshot_ != nullptr) save_some(SIZE_MAX);  // the one before was given up, or the next came soon
+  tallied_ = false;
+  tallies_ = gate_.tallies();
   snapshot_ = listener_.begin_snapshot(setup_.id, barrier_, chain_->wants_everything());
   saving_ = barrier_.checkpoint;
   if (snapshot_ != nullptr) chain_->begin_save(saving_, *snapshot_);
 }
 
 void Task::save_some(std::size_t entries) {
-  if (chain_->save_some(entries)) listener_.on_snapshot(setup_.id, saving_, std::move(snapshot_));
+  all_saved_ = chain_->save_some(entries);
+  if (all_saved_ && tallied_) hand_over_snapshot();
+}
+
+/// What was sent before the barrier is known only when the barrier has left.
+void Task::hand_over_snapshot() {
+  all_saved_ = false;
+  listener_.on_snapshot(setup_.id, saving_, std::move(snapshot_), std::move(tallies_));
 }
 
 /// Emits what operators held back, then says that the data, and later the stream, has ended.
@@ -199,7 +219,7 @@ Progress Task::step_source() {
     stream_may_end_ = stream_may_end_ || !setup_.waits_at_end;
     return settle() ? Progress::progress : Progress::blocked;
   }
-  if (!chain_->drain()) return Progress::blocked;
+  if (!drain()) return Progress::blocked;
   return progress == Progress::progress ? Progress::progress : Progress::idle;
 }
 
@@ -213,8 +233,11 @@ Progress Task::step_gate() {
         const auto latency = clock_.wall_us() - gate_.origin_us();
         latency_.record(latency > 0 ? static_cast<std::uint64_t>(latency) : 0);
       }
+      taken_before_ = chain_->head_taken();
+      refused_before_ = chain_->head_refused();
+      offered_ = true;
       chain_->offer(gate_.input(), gate_.view());
-      return chain_->drain() ? Progress::progress : Progress::blocked;
+      return drain() ? Progress::progress : Progress::blocked;
     }
     case InputGate::Kind::watermark:
       chain_->advance_watermark(gate_.watermark_ms());
@@ -251,7 +274,7 @@ void Task::after_work(Progress progress) {
 }
 
 base::SteadyTime Task::next_wakeup() const {
-  if (phase_ == Phase::running && snapshot_ != nullptr) return clock_.steady() + kShortRest;
+  if (phase_ == Phase::running && snapshot_ != nullptr && !all_saved_) return clock_.steady() + kShortRest;
   // A blocked task waits for a grant, which comes as mail: what is due must wait, too.
   if (phase_ != Phase::running || last_progress_ == Progress::blocked) return base::SteadyTime::max();
   const auto now = clock_.steady();
@@ -298,6 +321,7 @@ wire::TaskStatus Task::status() {
   status.idle_ns = static_cast<std::uint64_t>(idle_.count());
   status.queue_bytes = gate_.queued_bytes();
   status.overflow_bytes = chain_->overflow_bytes();
+  status.uncommitted_bytes = chain_->uncommitted_bytes();
   status.watermark_ms = chain_->watermark_ms();
   status.latency_us = latency_.to_counts();
   status.operators = chain_->statuses();

@@ -16,6 +16,7 @@ struct TaskSetup {
   /// A source that has read everything waits for EndStreamCommand before it ends the stream, so that barriers can go
   /// on passing until a final checkpoint holds all results.
   bool waits_at_end = false;
+  bool aligns = true;  ///< see InputGate
 };
 
 /// One parallel instance of a chain: takes from its gate (or its source), drives the chain, sends through the edges.
@@ -49,10 +50,12 @@ class Task {
   Progress step_source();
   Progress step_gate();
   void read_mail();
+  bool drain();
   bool settle();
   bool pass_barrier_on();
   void begin_save();
   void save_some(std::size_t entries);
+  void hand_over_snapshot();
   void commit();
   bool end_stream();
   void after_work(Progress progress);
@@ -83,6 +86,14 @@ class Task {
 
   std::unique_ptr<SnapshotOut> snapshot_;  // being filled, of checkpoint saving_
   std::uint64_t saving_ = 0;
+  bool all_saved_ = false;                 // snapshot_ is whole, and waits for its barrier to leave
+  bool tallied_ = false;                   // its barrier has left
+  std::vector<wire::EdgeTally> tallies_;   // at that barrier
+
+  // Of the operator that takes in records, when the last batch was offered to it.
+  bool offered_ = false;
+  std::uint64_t taken_before_ = 0;
+  std::uint64_t refused_before_ = 0;
 
   // Sources only.
   bool paused_ = false;

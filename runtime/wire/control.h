@@ -7,6 +7,7 @@
 #include <freshet/element.h>
 #include "dag/plan.h"
 #include "runtime/base/ids.h"
+#include "runtime/wire/edge_tally.h"
 #include "runtime/wire/stored_file.h"
 
 /// What job manager, agents and workers say to each other.
@@ -209,8 +210,9 @@ struct TaskStatus {
   std::vector<std::uint64_t>
       latency_us{};  ///< histogram from entering the job to being processed here: see base/histogram.h
   std::vector<OperatorStatus> operators{};
+  std::uint64_t uncommitted_bytes = 0;  ///< of results that wait for a checkpoint
   FRESHET_RECORD(task, phase, bytes_in, bytes_out, frames_in, frames_out, busy_ns, blocked_ns, idle_ns, queue_bytes,
-                 in_flight_bytes, overflow_bytes, watermark_ms, latency_us, operators)
+                 in_flight_bytes, overflow_bytes, watermark_ms, latency_us, operators, uncommitted_bytes)
 };
 
 /// A sample of what was set aside: the newest few since the last report; all are counted in OperatorStatus.
@@ -230,7 +232,8 @@ struct WorkerStatus {
   std::uint64_t refused_messages = 0;
   std::uint64_t memory_bytes = 0;  ///< resident
   std::vector<DeadLetterSample> dead_letters{};
-  FRESHET_RECORD(worker, tasks, refused_messages, memory_bytes, dead_letters)
+  bool sources_held = false;  ///< by PauseSources, or a brake
+  FRESHET_RECORD(worker, tasks, refused_messages, memory_bytes, dead_letters, sources_held)
 };
 
 /// A source paused itself: more than `pause_above` of a minute's records were dead letters.
@@ -273,8 +276,9 @@ struct SnapshotInfo {
   bool ended = false;          ///< it had seen the end of its stream: this is its last state
   std::vector<SinkHandle> handles{};
   std::vector<StoredFile> earlier{};  ///< files that this one builds on, oldest first
+  std::vector<EdgeTally> tallies{};   ///< one for each edge into the task and each out of it
   bool operator==(const SnapshotInfo&) const = default;
-  FRESHET_RECORD(name, bytes, checksum, ended, handles, earlier)
+  FRESHET_RECORD(name, bytes, checksum, ended, handles, earlier, tallies)
 };
 
 struct SnapshotStored {
@@ -314,8 +318,9 @@ struct DataOptions {
   std::uint32_t save_entries = 512;               ///< of its state, that a task saves in one step
   std::uint64_t snapshot_part_bytes = 16u << 20;  ///< a snapshot is stored in files about this long
   std::uint64_t state_bytes = 0;  ///< of memory, that state takes per worker; more goes to disk. 0: no limit
+  std::uint64_t max_uncommitted_bytes = 8ull << 30;  ///< of results of the job; beyond, sources wait for a checkpoint
   FRESHET_RECORD(channel_window, frame_bytes, max_linger, max_record_bytes, max_overflow_bytes, threads, force_remote,
-                 save_entries, snapshot_part_bytes, state_bytes)
+                 save_entries, snapshot_part_bytes, state_bytes, max_uncommitted_bytes)
 };
 
 struct NamedValue {
@@ -333,8 +338,9 @@ struct CheckpointOrders {
   JobId from_job{};                    ///< whose checkpoint it goes on from
   CheckpointId restore{};              ///< 0: it begins anew
   std::vector<std::string> dropped{};  ///< operators whose state in it is not wanted
+  bool aligned = true;                 ///< barriers hold back what came behind them; else results are at-least-once
   bool operator==(const CheckpointOrders&) const = default;
-  FRESHET_RECORD(enabled, run, storage, from_job, restore, dropped)
+  FRESHET_RECORD(enabled, run, storage, from_job, restore, dropped, aligned)
 };
 
 struct PrepareWorker {

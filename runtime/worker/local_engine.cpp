@@ -109,7 +109,8 @@ std::unique_ptr<SnapshotOut> LocalEngine::begin_snapshot(const TaskId&, const Co
   return std::make_unique<TaskSnapshot>();
 }
 
-void LocalEngine::on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::unique_ptr<SnapshotOut> snapshot) {
+void LocalEngine::on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::unique_ptr<SnapshotOut> snapshot,
+                              std::vector<wire::EdgeTally>) {
   snapshots_[checkpoint][task].reset(static_cast<const TaskSnapshot*>(snapshot.release()));
 }
 

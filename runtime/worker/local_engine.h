@@ -58,7 +58,8 @@ class LocalEngine final : public task::TaskListener {
   void on_barrier_passed(const TaskId& task, std::uint64_t checkpoint) override;
   std::unique_ptr<SnapshotOut> begin_snapshot(const TaskId& task, const ControlElement& barrier,
                                               bool everything) override;
-  void on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::unique_ptr<SnapshotOut> snapshot) override;
+  void on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::unique_ptr<SnapshotOut> snapshot,
+                   std::vector<wire::EdgeTally> tallies) override;
   void on_dead_letter(const DeadLetter& letter) override;
   void on_brake_pulled(const std::string& operator_id, double share, const DeadLetter& last) override;
 

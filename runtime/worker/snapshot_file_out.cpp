@@ -60,7 +60,7 @@ Result<wire::SnapshotInfo> SnapshotFileOut::store() {
   if (!needed) return needed.error();
   const wire::StoredFile last = std::move(needed->back());
   needed->pop_back();
-  return wire::SnapshotInfo{last.name, last.bytes, last.checksum, false, std::move(handles_), std::move(*needed)};
+  return wire::SnapshotInfo{last.name, last.bytes, last.checksum, false, std::move(handles_), std::move(*needed), {}};
 }
 
 }  // namespace freshet::worker

@@ -33,6 +33,7 @@ class TaskMaker {
     task.save_entries = setup_.options.save_entries;
     task.inputs = inputs();
     task.waits_at_end = setup_.checkpoints;
+    task.aligns = setup_.aligns;
     auto operators = make_operators();
     auto edges = make_edges(operators);
     auto chain =

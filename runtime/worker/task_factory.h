@@ -24,6 +24,7 @@ struct TaskFactorySetup {
   std::string run{};                                       ///< see StageHost
   /// Where the state of one task goes that does not fit into memory; may be empty.
   std::function<std::unique_ptr<SpillStore>(std::uint32_t task)> open_spill{};
+  bool aligns = true;  ///< see task::InputGate
 };
 
 /// Makes the tasks that the plan places on a worker, with the author's operators inside. Not opened yet.

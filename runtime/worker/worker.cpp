@@ -66,7 +66,7 @@ void Worker::on_message(const wire::ControlMessage& message) {
 void Worker::on(const wire::InjectBarrier& order) {
   tell_tasks(task::InjectBarrierCommand{order.checkpoint.value, order.kind});
 }
-void Worker::on(const wire::PauseSources& order) { tell_tasks(task::PauseSourceCommand{order.paused}); }
+void Worker::on(const wire::PauseSources& order) { hold_sources(order.paused); }
 void Worker::on(const wire::CommitCheckpoint& order) { tell_tasks(task::CommitCommand{order.checkpoint.value}); }
 void Worker::on(const wire::EndStream&) { tell_tasks(task::EndStreamCommand{}); }
 void Worker::on(const wire::StopTasks& order) { stop_tasks(order.finished); }
@@ -129,7 +129,7 @@ void Worker::make_tasks_of(const wire::PrepareWorker& order) {
     setup_.post([this, reason] { fail("channel broken", reason); });
   });
   tasks_ = make_tasks({job_.get(), &order.plan, setup_.key, order.options, setup_.clock, exchange_.get(), this,
-                       partitions_, order.checkpoints.enabled, order.checkpoints.run, setup_.open_spill});
+                       partitions_, order.checkpoints.enabled, order.checkpoints.run, setup_.open_spill, order.checkpoints.aligned});
   statuses_.resize(tasks_.size());
   asked_.resize(tasks_.size());
   for (auto& task : tasks_) exchange_->add_task(task->id(), task->mailbox());
@@ -228,12 +228,18 @@ void Worker::ask_for_statuses() {
   }
 }
 
+void Worker::hold_sources(bool held) {
+  sources_held_ = held;
+  tell_tasks(task::PauseSourceCommand{held});
+}
+
 void Worker::send_status() {
   wire::WorkerStatus status;
   status.worker = setup_.key;
   status.tasks = statuses_;
   status.refused_messages = exchange_->refused() + setup_.transport->refused();
   status.memory_bytes = setup_.memory();
+  status.sources_held = sources_held_;
   {
     const std::lock_guard lock(letters_mutex_);
     status.dead_letters.assign(letters_.begin(), letters_.end());
@@ -311,10 +317,12 @@ std::unique_ptr<SnapshotOut> Worker::begin_snapshot(const TaskId& task, const Co
                                            setup_.in_background);
 }
 
-void Worker::on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::unique_ptr<SnapshotOut> snapshot) {
+void Worker::on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::unique_ptr<SnapshotOut> snapshot,
+                         std::vector<wire::EdgeTally> tallies) {
   std::shared_ptr<SnapshotFileOut> file(static_cast<SnapshotFileOut*>(snapshot.release()));
-  setup_.in_background([this, task, checkpoint, file] {
+  setup_.in_background([this, task, checkpoint, file, tallies = std::move(tallies)] {
     auto stored = file->store();
+    if (stored) stored->tallies = tallies;
     setup_.post([this, task, checkpoint, stored = std::move(stored)] {
       if (phase_ != Phase::running) return;
       if (plant::is(plant::Bug::commit_early)) tell_tasks(task::CommitCommand{checkpoint});
@@ -342,7 +350,7 @@ void Worker::on_dead_letter(const DeadLetter& letter) {
 
 void Worker::on_brake_pulled(const std::string& operator_id, double share, const DeadLetter& last) {
   setup_.post([this, report = wire::BrakePulled{setup_.key, operator_id, share, last.message, last.origin}] {
-    tell_tasks(task::PauseSourceCommand{true});
+    hold_sources(true);
     send(report);
   });
 }

@@ -78,7 +78,8 @@ class Worker final : public task::TaskListener {
   void on_data_ended(const TaskId& task) override;
   std::unique_ptr<SnapshotOut> begin_snapshot(const TaskId& task, const ControlElement& barrier,
                                               bool everything) override;
-  void on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::unique_ptr<SnapshotOut> snapshot) override;
+  void on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::unique_ptr<SnapshotOut> snapshot,
+                   std::vector<wire::EdgeTally> tallies) override;
   void on_dead_letter(const DeadLetter& letter) override;
   void on_brake_pulled(const std::string& operator_id, double share, const DeadLetter& last) override;
 
@@ -105,6 +106,7 @@ class Worker final : public task::TaskListener {
   std::size_t source_tasks() const;
   void stop_tasks(bool finished);
   void ask_for_statuses();
+  void hold_sources(bool held);
   void send_status();
   /// As the newest statuses tell.
   WorkerProgress progress() const;
@@ -130,6 +132,7 @@ class Worker final : public task::TaskListener {
   std::set<std::uint32_t> restored_sources_;
 
   // While running.
+  bool sources_held_ = false;
   std::map<TaskId, wire::ControlBody> snapshots_told_;  // SnapshotStored or SnapshotDeclined; the newest of each task
   std::size_t sources_at_end_ = 0;
   std::size_t ended_ = 0;

@@ -27,9 +27,10 @@ class EngineView {
   double metric(const std::string& name) const;
   /// Answers the status code.
   int post(const std::string& path, const nlohmann::json& body) const;
+  /// An empty object when nobody answers.
+  nlohmann::json get(const std::string& path) const;
 
  private:
-  nlohmann::json get(const std::string& path) const;
   std::string address_;
 };
 

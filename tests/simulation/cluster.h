@@ -82,6 +82,7 @@ class Simulation {
   std::string wrong_end() const;
   std::vector<SimWorker*> living() const;
   std::string who_waits() const;
+  void check_audit();
   void check_end();
   RunResult result() const;
 

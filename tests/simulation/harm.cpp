@@ -136,6 +136,7 @@ bool Simulation::do_harm_to_processes(HarmKind kind) {
 
 void Simulation::kill_manager() {
   ++manager_deaths_;
+  check_audit();
   const Nanoseconds pause(static_cast<std::int64_t>(log_uniform(random_, 1e6, 2e10)));
   control_.go_down(pause);
   manager_storage_.crash();

@@ -61,6 +61,8 @@ INSTANTIATE_TEST_SUITE_P(Each, Planting,
                                          Planted{"forget_key", plant::Bug::forget_key, "behaviour", 50},
                                          Planted{"forget_evicted", plant::Bug::forget_evicted, "behaviour", 300, false,
                                                  true},
+                                         Planted{"save_late", plant::Bug::save_late, "behaviour", 50},
+                                         Planted{"forget_unsent", plant::Bug::forget_unsent, "behaviour", 50},
                                          Planted{"forget_splits", plant::Bug::forget_splits, "diamond", 50},
                                          Planted{"forget_handle", plant::Bug::forget_handle, "diamond", 50}),
                          [](const auto& each) { return each.param.name; });

@@ -207,6 +207,7 @@ class RowWriter {
   virtual void prepare(std::uint64_t /*checkpoint*/, SnapshotOut&, std::string_view /*operator_id*/) {}
   virtual void commit(std::uint64_t /*checkpoint*/) {}
   virtual void recover(const std::vector<std::string>& /*handles*/) {}
+  virtual std::uint64_t uncommitted_bytes() const { return 0; }
 };
 
 template <class K, class T>
@@ -241,6 +242,7 @@ class RowSinkStage final : public UserCodeStage {
   }
   void commit(std::uint64_t checkpoint) override { writer_->commit(checkpoint); }
   void recover(const std::vector<std::string>& handles) override { writer_->recover(handles); }
+  std::uint64_t uncommitted_bytes() const override { return writer_ == nullptr ? 0 : writer_->uncommitted_bytes(); }
   void close(bool finished) override {
     if (finished && !host_->commits) writer_->finish();
     writer_.reset();

@@ -21,6 +21,7 @@ class PartOutput {
   virtual void prepare(std::uint64_t /*checkpoint*/, SnapshotOut&, std::string_view /*operator_id*/) {}
   virtual void commit(std::uint64_t /*checkpoint*/) {}
   virtual void recover(const std::vector<std::string>& /*handles*/) {}
+  virtual std::uint64_t uncommitted_bytes() const { return 0; }
 };
 
 /// Throws when the folder cannot be written to. `header` begins each file.
@@ -141,6 +142,7 @@ class FileWriter final : public freshet::detail::RowWriter<K, T> {
   }
   void commit(std::uint64_t checkpoint) override { parts_->commit(checkpoint); }
   void recover(const std::vector<std::string>& handles) override { parts_->recover(handles); }
+  std::uint64_t uncommitted_bytes() const override { return parts_ == nullptr ? 0 : parts_->uncommitted_bytes(); }
 
  private:
   std::string folder_;

@@ -142,6 +142,8 @@ class Stage {
   /// Once, behind open() and before any record: commits again what the checkpoint that the job goes on from holds, and
   /// gives up everything else that earlier attempts prepared. `handles` are of this operator, maybe of other tasks.
   virtual void recover(const std::vector<std::string>& /*handles*/) {}
+  /// About how many bytes of results wait for a commit. As long as they are too many, sources are held.
+  virtual std::uint64_t uncommitted_bytes() const { return 0; }
 
   std::vector<detail::OutputPort>& outputs() { return outputs_; }
   /// The author's operator object, for its states, counters and side outputs; null when there is none.

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "dag/counted.h"
+#include "runtime/cli/audit_text.h"
 #include "runtime/cli/cluster.h"
 #include "runtime/cli/flags.h"
 #include "runtime/cli/format.h"
@@ -117,6 +118,7 @@ class Run {
   }
 
   ExitCode ended(const std::string& state) {
+    if (const auto audit = client_.get(job_path(id_) + "/audit"); audit) audit_ = audit->body;
     if (FLAGS_json)
       print_json(invocation_, status_);
     else if (!FLAGS_quiet)
@@ -139,7 +141,9 @@ class Run {
                        duration(static_cast<double>(around_.steady_ms() - begin_ms_)) + "   dead letters " +
                        grouped(integer_or(status_, "dead_letters", 0)) + "   late " +
                        grouped(integer_or(status_, "late", 0)) + "   restarts " +
-                       grouped(integer_or(status_, "restarts", 0)) + "\n";
+                       grouped(integer_or(status_, "restarts", 0));
+    if (const std::string edges = audit_summary(audit_); !edges.empty()) text += "   audit: " + edges;
+    text += "\n";
     for (const auto& letter : list(status_, "dead_letter_samples")) {
       text += "  dead letter  " + text_or(letter, "operator_id", "?") + ": " + text_or(letter, "reason", "") + ": " +
               text_or(letter, "message", "") + "   " + text_or(letter, "origin", "") + "\n";
@@ -164,6 +168,7 @@ class Run {
   std::string name_;
   std::string address_;
   json status_;
+  json audit_ = json::object();
   std::int64_t begin_ms_ = 0;
   std::int64_t shown_ms_ = 0;
   std::size_t lines_shown_ = 0;

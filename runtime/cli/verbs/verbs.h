@@ -21,6 +21,7 @@ Verb upgrade_verb();
 Verb rollback_verb();
 Verb revisions_verb();
 Verb logs_verb();
+Verb audit_verb();
 Verb plan_verb();
 Verb describe_verb();
 Verb validate_verb();

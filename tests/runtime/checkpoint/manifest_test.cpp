@@ -28,13 +28,14 @@ Manifest sample() {
                          1,
                          false,
                          {{"job-1/snapshots/c5-a3-t1.1", 9'000, 2}, {"job-1/snapshots/c5-a3-t1.1-p1", 800, 3}}}},
-          .handles = {{"per_user", 1, std::string("\0tx", 3)}}};
+          .handles = {{"per_user", 1, std::string("\0tx", 3)}},
+          .edges = {{"events", "out", "per_user", 0, {2}, {70'000, 70'000, 69'999, 1}, {5, 5, 5, 0}}}};
 }
 
 /// The file of a manifest, also of one that encode_manifest() refuses.
 std::string sealed(std::string_view body) {
   std::string bytes = "FRSM";
-  bytes += std::string("\2\0\0\0", 4);
+  bytes += std::string("\3\0\0\0", 4);
   append_number(bytes, std::uint64_t{body.size()});
   bytes += body;
   append_number(bytes, checksum_of(bytes));

@@ -66,11 +66,22 @@ void FakeCluster::run_for(std::chrono::milliseconds time) {
       say("agent " + name, std::move(beat));
     }
     for (const WorkerKey& key : running)
-      if (!deaf.contains(key)) from_worker(key, wire::WorkerStatus{key, {}, 0, 0, {}});
+      if (!deaf.contains(key)) from_worker(key, status_of(key));
     deliver();
     manager->on_tick();
     deliver();
   }
+}
+
+wire::WorkerStatus FakeCluster::status_of(const WorkerKey& key) {
+  wire::WorkerStatus status{key, {}, 0, 0, {}, held.contains(key)};
+  for (const dag::Placement& task : prepared.at(key).plan.tasks) {
+    const auto waiting = uncommitted.find({task.chain, task.index});
+    if (task.worker != key.worker.value || waiting == uncommitted.end()) continue;
+    status.tasks.emplace_back().task = waiting->first;
+    status.tasks.back().uncommitted_bytes = waiting->second;
+  }
+  return status;
 }
 
 void FakeCluster::send(const std::string& peer, const wire::ControlMessage& message) {
@@ -121,8 +132,9 @@ void FakeCluster::act(const std::string&, const wire::InjectBarrier& barrier) {
     for (const dag::Placement& task : prepared.at(key).plan.tasks) {
       if (task.worker != key.worker.value) continue;
       const TaskId saved{task.chain, task.index};
-      from_worker(key,
-                  wire::SnapshotStored{key, saved, barrier.checkpoint, snapshot_of(key, saved, barrier.checkpoint)});
+      wire::SnapshotInfo snapshot = snapshot_of(key, saved, barrier.checkpoint);
+      if (const auto counted = tallies.find(saved); counted != tallies.end()) snapshot.tallies = counted->second;
+      from_worker(key, wire::SnapshotStored{key, saved, barrier.checkpoint, snapshot});
     }
   }
 }
@@ -136,6 +148,14 @@ wire::SnapshotInfo FakeCluster::snapshot_of(const WorkerKey& key, TaskId task, C
   const std::string bytes = writer.finish();
   EXPECT_TRUE(checkpoints.publish(checkpoint::snapshot_name(id), bytes)) << "a worker may be asked twice";
   return {checkpoint::snapshot_name(id), bytes.size(), checkpoint::checksum_of(bytes), false, {}};
+}
+
+void FakeCluster::act(const std::string&, const wire::PauseSources& pause) {
+  if (deaf.contains(pause.worker)) return;
+  if (pause.paused)
+    held.insert(pause.worker);
+  else
+    held.erase(pause.worker);
 }
 
 void FakeCluster::act(const std::string&, const wire::EndStream& end) {

@@ -339,6 +339,52 @@ TEST_F(JobLifeTest, BrakePausesTheJobAndSaysWhy) {
   EXPECT_EQ(cluster.state(job), JobState::cancelled);
 }
 
+TEST_F(JobLifeTest, AnOrderThatIsLostWithItsConnectionIsRepeated) {
+  start_agents();
+  const JobId job = running_job();
+  cluster.deaf.insert(worker(job, 1));
+  ASSERT_TRUE(std::holds_alternative<std::string>(cluster.manager->pause("shop", true)));
+  cluster.run_for(300ms);
+  EXPECT_EQ(cluster.state(job), JobState::pausing);
+  cluster.deaf.clear();
+  cluster.run_for(300ms);
+  EXPECT_EQ(cluster.state(job), JobState::paused);
+  EXPECT_EQ(cluster.held.size(), 2u);
+  cluster.deaf.insert(worker(job, 0));
+  ASSERT_TRUE(std::holds_alternative<std::string>(cluster.manager->pause("shop", false)));
+  cluster.run_for(300ms);
+  cluster.deaf.clear();
+  cluster.run_for(300ms);
+  EXPECT_TRUE(cluster.held.empty());
+}
+
+TEST_F(JobLifeTest, SourcesAreHeldWhileTooManyResultsWaitForACheckpoint) {
+  start_agents();
+  Submission wanted = cluster.submission("shop");
+  wanted.checkpoint_interval = Duration(3'600'000);
+  wanted.data.max_uncommitted_bytes = 100u << 20;
+  ASSERT_TRUE(std::holds_alternative<SubmitAnswer>(cluster.manager->submit(std::move(wanted))));
+  const JobId job = cluster.manager->table().all().rbegin()->first;
+  cluster.deliver();
+  cluster.saves = false;
+  cluster.uncommitted = {{{1, 0}, 60u << 20}, {{1, 1}, 40u << 20}};
+  cluster.run_for(300ms);
+  EXPECT_TRUE(cluster.held.empty()) << "no more than may wait";
+  EXPECT_TRUE(cluster.sent<wire::InjectBarrier>().empty());
+  cluster.uncommitted[{1, 0}] = 61u << 20;
+  cluster.run_for(300ms);
+  EXPECT_EQ(cluster.held.size(), 2u);
+  EXPECT_EQ(cluster.state(job), JobState::running);
+  EXPECT_FALSE(cluster.sent<wire::InjectBarrier>().empty()) << "and a checkpoint is asked for";
+  const ProblemView* slow = problem(job, ProblemKind::CHECKPOINT_SLOW);
+  ASSERT_NE(slow, nullptr);
+  EXPECT_EQ(slow->what, "101 MiB of results wait for a checkpoint, more than 100 MiB (--max-uncommitted)");
+  cluster.uncommitted.clear();
+  cluster.run_for(300ms);
+  EXPECT_TRUE(cluster.held.empty());
+  EXPECT_EQ(problem(job, ProblemKind::CHECKPOINT_SLOW), nullptr);
+}
+
 TEST_F(JobLifeTest, CancelWhileItWaitsOrIsOver) {
   const JobId job = cluster.submit("shop");
   ASSERT_TRUE(std::holds_alternative<std::string>(cluster.manager->cancel("shop")));

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "runtime/task/frame_mix.h"
 #include "tests/runtime/task/support.h"
 #include "tests/support/write_meta.h"
 
@@ -21,8 +22,8 @@ constexpr std::uint64_t kWindow = 64u << 10;
 /// from 2 ──┘
 class Gate {
  public:
-  explicit Gate(std::uint32_t from_tasks, bool local = false)
-      : local_(local), gate_({{kEdge, 0, from_tasks, 0, type_}}, carrier, kWindow), sequence_(from_tasks) {}
+  explicit Gate(std::uint32_t from_tasks, bool local = false, bool aligns = true)
+      : local_(local), gate_({{kEdge, 0, from_tasks, 0, type_}}, carrier, kWindow, aligns), sequence_(from_tasks) {}
 
   /// A frame of channel `from`: numbers are records, what else there is stands behind them.
   Gate& frame(std::uint32_t from, std::vector<std::uint64_t> records,
@@ -30,7 +31,7 @@ class Gate {
     auto batch = std::make_unique<VisitBatch>();
     for (const auto number : records) {
       batch->records.add() = visit(number, 20);
-      batch->metas.push_back({});
+      batch->metas.push_back({.position = {1, number}});
     }
     Frame frame;
     frame.header.elements = static_cast<std::uint32_t>(records.size() + controls.size());
@@ -40,7 +41,10 @@ class Gate {
       frame.local = true;
       frame.pool = pool;
       frame.controls = controls;
-      if (!records.empty()) frame.batch = std::move(batch);
+      if (!records.empty()) {
+        frame.header.checksum = batch_checksum(*batch);
+        frame.batch = std::move(batch);
+      }
     } else {
       detail::FrameDelta delta;
       for (std::size_t i = 0; i < records.size(); ++i) {
@@ -162,6 +166,42 @@ TEST_P(InputGateEither, ABarrierHoldsItsChannelUntilAllHaveDelivered) {
   EXPECT_THAT(gate.all(), ElementsAre("[11]", "B1", "[2]"));
 }
 
+TEST_P(InputGateEither, WithoutAlignmentABarrierHoldsNothingBack) {
+  Gate gate(2, GetParam(), false);
+  gate.frame(0, {1}, {barrier(1)}).frame(0, {2}).frame(1, {10}).frame(1, {11}, {barrier(1)});
+  EXPECT_THAT(gate.all(), ElementsAre("[10]", "[1]", "[11]", "B1", "[2]"));
+  gate.frame(0, {3}, {barrier(2)}).frame(0, {4});
+  EXPECT_THAT(gate.all(), ElementsAre("[3]", "[4]"));
+  gate.frame(1, {}, {barrier(2)});
+  EXPECT_THAT(gate.all(), ElementsAre("B2"));
+}
+
+TEST_P(InputGateEither, WhatCameInIsCountedUpToTheBarrier) {
+  Gate gate(2, GetParam());
+  gate.frame(0, {1, 2}, {barrier(1)}).frame(0, {3, 4, 5}).frame(1, {10}).frame(1, {}, {barrier(1)});
+  for (Kind kind = gate->next(); kind != Kind::nothing; kind = gate->next()) {
+    if (kind != Kind::barrier) continue;
+    ASSERT_EQ(gate->tallies().size(), 1u);
+    EXPECT_EQ(gate->tallies()[0].edge, 4u);
+    EXPECT_EQ(gate->tallies()[0].received, 3u) << "what stands behind a barrier belongs to the next checkpoint";
+  }
+  EXPECT_EQ(gate->tallies()[0].received, 6u);
+}
+
+TEST_P(InputGateEither, TheSameRecordsInOtherFramesOrOnAnotherChannelMakeAnotherSum) {
+  const auto sum_of = [](Gate& gate) {
+    gate.all();
+    EXPECT_EQ(gate->tallies()[0].received, 2u);
+    return gate->tallies()[0].received_sum;
+  };
+  const bool local = GetParam();
+  Gate one(2, local), again(2, local), other_channel(2, local), swapped(2, local);
+  const auto sum = sum_of(one.frame(0, {1}).frame(1, {2}, {watermark(5)}));
+  EXPECT_EQ(sum_of(again.frame(1, {2}, {watermark(5)}).frame(0, {1})), sum) << "whichever channel comes first";
+  EXPECT_NE(sum_of(other_channel.frame(0, {1}).frame(0, {2}, {watermark(5)})), sum);
+  EXPECT_NE(sum_of(swapped.frame(1, {1}).frame(0, {2}, {watermark(5)})), sum);
+}
+
 TEST_P(InputGateEither, AnEndedChannelIsNotExpectedToDeliverABarrier) {
   Gate gate(2, GetParam());
   gate.frame(0, {}, {barrier(1)}).frame(0, {2});
@@ -236,6 +276,19 @@ TEST(InputGate, LocalBatchesGoBackToTheirPool) {
   Gate gate(1, true);
   gate.frame(0, {1, 2}).all();
   EXPECT_NE(gate.pool->take(), nullptr);
+}
+
+TEST(InputGate, ABatchThatIsNotTheOneThatWasSentIsRefused) {
+  RecordingCarrier carrier;
+  InputGate gate({{4, 0, 1, 0, edge_by_number()}}, carrier, kWindow);
+  Frame frame;
+  frame.local = true;
+  frame.header.channel = {4, 0, 0, 0};
+  frame.batch = std::make_unique<VisitBatch>(batch_of(0, 3));
+  frame.header.checksum = batch_checksum(*frame.batch);
+  frame.batch->metas.pop_back();
+  gate.on_frame(std::move(frame));
+  EXPECT_THROW(gate.next(), TaskFailure);
 }
 
 TEST(InputGate, MalformedBytesAreRefusedWithTheChannelsName) {

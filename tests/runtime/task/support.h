@@ -49,11 +49,27 @@ class RecordingCarrier final : public FrameCarrier {
   std::vector<Grant> grants;
 };
 
+/// Takes what is saved, and keeps nothing.
+class NoSnapshot final : public SnapshotOut {
+ public:
+  void begin(std::string_view, std::string_view, std::string_view) override {}
+  void put(std::string_view) override {}
+  void ask_commit(std::string_view, std::string_view) override {}
+  void before_done(std::function<Status()>) override {}
+};
+
 class RecordingListener final : public TaskListener {
  public:
   void on_task_ended(const TaskId&) override { ++ended; }
   void on_task_failed(const TaskId&, const TaskFailure& failure) override { failures.push_back(failure); }
   void on_barrier_passed(const TaskId&, std::uint64_t checkpoint) override { barriers.push_back(checkpoint); }
+  std::unique_ptr<SnapshotOut> begin_snapshot(const TaskId&, const ControlElement&, bool) override {
+    return std::make_unique<NoSnapshot>();
+  }
+  void on_snapshot(const TaskId&, std::uint64_t checkpoint, std::unique_ptr<SnapshotOut>,
+                   std::vector<wire::EdgeTally> tallies) override {
+    tallied.emplace_back(checkpoint, std::move(tallies));
+  }
   void on_dead_letter(const DeadLetter& letter) override { letters.push_back(letter); }
   void on_brake_pulled(const std::string&, double, const DeadLetter&) override { ++brakes; }
 
@@ -62,6 +78,7 @@ class RecordingListener final : public TaskListener {
   std::vector<TaskFailure> failures;
   std::vector<std::uint64_t> barriers;
   std::vector<DeadLetter> letters;
+  std::vector<std::pair<std::uint64_t, std::vector<wire::EdgeTally>>> tallied;  // by the checkpoint that is saved
 };
 
 /// An edge whose records go to the task that their number names, modulo the tasks.

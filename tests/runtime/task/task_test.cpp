@@ -160,6 +160,7 @@ class GateTask {
     frame.header.channel = {9, 0, 0, 0};
     frame.pool = std::make_shared<BatchPool>();
     frame.batch = std::make_unique<detail::KeyedBatch<Key, Visit>>(keyed_batch(from, to));
+    frame.header.checksum = batch_checksum(*frame.batch);
     frame.controls = std::move(controls);
     task->mailbox().post(std::move(frame));
   }
@@ -204,6 +205,36 @@ TEST(Task, ABarrierWaitsForWhatIsDue) {
   const auto arrived = gate.arrived();
   ASSERT_THAT(arrived, SizeIs(1001));
   EXPECT_EQ(arrived.back(), "B1");
+}
+
+TEST(Task, ASnapshotIsHandedOverWithWhatWasSentBeforeItsBarrier) {
+  const ErrorPolicy some = set_aside();
+  GateTask gate(flat_map([](const Visit& v, Out<Visit>& out) {
+                  if (v.number == 7) throw std::runtime_error("seven");
+                  out.emit(v);
+                  out.emit(v);
+                }),
+                2048, some);
+  gate.post(0, 100, {{.kind = ElementKind::barrier, .checkpoint = 1}});
+  while (gate.task->step() == Progress::progress) {
+  }
+  auto& listener = gate.fixture.listener;
+  EXPECT_EQ(gate.task->step(), Progress::blocked);
+  EXPECT_THAT(listener.tallied, IsEmpty()) << "the barrier waits for room";
+  for (int i = 0; i < 1000 && listener.barriers.empty(); ++i) {
+    gate.grant();
+    static_cast<void>(gate.task->step());
+  }
+  ASSERT_THAT(listener.tallied, SizeIs(1));
+  const auto& [checkpoint, tallies] = listener.tallied[0];
+  EXPECT_EQ(checkpoint, 1u);
+  ASSERT_THAT(tallies, SizeIs(2));
+  EXPECT_EQ(tallies[0].edge, 9u);
+  EXPECT_EQ(tallies[0].received, 100u);
+  EXPECT_EQ(tallies[0].applied, 99u);
+  EXPECT_EQ(tallies[0].refused, 1u);
+  EXPECT_EQ(tallies[1].edge, 0u);
+  EXPECT_EQ(tallies[1].sent, 198u);
 }
 
 TEST(Task, AFailureInUserCodeEndsItAndNamesOperatorAndRecord) {
