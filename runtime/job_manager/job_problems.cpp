@@ -2,6 +2,9 @@
 
 /// What a job says is wrong with it.
 namespace freshet::manager {
+
+using dag::JobState;
+
 namespace {
 
 /// Problems that say why an attempt failed.

@@ -70,6 +70,9 @@ TEST_F(EdgeAudit, CountsOnThroughAttemptsAndJobManagers) {
   EXPECT_EQ(edge().refused, 3u);
   EXPECT_EQ(edge().since, 1u);
   cluster.restart_manager();
+  cluster.add_agent("a", 4);
+  for (const auto& [key, agent] : cluster.processes)
+    cluster.from_worker(key, wire::WorkerHello{key, 100 + key.worker.value, "tcp://" + to_string(key)});
   count(20, 20);
   cluster.run_for(3s);
   ASSERT_EQ(cluster.state(id), JobState::running);

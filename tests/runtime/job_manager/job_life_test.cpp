@@ -379,7 +379,7 @@ TEST_F(JobLifeTest, SourcesAreHeldWhileTooManyResultsWaitForACheckpoint) {
   const ProblemView* slow = problem(job, ProblemKind::CHECKPOINT_SLOW);
   ASSERT_NE(slow, nullptr);
   EXPECT_EQ(slow->what, "101 MiB of results wait for a checkpoint, more than 100 MiB (--max-uncommitted)");
-  cluster.uncommitted.clear();
+  cluster.uncommitted = {{{1, 0}, 0}, {{1, 1}, 0}};
   cluster.run_for(300ms);
   EXPECT_TRUE(cluster.held.empty());
   EXPECT_EQ(problem(job, ProblemKind::CHECKPOINT_SLOW), nullptr);

@@ -111,6 +111,7 @@ class Gate {
     frame.header.sequence = ++sequence_[from];
     if (!local_) {
       frame.header.length = static_cast<std::uint32_t>(bytes->size());
+      frame.header.checksum = wire::payload_checksum(bytes->view());
       frame.payload = bytes->view();
       frame.owner = bytes;
     }

@@ -4,6 +4,7 @@
 
 #include <freshet/endpoints.h>
 
+#include "runtime/task/frame_mix.h"
 #include "tests/runtime/task/chain_support.h"
 
 namespace freshet::task {
