@@ -49,7 +49,8 @@ class Agent {
     std::uint64_t pid = 0;
     bool terminated = false;
     bool killed = false;
-    base::SteadyTime kill_at{};  // when terminated
+    base::SteadyTime kill_at{};                 // when terminated
+    std::optional<MemoryKills> memory_kills{};  // when it was started, and those since that were of other workers
   };
 
   void on_body(const wire::AgentWelcome& welcome);
@@ -62,6 +63,7 @@ class Agent {
   void send_heartbeat();
   void ask_for(const std::string& sha256, const LibraryFetch& fetch);
   void launch(const wire::StartWorker& start, const std::string& library_path);
+  void find_who_ended(const Running& worker, wire::WorkerEnded& ended);
   void report_end(wire::WorkerEnded ended);
   const wire::WorkerEnded* remembered_end(const WorkerKey& worker) const;
   bool is_waiting(const WorkerKey& worker) const;

@@ -64,10 +64,19 @@ struct MachineReading {
   std::uint64_t disk_free = 0;  ///< where the agent keeps its data
 };
 
+/// How often the kernel has killed a process since memory was short.
+struct MemoryKills {
+  bool of_agent = false;    ///< counted are the agent and what it started; else all processes of the machine
+  std::uint64_t count = 0;  ///< only grows
+  std::uint64_t limit = 0;  ///< bytes that those counted may take together; 0: none is known
+};
+
 class MachineGauge {
  public:
   virtual ~MachineGauge() = default;
   virtual MachineReading read() = 0;
+  /// Nothing: the machine does not say.
+  virtual std::optional<MemoryKills> memory_kills() = 0;
 };
 
 }  // namespace freshet::agent

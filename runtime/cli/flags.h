@@ -52,6 +52,7 @@ DECLARE_string(grace);
 DECLARE_string(log_level);
 DECLARE_string(orphan_after);
 DECLARE_string(checkpoint_interval);
+DECLARE_int32(crashes_per_record);
 DECLARE_string(state_memory);
 DECLARE_string(restart);
 DECLARE_string(library);

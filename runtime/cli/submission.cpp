@@ -46,6 +46,7 @@ json options_of(const Invocation& invocation) {
     options["checkpoint_interval_ms"] = checked_duration_ms(FLAGS_checkpoint_interval);
   if (invocation.was_given("state-memory")) options["state_bytes"] = parse_size(FLAGS_state_memory).value();
   if (invocation.was_given("restart")) options["restart"] = FLAGS_restart;
+  if (invocation.was_given("crashes-per-record")) options["crashes_per_record"] = FLAGS_crashes_per_record;
   return options;
 }
 

@@ -8,6 +8,7 @@
 #include <freshet/result.h>
 #include "dag/life_cycle.h"
 #include "runtime/job_manager/cause.h"
+#include "runtime/job_manager/crash_book.h"
 #include "runtime/job_manager/deployment.h"
 #include "runtime/job_manager/job_change.h"
 #include "runtime/job_manager/job_checkpoints.h"
@@ -100,6 +101,13 @@ class Job {
   /// It cannot be looked for yet: `why`, and try again after `delay`.
   void postpone(const std::string& why, Duration delay, Moment now);
 
+  /// On which records its processes crashed. What it has not journalled has to be before the next attempt.
+  CrashBook& crashes() { return crashes_; }
+  const CrashBook& crashes() const { return crashes_; }
+  /// A worker of the current attempt crashed; also one that is given up, for its agent may have been away. Answers what
+  /// is known of the place; nullptr: it has none, or was told before.
+  const CrashedPlace* note_crash(const wire::WorkerEnded& ended, Moment now);
+
   JobCheckpoints& checkpoints() { return checkpoints_; }
   const JobCheckpoints& checkpoints() const { return checkpoints_; }
   /// It is known again which of its checkpoints are complete.
@@ -174,6 +182,8 @@ class Job {
   DeploymentSpec spec_of(Attempt attempt, dag::ExecutionPlan plan) const;
   void begin_attempt(DeploymentSpec spec, Moment now);
   void move_to(dag::JobState state, Moment now, const std::string& text = "");
+  bool may_set_aside(const std::string& operator_id) const;
+  void decide_restart(const Cause& cause, Moment now);
   void begin_ending(EndKind kind, Cause cause, Moment now, Orders& orders);
   void end_if_all_gone(Moment now);
   void run_if_all_running(Moment now, Orders& orders);
@@ -208,6 +218,7 @@ class Job {
   TimeLine time_line_;
   std::map<ProblemKind, ProblemView> problems_;
   JobCheckpoints checkpoints_;
+  CrashBook crashes_;
   RestartStrategy restarts_;
   Recoveries recoveries_;
   std::optional<base::SteadyTime> restart_at_;  ///< failed and not given up: when the next attempt may begin

@@ -89,6 +89,7 @@ class JobManager {
   Answer<JobRevision> next_revision(const Job& job, const ChangeRequest& request) const;
   Answer<std::string> act_on(const std::string& job, const std::function<Status(Job&, Orders&)>& act);
   void compact_journal();
+  Status journal_crashes(Job& job);
   std::vector<Problem> find_beginning(Submission& submission);
   Status settle_checkpoints(Job& job);
   void settle_all_checkpoints();

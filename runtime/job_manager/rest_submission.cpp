@@ -118,6 +118,9 @@ void read_options(const json& object, Submission& submission, std::vector<Proble
   options.number("snapshot_part_bytes", submission.data.snapshot_part_bytes, 1 << 10, kMost);
   if (object.contains("checkpoint_interval_ms"))
     options.duration("checkpoint_interval_ms", submission.checkpoint_interval.emplace(0), kMaxCheckpointTime.count());
+  std::uint32_t crashes = kCrashesPerRecord;
+  options.number("crashes_per_record", crashes, 0, kMaxCrashesPerRecord);
+  if (object.contains("crashes_per_record")) submission.crashes_per_record = crashes;
   std::string restart;
   options.text("restart", restart, false);
   if (!restart.empty()) {

@@ -36,6 +36,7 @@ class SimAgent final : public agent::WorkerLauncher, public agent::LibraryCache,
 
   // agent::MachineGauge
   agent::MachineReading read() override { return {10, 1u << 20, 1u << 30, 1u << 30}; }
+  std::optional<agent::MemoryKills> memory_kills() override { return std::nullopt; }
 
  private:
   template <class F>

@@ -73,6 +73,8 @@ class FakeLibraryCache final : public LibraryCache {
 class FakeGauge final : public MachineGauge {
  public:
   MachineReading read() override { return reading; }
+  std::optional<MemoryKills> memory_kills() override { return kills; }
+  std::optional<MemoryKills> kills{{.of_agent = true, .count = 5, .limit = 1u << 30}};
   MachineReading reading{12.5, 100, 200, 300};
 };
 
