@@ -18,6 +18,12 @@ Agent::Agent(AgentOptions options, base::Clock& clock, transport::ManagerOutbox&
 
 void Agent::send(wire::ControlBody body) { manager_.send({term_, std::move(body)}); }
 
+void Agent::take_over() {
+  const auto kills = gauge_.memory_kills();
+  for (const Survivor& survivor : launcher_.take_over())
+    running_[survivor.worker] = Running{.pid = survivor.pid, .memory_kills = kills};
+}
+
 void Agent::on_connected() {
   welcomed_ = false;
   say_hello();
@@ -174,6 +180,8 @@ void Agent::on_worker_exit(const WorkerKey& worker, const ExitStatus& status) {
   }
   Leftovers left = launcher_.leftovers(worker);
   wire::WorkerEnded ended{worker, status.code, status.signal, std::move(left.last_words), std::move(left.crash)};
+  if (status.is_guessed)
+    ended.message = "how it ended nobody has seen: the agent that started it was gone. " + ended.message;
   find_who_ended(running.mapped(), ended);
   report_end(std::move(ended));
 }

@@ -24,7 +24,7 @@ struct AgentOptions {
 /// One per machine: starts, watches and ends worker processes for the job manager, and tells it how the machine does.
 ///
 /// Event-driven: the composition root calls it with messages, ends of processes and ticks, all on one thread. It keeps
-/// nothing that must survive it: an agent that restarts no longer knows its workers, and those end by themselves.
+/// nothing that must survive it: its launcher finds the workers that an earlier agent started.
 class Agent {
  public:
   /// Ends of workers that are told again after a new hello, and to whoever asks for such a worker once more.
@@ -33,6 +33,8 @@ class Agent {
   Agent(AgentOptions options, base::Clock& clock, transport::ManagerOutbox& manager, WorkerLauncher& launcher,
         LibraryCache& libraries, MachineGauge& gauge);
 
+  /// Takes over the workers that an earlier agent left behind. Once, before all else.
+  void take_over();
   /// Says hello; for the start and whenever the connection to the job manager is new.
   void on_connected();
   void on_message(const wire::ControlMessage& message);

@@ -296,11 +296,14 @@ void Job::on_agent_hello(const std::string& agent, const std::vector<WorkerKey>&
   end_if_all_gone(now);
 }
 
-void Job::on_agent_lost(const std::string& agent, const std::string& why, Moment now, Orders& orders) {
+void Job::on_agent_lost(const std::string& agent, const std::string& why, const std::vector<WorkerKey>& taken_over,
+                        Moment now, Orders& orders) {
   if (is_over() || !deployment_) return;
   bool any = false;
   for (const DeployedWorker& worker : deployment_->workers()) {
-    if (worker.agent != agent || !deployment_->on_ended(worker.key)) continue;
+    if (worker.agent != agent || std::ranges::find(taken_over, worker.key) != taken_over.end() ||
+        !deployment_->on_ended(worker.key))
+      continue;
     any = true;
     // It may live, and no agent that knows it is left to end it. One that has not said hello is told when it does.
     if (!worker.peer.empty()) orders.push_back(to_worker(worker.peer, wire::StopTasks{worker.key, false}));

@@ -136,7 +136,7 @@ void JobManager::on_body(const std::string& peer, const wire::AgentHello& hello)
     return;
   }
   welcome(peer);
-  if (answer == AgentRegistry::Hello::replaced) lose_agent(hello.agent, "was started anew");
+  if (answer == AgentRegistry::Hello::replaced) lose_agent(hello.agent, "was started anew", hello.workers);
   stop_strangers(peer, hello.workers);
   for (const auto& [id, job] : jobs_.all())
     with(*job, [&](Orders& orders) { job->on_agent_hello(hello.agent, hello.workers, now(), orders); });
@@ -221,9 +221,10 @@ Status JobManager::journal_crashes(Job& job) {
   return {};
 }
 
-void JobManager::lose_agent(const std::string& agent, const std::string& why) {
+void JobManager::lose_agent(const std::string& agent, const std::string& why,
+                            const std::vector<WorkerKey>& taken_over) {
   for (const auto& [id, job] : jobs_.all())
-    with(*job, [&](Orders& orders) { job->on_agent_lost(agent, why, now(), orders); });
+    with(*job, [&](Orders& orders) { job->on_agent_lost(agent, why, taken_over, now(), orders); });
   slots_changed_ = true;
 }
 

@@ -96,7 +96,7 @@ class JobManager {
   void welcome(const std::string& peer);
   void stop_strangers(const std::string& peer, const std::vector<WorkerKey>& workers);
   bool is_living(const WorkerKey& worker) const;
-  void lose_agent(const std::string& agent, const std::string& why);
+  void lose_agent(const std::string& agent, const std::string& why, const std::vector<WorkerKey>& taken_over = {});
   void settle();
   void forget_old_jobs();
   void schedule();

@@ -51,6 +51,26 @@ TEST_F(AgentTest, SaysHelloUntilWelcomedThenSendsHeartbeats) {
   EXPECT_EQ(manager.all<wire::AgentHello>().size(), 2u);
 }
 
+TEST_F(AgentTest, TakesOverTheWorkersThatAnEarlierOneLeft) {
+  launcher.survivors = {{worker(0), 500}, {worker(1), 501}};
+  agent.take_over();
+  agent.on_connected();
+  ASSERT_EQ(manager.all<wire::AgentHello>().size(), 1u);
+  EXPECT_EQ(manager.all<wire::AgentHello>()[0].workers, (std::vector{worker(0), worker(1)}));
+  welcome();
+  have_library();
+  give(start(worker(0)));
+  EXPECT_TRUE(launcher.started.empty());
+  EXPECT_EQ(manager.all<wire::WorkerStarted>().at(0).pid, 500u);
+  give(wire::StopWorker{worker(1), 1000ms});
+  EXPECT_EQ(launcher.terminated, std::vector{worker(1)});
+  agent.on_worker_exit(worker(1), {.code = -1, .is_guessed = true});
+  const auto ended = manager.all<wire::WorkerEnded>();
+  ASSERT_EQ(ended.size(), 1u);
+  EXPECT_EQ(ended[0].exit_code, -1);
+  EXPECT_TRUE(ended[0].message.starts_with("how it ended nobody has seen")) << ended[0].message;
+}
+
 TEST_F(AgentTest, StartsAWorkerOnceAndAnswersARepeatedOrder) {
   have_library();
   welcome();

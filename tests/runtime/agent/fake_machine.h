@@ -36,12 +36,14 @@ class FakeLauncher final : public WorkerLauncher {
     alive.insert(spec.worker);
     return std::uint64_t{1000 + started.size()};
   }
+  std::vector<Survivor> take_over() override { return survivors; }
   void terminate(const WorkerKey& worker) override { terminated.push_back(worker); }
   void kill(const WorkerKey& worker) override { killed.push_back(worker); }
   Leftovers leftovers(const WorkerKey&) override { return left; }
 
   std::string refuse;
   Leftovers left;
+  std::vector<Survivor> survivors;
   std::vector<WorkerSpec> started;
   std::set<WorkerKey> alive;
   std::vector<WorkerKey> terminated;

@@ -24,6 +24,13 @@ class JobLifeTest : public testing::Test {
     EXPECT_EQ(cluster.state(job), JobState::running);
     return job;
   }
+  void start_anew_without_workers(const std::string& agent) {
+    wire::AgentHello hello = cluster.agents[agent];
+    ++hello.pid;
+    hello.workers.clear();
+    cluster.say("agent " + agent, hello);
+    cluster.deliver();
+  }
   static WorkerKey worker(JobId job, std::uint32_t number) { return {job, Attempt{1}, WorkerId{number}}; }
   bool tells(JobId job, const std::string& text) {
     for (const Event& event : cluster.job(job).time_line().events())
@@ -197,9 +204,20 @@ TEST_F(JobLifeTest, AgentThatComesBackHasToEndItsOldWorkers) {
 TEST_F(JobLifeTest, AgentStartedAnewHasLostItsWorkers) {
   start_agents();
   const JobId job = running_job();
-  cluster.add_agent("b", 4, 2);
-  cluster.deliver();
+  start_anew_without_workers("b");
   EXPECT_EQ(cluster.job(job).reason(), "agent b was started anew");
+}
+
+TEST_F(JobLifeTest, AgentStartedAnewThatHasTakenItsWorkersOverKeepsThem) {
+  start_agents();
+  const JobId job = running_job();
+  cluster.add_agent("b", 4, 2);
+  cluster.run_for(1s);
+  EXPECT_EQ(cluster.state(job), JobState::running);
+  EXPECT_EQ(cluster.processes.size(), 2u);
+  cluster.finish_all(job);
+  cluster.deliver();
+  EXPECT_EQ(cluster.state(job), JobState::finished);
 }
 
 // Found by simulation: a worker that had said hello and did not run yet lived on, known to nobody.
@@ -207,8 +225,7 @@ TEST_F(JobLifeTest, WorkersOfAnAgentStartedAnewAreToldToEnd) {
   start_agents();
   const JobId job = running_job();
   cluster.from_manager.clear();
-  cluster.add_agent("b", 4, 2);
-  cluster.deliver();
+  start_anew_without_workers("b");
   std::set<WorkerKey> told;
   for (const auto& [peer, stop] : cluster.sent<wire::StopTasks>())
     if (!stop.finished) told.insert(stop.worker);
