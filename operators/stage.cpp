@@ -2,6 +2,7 @@
 
 #include <cxxabi.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <typeinfo>
 
@@ -25,6 +26,30 @@ FailedRecord describe_current_exception() {
     failed.reason = "exception of unknown type";
     failed.message = "something that is not a std::exception was thrown";
   }
+  return failed;
+}
+
+namespace {
+
+const CrashedRecord* crashed_at(const std::vector<CrashedRecord>& crashed, const SourcePosition& position) {
+  const auto found = std::ranges::lower_bound(crashed, position, {}, &CrashedRecord::position);
+  return found == crashed.end() || found->position != position ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::size_t find_crashed(const std::vector<CrashedRecord>& crashed, const BatchView& view, std::size_t from) {
+  while (from < view.size && crashed_at(crashed, view.meta(from).position) == nullptr) ++from;
+  return from;
+}
+
+FailedRecord describe_crashed(const std::vector<CrashedRecord>& crashed, const RecordMeta& meta) {
+  const CrashedRecord& found = *crashed_at(crashed, meta.position);
+  FailedRecord failed;
+  failed.reason = found.reason;
+  failed.message = "set aside after " + std::to_string(found.crashes) + (found.crashes == 1 ? " crash" : " crashes");
+  failed.meta = meta;
+  failed.attempts = found.crashes + 1;
   return failed;
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/agent/agent.h"
 
 #include <algorithm>
+#include <csignal>
 
 #include "runtime/base/sha256.h"
 
@@ -16,6 +17,12 @@ Agent::Agent(AgentOptions options, base::Clock& clock, transport::ManagerOutbox&
       gauge_(gauge) {}
 
 void Agent::send(wire::ControlBody body) { manager_.send({term_, std::move(body)}); }
+
+void Agent::take_over() {
+  const auto kills = gauge_.memory_kills();
+  for (const Survivor& survivor : launcher_.take_over())
+    running_[survivor.worker] = Running{.pid = survivor.pid, .memory_kills = kills};
+}
 
 void Agent::on_connected() {
   welcomed_ = false;
@@ -158,19 +165,38 @@ void Agent::ask_for(const std::string& sha256, const LibraryFetch& fetch) {
 }
 
 void Agent::launch(const wire::StartWorker& start, const std::string& library_path) {
+  const auto before = gauge_.memory_kills();
   const Result<std::uint64_t> pid = launcher_.start({start.worker, start.job_name, library_path});
   if (!pid) return report_end({start.worker, -1, 0, "could not be started: " + pid.error().message, std::nullopt});
-  running_[start.worker] = Running{*pid};
+  running_[start.worker] = Running{.pid = *pid, .memory_kills = before};
   send(wire::WorkerStarted{start.worker, *pid});
 }
 
 void Agent::on_worker_exit(const WorkerKey& worker, const ExitStatus& status) {
-  if (running_.erase(worker) == 0) {
+  const auto running = running_.extract(worker);
+  if (running.empty()) {
     ++dropped_;
     return;
   }
   Leftovers left = launcher_.leftovers(worker);
-  report_end({worker, status.code, status.signal, std::move(left.last_words), std::move(left.crash)});
+  wire::WorkerEnded ended{worker, status.code, status.signal, std::move(left.last_words), std::move(left.crash)};
+  if (status.is_guessed)
+    ended.message = "how it ended nobody has seen: the agent that started it was gone. " + ended.message;
+  find_who_ended(running.mapped(), ended);
+  report_end(std::move(ended));
+}
+
+/// A SIGKILL has no sender's name on it: the kernel's counter says whether it was one of those.
+void Agent::find_who_ended(const Running& worker, wire::WorkerEnded& ended) {
+  if (worker.terminated) ended.by = worker.killed ? wire::EndedBy::agent_by_force : wire::EndedBy::agent;
+  if (worker.killed || ended.signal != SIGKILL || !worker.memory_kills) return;
+  const auto now = gauge_.memory_kills();
+  if (!now || now->of_agent != worker.memory_kills->of_agent || now->count <= worker.memory_kills->count) return;
+  ended.by = wire::EndedBy::out_of_memory;
+  ended.memory = {now->of_agent, now->count - worker.memory_kills->count, now->limit};
+  // One kill is one process: it explains no other worker's end.
+  for (auto& [key, other] : running_)
+    if (other.memory_kills) ++other.memory_kills->count;
 }
 
 void Agent::report_end(wire::WorkerEnded ended) {

@@ -24,7 +24,7 @@ struct AgentOptions {
 /// One per machine: starts, watches and ends worker processes for the job manager, and tells it how the machine does.
 ///
 /// Event-driven: the composition root calls it with messages, ends of processes and ticks, all on one thread. It keeps
-/// nothing that must survive it: an agent that restarts no longer knows its workers, and those end by themselves.
+/// nothing that must survive it: its launcher finds the workers that an earlier agent started.
 class Agent {
  public:
   /// Ends of workers that are told again after a new hello, and to whoever asks for such a worker once more.
@@ -33,6 +33,8 @@ class Agent {
   Agent(AgentOptions options, base::Clock& clock, transport::ManagerOutbox& manager, WorkerLauncher& launcher,
         LibraryCache& libraries, MachineGauge& gauge);
 
+  /// Takes over the workers that an earlier agent left behind. Once, before all else.
+  void take_over();
   /// Says hello; for the start and whenever the connection to the job manager is new.
   void on_connected();
   void on_message(const wire::ControlMessage& message);
@@ -49,7 +51,8 @@ class Agent {
     std::uint64_t pid = 0;
     bool terminated = false;
     bool killed = false;
-    base::SteadyTime kill_at{};  // when terminated
+    base::SteadyTime kill_at{};                 // when terminated
+    std::optional<MemoryKills> memory_kills{};  // when it was started, and those since that were of other workers
   };
 
   void on_body(const wire::AgentWelcome& welcome);
@@ -62,6 +65,7 @@ class Agent {
   void send_heartbeat();
   void ask_for(const std::string& sha256, const LibraryFetch& fetch);
   void launch(const wire::StartWorker& start, const std::string& library_path);
+  void find_who_ended(const Running& worker, wire::WorkerEnded& ended);
   void report_end(wire::WorkerEnded ended);
   const wire::WorkerEnded* remembered_end(const WorkerKey& worker) const;
   bool is_waiting(const WorkerKey& worker) const;

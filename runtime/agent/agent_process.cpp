@@ -58,6 +58,7 @@ class AgentUnit::Parts {
     if (!client) return client.error();
     client_ = std::move(*client);
     agent_ = std::make_unique<Agent>(core_options(options), clock_, *client_, launcher_, libraries_, gauge_);
+    agent_->take_over();
     loop_.add_fd(launcher_.exits_fd(), [this] { on_exits(); });
     tick();
     return {};

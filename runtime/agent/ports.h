@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "runtime/wire/control.h"
 
@@ -23,6 +24,13 @@ struct WorkerSpec {
 struct ExitStatus {
   int code = 0;
   int signal = 0;
+  bool is_guessed = false;  ///< it was no child of this process, and left no word: `code` is -1
+};
+
+/// A worker that an earlier agent started, and that still runs.
+struct Survivor {
+  WorkerKey worker{};
+  std::uint64_t pid = 0;
 };
 
 /// What an ended worker left behind.
@@ -37,6 +45,9 @@ class WorkerLauncher {
   /// Starts the process and answers its pid. Its end is reported to Agent::on_worker_exit, once, and never from inside
   /// this call.
   virtual Result<std::uint64_t> start(const WorkerSpec& spec) = 0;
+  /// Those that an earlier agent of this machine left behind; from now on their ends are reported as of those started
+  /// here. Once, before any start().
+  virtual std::vector<Survivor> take_over() = 0;
   /// Asks it to end (SIGTERM); one that is gone is no error.
   virtual void terminate(const WorkerKey& worker) = 0;
   /// Ends it at once (SIGKILL).
@@ -64,10 +75,19 @@ struct MachineReading {
   std::uint64_t disk_free = 0;  ///< where the agent keeps its data
 };
 
+/// How often the kernel has killed a process since memory was short.
+struct MemoryKills {
+  bool of_agent = false;    ///< counted are the agent and what it started; else all processes of the machine
+  std::uint64_t count = 0;  ///< only grows
+  std::uint64_t limit = 0;  ///< bytes that those counted may take together; 0: none is known
+};
+
 class MachineGauge {
  public:
   virtual ~MachineGauge() = default;
   virtual MachineReading read() = 0;
+  /// Nothing: the machine does not say.
+  virtual std::optional<MemoryKills> memory_kills() = 0;
 };
 
 }  // namespace freshet::agent

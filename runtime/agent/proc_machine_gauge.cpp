@@ -9,7 +9,7 @@
 namespace freshet::agent {
 namespace {
 
-std::string text_of(const char* path) {
+std::string text_of(const std::string& path) {
   std::ifstream file(path);
   std::ostringstream text;
   text << file.rdbuf();
@@ -24,6 +24,19 @@ bool next_number(std::string_view& line, std::uint64_t& value) {
   const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), value);
   line.remove_prefix(static_cast<std::size_t>(end - line.data()));
   return error == std::errc();
+}
+
+/// Of a control group and those around it; 0: there is none.
+std::uint64_t lowest_limit(const std::string& root, std::string_view path) {
+  std::uint64_t lowest = 0;
+  while (true) {
+    const std::string text = text_of(root + std::string(path) + "/memory.max");  // "max" without a limit
+    std::string_view line = text;
+    std::uint64_t limit = 0;
+    if (next_number(line, limit) && limit != 0) lowest = lowest == 0 ? limit : std::min(lowest, limit);
+    if (path.empty()) return lowest;
+    path = path.substr(0, path.rfind('/'));
+  }
 }
 
 }  // namespace
@@ -54,14 +67,47 @@ std::uint64_t parse_memory(std::string_view proc_meminfo, std::string_view name)
   return next_number(line, kib) ? kib * 1024 : 0;
 }
 
+std::optional<std::uint64_t> parse_counter(std::string_view text, std::string_view name) {
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    if (!line.starts_with(name) || line.substr(name.size(), 1) != " ") continue;
+    line.remove_prefix(name.size());
+    std::uint64_t value = 0;
+    return next_number(line, value) ? std::optional(value) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> parse_cgroup_path(std::string_view proc_cgroup) {
+  constexpr std::string_view kVersion2 = "0::";
+  while (!proc_cgroup.empty()) {
+    const std::string_view line = proc_cgroup.substr(0, proc_cgroup.find('\n'));
+    proc_cgroup.remove_prefix(std::min(proc_cgroup.size(), line.size() + 1));
+    if (line.starts_with(kVersion2) && line.substr(kVersion2.size()).starts_with('/'))
+      return std::string(line.substr(kVersion2.size()));
+  }
+  return std::nullopt;
+}
+
+std::optional<MemoryKills> ProcMachineGauge::memory_kills() {
+  constexpr std::string_view kKills = "oom_kill";
+  if (const auto path = parse_cgroup_path(text_of(proc_ + "/self/cgroup"))) {
+    if (const auto count = parse_counter(text_of(cgroup_ + *path + "/memory.events"), kKills))
+      return MemoryKills{true, *count, lowest_limit(cgroup_, *path)};
+  }
+  if (const auto count = parse_counter(text_of(proc_ + "/vmstat"), kKills)) return MemoryKills{.count = *count};
+  return std::nullopt;
+}
+
 MachineReading ProcMachineGauge::read() {
   MachineReading reading;
-  const CpuTicks ticks = parse_cpu_ticks(text_of("/proc/stat"));
+  const CpuTicks ticks = parse_cpu_ticks(text_of(proc_ + "/stat"));
   if (ticks.total > last_.total && ticks.busy >= last_.busy)
     reading.cpu_percent =
         100.0 * static_cast<double>(ticks.busy - last_.busy) / static_cast<double>(ticks.total - last_.total);
   last_ = ticks;
-  const std::string memory = text_of("/proc/meminfo");
+  const std::string memory = text_of(proc_ + "/meminfo");
   reading.memory_total = parse_memory(memory, "MemTotal");
   const std::uint64_t available = parse_memory(memory, "MemAvailable");
   reading.memory_used = reading.memory_total - std::min(reading.memory_total, available);

@@ -1,6 +1,7 @@
 #include "runtime/agent/process_launcher.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/epoll.h>
@@ -9,17 +10,23 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cinttypes>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 
 #include "runtime/base/check.h"
 #include "runtime/base/log.h"
+#include "runtime/base/process.h"
 
 namespace freshet::agent {
 namespace fs = std::filesystem;
 namespace {
+
+constexpr std::string_view kProcessFile = ".process";
+constexpr int kWorkerDepth = 2;  // of worker-W, below jobs/job-N/attempt-A
 
 /// Attributes and file actions of one posix_spawn. That call, unlike fork and exec by hand, is safe in a process with
 /// threads, which the embedded run is.
@@ -149,18 +156,65 @@ Result<std::uint64_t> ProcessLauncher::start(const WorkerSpec& spec) {
   const Result<pid_t> pid = Spawn(path + ".out").run(options_.executable, arguments_of(spec));
   if (!pid) return pid.error();
   // Not yet waited for, so the pid is still this process's even when it has ended already.
-  const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0));
-  struct epoll_event event {};
-  event.events = EPOLLIN;
-  if (pidfd < 0 || ::epoll_ctl(epoll_, EPOLL_CTL_ADD, pidfd, &event) != 0) {
-    const std::string why = std::strerror(errno);
+  const Process process{*pid, static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0)), true};
+  if (auto watched = watch(spec.worker, process); !watched) {
     ::kill(*pid, SIGKILL);
     ::waitpid(*pid, nullptr, 0);
-    if (pidfd >= 0) ::close(pidfd);
+    return watched.error();
+  }
+  // Should it not be written, another agent does not find the worker, and the job manager has it end.
+  if (const auto started = base::process_start_time(*pid); started)
+    std::ofstream(path + kProcessFile) << *pid << ' ' << *started << '\n';
+  return static_cast<std::uint64_t>(*pid);
+}
+
+/// Owns the descriptor from now on.
+Status ProcessLauncher::watch(const WorkerKey& worker, const Process& process) {
+  struct epoll_event event {};
+  event.events = EPOLLIN;
+  if (process.pidfd < 0 || ::epoll_ctl(epoll_, EPOLL_CTL_ADD, process.pidfd, &event) != 0) {
+    const std::string why = std::strerror(errno);
+    if (process.pidfd >= 0) ::close(process.pidfd);
     return Error{"the process cannot be watched: " + why};
   }
-  processes_[spec.worker] = {*pid, pidfd};
-  return static_cast<std::uint64_t>(*pid);
+  processes_[worker] = process;
+  return {};
+}
+
+std::vector<Survivor> ProcessLauncher::take_over() {
+  std::vector<Survivor> survivors;
+  std::error_code error;
+  fs::recursive_directory_iterator at(options_.data + "/jobs", error);
+  for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
+    if (at.depth() == kWorkerDepth) at.disable_recursion_pending();
+    const std::string path = at->path();
+    if (at.depth() != kWorkerDepth || !path.ends_with(kProcessFile)) continue;
+    WorkerKey worker;
+    const std::string folder = path.substr(0, path.size() - kProcessFile.size());
+    if (std::sscanf(folder.c_str() + options_.data.size(), "/jobs/job-%" SCNu64 "/attempt-%" SCNu32 "/worker-%" SCNu32,
+                    &worker.job.value, &worker.attempt.value, &worker.worker.value) != 3 ||
+        path_of(worker) != folder || processes_.contains(worker))
+      continue;
+    const auto process = find_survivor(path);
+    std::error_code ignored;
+    if (!process)
+      fs::remove(path, ignored);
+    else if (watch(worker, *process))
+      survivors.push_back({worker, static_cast<std::uint64_t>(process->pid)});
+  }
+  return survivors;
+}
+
+/// The process that a file names, when it is still that one.
+std::optional<ProcessLauncher::Process> ProcessLauncher::find_survivor(const std::string& path) const {
+  std::int64_t pid = 0;
+  std::uint64_t started = 0;
+  if (!(std::ifstream(path) >> pid >> started) || pid <= 1) return std::nullopt;
+  const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  // Asked behind the opening: the pid cannot have gone to another process in between.
+  if (pidfd >= 0 && base::is_process_alive(pid, started)) return Process{static_cast<pid_t>(pid), pidfd, false};
+  if (pidfd >= 0) ::close(pidfd);
+  return std::nullopt;
 }
 
 /// What workers of earlier attempts spilled is of no use to anybody; those that were killed have left it behind.
@@ -196,21 +250,34 @@ void ProcessLauncher::kill(const WorkerKey& worker) { signal(worker, SIGKILL); }
 std::vector<std::pair<WorkerKey, ExitStatus>> ProcessLauncher::reap() {
   std::vector<std::pair<WorkerKey, ExitStatus>> ended;
   for (auto at = processes_.begin(); at != processes_.end();) {
-    int status = 0;
-    if (::waitpid(at->second.pid, &status, WNOHANG) != at->second.pid) {
+    const auto how = end_of(at->first, at->second);
+    if (!how) {
       ++at;
       continue;
     }
-    ExitStatus how;
-    if (WIFSIGNALED(status))
-      how.signal = WTERMSIG(status);
-    else
-      how.code = WEXITSTATUS(status);
-    ended.emplace_back(at->first, how);
+    ended.emplace_back(at->first, *how);
     ::close(at->second.pidfd);
+    std::error_code ignored;
+    fs::remove(path_of(at->first) + std::string(kProcessFile), ignored);
     at = processes_.erase(at);
   }
   return ended;
+}
+
+/// Nothing: it has not ended.
+std::optional<ExitStatus> ProcessLauncher::end_of(const WorkerKey& worker, const Process& process) const {
+  if (process.is_child) {
+    int status = 0;
+    if (::waitpid(process.pid, &status, WNOHANG) != process.pid) return std::nullopt;
+    if (WIFSIGNALED(status)) return ExitStatus{.signal = WTERMSIG(status)};
+    return ExitStatus{.code = WEXITSTATUS(status)};
+  }
+  pollfd ready{process.pidfd, POLLIN, 0};
+  if (::poll(&ready, 1, 0) != 1) return std::nullopt;
+  // Somebody else's child: what it says itself has to do.
+  ExitStatus how;
+  if (!(std::ifstream(path_of(worker) + "/exit_code") >> how.code)) how = {.code = -1, .is_guessed = true};
+  return how;
 }
 
 void ProcessLauncher::log_death(const WorkerKey& worker, const ExitStatus& status) const {

@@ -19,7 +19,8 @@ struct LauncherOptions {
 };
 
 /// Starts workers as processes of their own: own session, nothing on stdin, stdout and stderr in a file, no inherited
-/// descriptors. They outlive the agent on purpose, and end by themselves when they have neither agent nor manager.
+/// descriptors. They outlive the agent on purpose: the next one takes them over, by their pid and when they started,
+/// which stand in a file beside each. They end by themselves when they have no job manager for too long.
 ///
 /// The composition root polls exits_fd() and, when it is readable, calls reap() and hands every end to
 /// Agent::on_worker_exit. One thread.
@@ -37,6 +38,7 @@ class ProcessLauncher final : public WorkerLauncher {
   ProcessLauncher& operator=(const ProcessLauncher&) = delete;
 
   Result<std::uint64_t> start(const WorkerSpec& spec) override;
+  std::vector<Survivor> take_over() override;
   void terminate(const WorkerKey& worker) override;
   void kill(const WorkerKey& worker) override;
   Leftovers leftovers(const WorkerKey& worker) override;
@@ -56,14 +58,19 @@ class ProcessLauncher final : public WorkerLauncher {
   /// The command line of a worker, without the executable.
   std::vector<std::string> arguments_of(const WorkerSpec& spec) const;
   void remove_spilled_state(const WorkerKey& worker) const;
-  /// `<data>/jobs/job-N/attempt-A/worker-W`; the output is there with `.out`, the crash report with `.crash` behind.
+  /// `<data>/jobs/job-N/attempt-A/worker-W`; the output is there with `.out`, the crash report with `.crash`, and which
+  /// process it is with `.process` behind.
   std::string path_of(const WorkerKey& worker) const;
 
  private:
   struct Process {
     pid_t pid = 0;
     int pidfd = -1;
+    bool is_child = true;
   };
+  Status watch(const WorkerKey& worker, const Process& process);
+  std::optional<Process> find_survivor(const std::string& path) const;
+  std::optional<ExitStatus> end_of(const WorkerKey& worker, const Process& process) const;
   void signal(const WorkerKey& worker, int number);
 
   const LauncherOptions options_;

@@ -42,6 +42,8 @@ DEFINE_string(checkpoint_interval, "", "time between checkpoints, 0 for none; de
 DEFINE_string(
     restart, "",
     "when it fails: none, 'fixed N DELAY', 'exponential FIRST LONGEST', 'rate N WITHIN'; default: rate 5 1min");
+DEFINE_int32(crashes_per_record, 3,
+             "crashes on one record before it becomes a dead letter, where its operator sets aside; 0: never");
 DEFINE_bool(in_process, false, "run everything in this process, for a debugger");
 DEFINE_bool(keep, false, "keep the data folder of the run");
 DEFINE_string(data, "", "data folder; default: $XDG_STATE_HOME/freshet or ~/.local/state/freshet");
@@ -84,6 +86,7 @@ std::vector<Flag> option_flags() {
            .value_name = "MODE",
            .choices = {"exactly-once", "at-least-once", "at-most-once"}},
           {.name = "restart", .form = ValueForm::kText, .value_name = "STRATEGY"},
+          {.name = "crashes-per-record", .form = ValueForm::kInteger, .value_name = "N", .least = 0, .most = 1000},
           {.name = "parallelism", .form = ValueForm::kInteger, .value_name = "N"},
           {.name = "workers", .form = ValueForm::kInteger, .value_name = "N", .least = 1},
           {.name = "key-groups", .form = ValueForm::kInteger, .value_name = "N"},

@@ -53,6 +53,7 @@ DECLARE_string(log_level);
 DECLARE_string(orphan_after);
 DECLARE_string(checkpoint_interval);
 DECLARE_string(max_uncommitted);
+DECLARE_int32(crashes_per_record);
 DECLARE_string(state_memory);
 DECLARE_string(guarantee);
 DECLARE_string(restart);

@@ -49,6 +49,7 @@ json options_of(const Invocation& invocation) {
     options["max_uncommitted_bytes"] = parse_size(FLAGS_max_uncommitted).value();
   if (invocation.was_given("guarantee")) options["guarantee"] = FLAGS_guarantee;
   if (invocation.was_given("restart")) options["restart"] = FLAGS_restart;
+  if (invocation.was_given("crashes-per-record")) options["crashes_per_record"] = FLAGS_crashes_per_record;
   return options;
 }
 

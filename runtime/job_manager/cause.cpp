@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 
 #include <freshet/text.h>
@@ -31,11 +32,39 @@ std::string record_at_hand(const wire::RecordTrace& trace) {
   return text;
 }
 
+bool is_out_of_memory(const wire::WorkerEnded& ended) { return ended.by == wire::EndedBy::out_of_memory; }
+
 std::string how_it_ended(const wire::WorkerEnded& ended) {
-  if (ended.signal != 0) return signal_name(ended.signal);
+  if (is_out_of_memory(ended))
+    return std::string(ended.memory.certain ? "" : "probably ") + "killed by the kernel: out of memory";
+  const std::string by = ended.by == wire::EndedBy::agent            ? " when its agent asked it to end"
+                         : ended.by == wire::EndedBy::agent_by_force ? " of its agent: it did not end when asked to"
+                         : ended.signal == SIGKILL                   ? ", which Freshet did not send"
+                                                                     : "";
+  if (ended.signal != 0) return signal_name(ended.signal) + by;
   // The agent's own words, "could not be started: …", say all there is.
   if (ended.exit_code < 0) return ended.message;
-  return "it exited with code " + std::to_string(ended.exit_code);
+  return "it exited with code " + std::to_string(ended.exit_code) + by;
+}
+
+std::string memory_cause(const wire::MemoryKill& kill, const std::string& agent, const StatusBook::Memory& held) {
+  const std::string count = "oom_kill +" + std::to_string(kill.kills);
+  std::string text;
+  if (!kill.certain)
+    text = "memory was short on the machine of " + agent + " (/proc/vmstat " + count +
+           ", which counts the kills of all its processes)";
+  else if (kill.limit == 0)
+    text = "memory was short on the machine of " + agent + " (memory.events " + count + ")";
+  else
+    text = "the agent and its workers reached their limit of " + rounded_bytes(kill.limit) + " (memory.events " +
+           count + ")";
+  if (held.resident == 0) return text;
+  const std::uint64_t known = held.state + held.frames;
+  text += ". It last held " + rounded_bytes(held.resident) + ", of which Freshet knows " + rounded_bytes(known) +
+          " (state " + rounded_bytes(held.state) + ", frames " + rounded_bytes(held.frames) + ")";
+  if (held.resident > known)
+    text += "; " + rounded_bytes(held.resident - known) + " are outside of that: user code, libraries, allocator";
+  return text;
 }
 
 }  // namespace
@@ -59,7 +88,8 @@ std::string signal_name(int number) {
   return abbreviation != nullptr ? std::string("SIG") + abbreviation : "signal " + std::to_string(number);
 }
 
-Cause worker_ended_cause(const wire::WorkerEnded& ended, const std::string& agent, const std::string& job) {
+Cause worker_ended_cause(const wire::WorkerEnded& ended, const std::string& agent, const std::string& job,
+                         const StatusBook::Memory& held) {
   const std::string where = worker_on(ended.worker.worker.value, agent);
   std::string what = how_it_ended(ended);
   std::string detail = ended.exit_code < 0 && ended.signal == 0 ? "" : ended.message;
@@ -72,11 +102,42 @@ Cause worker_ended_cause(const wire::WorkerEnded& ended, const std::string& agen
   cause.reason = where + ": " + what;
   if (ended.crash && !ended.crash->origin.empty()) cause.reason += " at " + ended.crash->origin;
   if (ended.crash && !ended.crash->record.empty()) cause.reason += ", record " + ended.crash->record;
-  cause.problem = problem(ProblemKind::WORKER_CRASHED, what, where);
-  cause.problem->cause = detail;
+  cause.problem = problem(is_out_of_memory(ended) ? ProblemKind::WORKER_OOM : ProblemKind::WORKER_CRASHED, what, where);
+  cause.problem->cause = is_out_of_memory(ended) ? memory_cause(ended.memory, agent, held) : detail;
   cause.problem->effect = kNoRestart;
   cause.problem->commands = {"freshet logs " + job + " --worker " + std::to_string(ended.worker.worker.value)};
+  if (is_out_of_memory(ended))
+    cause.problem->commands.insert(cause.problem->commands.begin(), "freshet status " + job + " --operators");
   return cause;
+}
+
+void add_crashes(Cause& cause, const CrashedPlace& place, std::uint32_t limit, bool may_set_aside) {
+  if (!cause.problem) return;
+  std::string text = std::to_string(place.crashes) + (place.crashes == 1 ? " crash" : " crashes") + " on this record; ";
+  if (place.set_aside)
+    text += "it is set aside";
+  else if (!may_set_aside)
+    text += "operator " + place.operator_id + " sets nothing aside: its author can say so, on_error(dead_letter())";
+  else if (limit == 0)
+    text += "none is set aside, --crashes-per-record 0";
+  else if (place.crashes < limit)
+    text += "it is set aside after " + std::to_string(limit);
+  else
+    text += std::to_string(CrashBook::kMaxSetAside) + " are set aside already, which is the limit";
+  std::string& detail = cause.problem->cause;
+  detail = text + (detail.empty() ? "" : "\n" + detail);
+}
+
+ProblemView poison_problem(const CrashedPlace& place, const std::string& job) {
+  const std::string origin = place.origin.empty() ? place.place.partition : place.origin;
+  ProblemView view = problem(ProblemKind::POISON,
+                             "the record at " + origin + " is set aside after " + std::to_string(place.crashes) +
+                                 (place.crashes == 1 ? " crash" : " crashes"),
+                             place.operator_id);
+  view.cause = place.reason + "; it is a dead letter of that operator now";
+  view.effect = "the job goes on without it";
+  view.commands = {"freshet logs " + job + " --operator " + place.operator_id};
+  return view;
 }
 
 Cause task_failed_cause(const wire::TaskFailed& failed, const std::string& agent, const std::string& job) {
@@ -184,13 +245,24 @@ ProblemView checkpoint_failing_problem(const CheckpointHistory& history, std::ui
 
 ProblemView uncommitted_problem(std::uint64_t bytes, std::uint64_t limit, const std::string& job) {
   ProblemView view = problem(ProblemKind::CHECKPOINT_SLOW,
-                             std::to_string(bytes >> 20) + " MiB of results wait for a checkpoint, more than " +
-                                 std::to_string(limit >> 20) + " MiB (--max-uncommitted)",
+                             rounded_bytes(bytes) + " of results wait for a checkpoint, more than " +
+                                 rounded_bytes(limit) + " (--max-uncommitted)",
                              "");
   view.cause = "sinks write more between two checkpoints than may wait on their disks";
   view.effect = "sources are held until the checkpoint that was asked for is complete";
   view.commands = {"freshet checkpoint list " + job};
   return view;
+}
+
+std::string rounded_bytes(std::uint64_t bytes) {
+  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  if (bytes < 1024) return std::to_string(bytes) + " B";
+  std::size_t unit = 0;
+  auto value = static_cast<double>(bytes);
+  for (; value >= 1024; value /= 1024) ++unit;
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f %s", value, kUnits[unit]);
+  return text;
 }
 
 std::string rounded_duration(Duration value) {

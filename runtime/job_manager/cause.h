@@ -5,7 +5,8 @@
 #include <vector>
 
 #include "runtime/job_manager/checkpoint_history.h"
-#include "runtime/job_manager/views.h"
+#include "runtime/job_manager/crash_book.h"
+#include "runtime/job_manager/status_book.h"
 #include "runtime/wire/control.h"
 
 namespace freshet::manager {
@@ -21,6 +22,8 @@ struct Cause {
   std::string reason{};  ///< one sentence; stands behind the job's state
   std::optional<ProblemView> problem{};
   bool is_final = false;  ///< another attempt would fail as this one did
+  /// So many failures, this one among them, will not come again: what they came from is set aside.
+  std::uint32_t cured = 0;
 };
 
 /// Longest text of a cause or problem; what comes from a worker may be of any length.
@@ -33,8 +36,13 @@ ProblemView shortened(ProblemView problem);
 /// `SIGSEGV`; `signal 77` for one without a name.
 std::string signal_name(int number);
 
-/// A process that ended before it was told to. `job` is the job's name, for the commands.
-Cause worker_ended_cause(const wire::WorkerEnded& ended, const std::string& agent, const std::string& job);
+/// A process that ended before it was told to. `job` is the job's name, for the commands; `held`: what it last said.
+Cause worker_ended_cause(const wire::WorkerEnded& ended, const std::string& agent, const std::string& job,
+                         const StatusBook::Memory& held = {});
+/// Adds how often it has crashed there, and what comes of it. `limit`: crashes that it takes to set a record aside.
+void add_crashes(Cause& cause, const CrashedPlace& place, std::uint32_t limit, bool may_set_aside);
+/// A record that is set aside.
+ProblemView poison_problem(const CrashedPlace& place, const std::string& job);
 Cause task_failed_cause(const wire::TaskFailed& failed, const std::string& agent, const std::string& job);
 Cause agent_lost_cause(const std::string& agent, const std::string& why, const std::string& job);
 Cause prepare_cause(const std::vector<Problem>& problems, std::uint32_t worker, const std::string& agent);
@@ -55,6 +63,8 @@ ProblemView checkpoint_failing_problem(const CheckpointHistory& history, std::ui
 /// Sources are held because results of more than `limit` bytes wait for a checkpoint.
 ProblemView uncommitted_problem(std::uint64_t bytes, std::uint64_t limit, const std::string& job);
 
+/// For people: "180 B", "38.2 MiB", "2.1 GiB".
+std::string rounded_bytes(std::uint64_t bytes);
 /// For people: "412 ms", "4.1 s", "31 s", "2 min", "3 h".
 std::string rounded_duration(Duration value);
 

@@ -26,7 +26,7 @@ std::optional<std::uint32_t> worker_of_task(const dag::ExecutionPlan& plan, std:
 std::vector<wire::AssignedSplit> deal_splits(const DeploymentSpec& spec, const std::vector<wire::SourceSplits>& found,
                                              std::vector<wire::AssignedSplit> restored) {
   std::vector<wire::AssignedSplit> assigned = std::move(restored);
-  std::uint32_t next_partition = 0;
+  std::uint32_t next_partition = 1;  // 0 stands for "unknown" in a record's position
   for (const wire::AssignedSplit& split : assigned) next_partition = std::max(next_partition, split.partition + 1);
   for (const std::uint32_t source : spec.sources) {
     const auto splits =
@@ -129,7 +129,7 @@ void Deployment::take_splits(const wire::WorkerPrepared& prepared) {
   for (const wire::AssignedSplit& split : prepared.restored) {
     const dag::Chain* chain = chain_of(spec_.plan, split.operator_index);
     if (chain == nullptr || worker_of_task(spec_.plan, chain->id, split.task) != prepared.worker.worker.value) continue;
-    if (split.partition >= kMaxSplits) continue;
+    if (split.partition > kMaxSplits) continue;
     restored_splits_.push_back(split);
     restored_splits_.back().restored = true;
   }
@@ -226,7 +226,7 @@ bool Deployment::has_source_task(const WorkerKey& worker) const {
 
 wire::PrepareWorker Deployment::prepare_order(const WorkerKey& key) const {
   return {key,        spec_.library_job,     spec_.parameters, spec_.default_parallelism, spec_.plan,
-          spec_.data, spec_.status_interval, spec_.directory,  spec_.checkpoints};
+          spec_.data, spec_.status_interval, spec_.directory,  spec_.checkpoints,         spec_.set_aside};
 }
 
 wire::StartTasks Deployment::start_tasks_order(const WorkerKey& key) const {

@@ -34,6 +34,7 @@ struct DeploymentSpec {
   std::string directory{};
   Duration status_interval{500};
   wire::CheckpointOrders checkpoints{};
+  std::vector<wire::SetAside> set_aside{};
   std::vector<std::uint32_t> sources{};  ///< operator indices, ascending
   dag::ExecutionPlan plan{};             ///< placed
 };

@@ -23,6 +23,7 @@ Job::Job(JobId id, Submission submission, dag::ExecutionPlan plan, const Manager
       since_ms_(submitted_ms),
       time_line_(options.max_events),
       checkpoints_(checkpoint_policy(submission)),
+      crashes_(submission.crashes_per_record.value_or(kCrashesPerRecord)),
       restarts_(submission.restart) {
   revisions_.push_back({Revision{1}, std::move(submission), std::move(plan), submitted_ms, "submitted", {}});
   time_line_.add(submitted_ms, "state", "Submitted as " + id_text());
@@ -110,6 +111,7 @@ DeploymentSpec Job::spec_of(Attempt attempt, dag::ExecutionPlan plan) const {
                       checkpoints_.policy().mode == CheckpointMode::exactly_once};
   // Given up is what the revision found when it began, and not what it has saved itself since.
   if (restore.value != 0 && restore == revision().savepoint) spec.checkpoints.dropped = submission().dropped_state;
+  spec.set_aside = crashes_.set_aside();
   if (restore.value == 0 && submission().from_checkpoint.value != 0) {
     spec.checkpoints.from_job = submission().from_job;
     spec.checkpoints.restore = submission().from_checkpoint;
@@ -281,19 +283,6 @@ bool Job::on(const std::string&, const wire::TasksFinished& finished, Moment now
   return true;
 }
 
-bool Job::on(const std::string&, const wire::WorkerEnded& ended, Moment now, Orders& orders) {
-  const DeployedWorker worker = *living(ended.worker);
-  deployment_->on_ended(ended.worker);
-  const bool is_clean = ended.signal == 0 && ended.exit_code == 0;
-  if (ending_ && ending_->kind == EndKind::changed) return end_if_all_gone(now), true;
-  const bool was_forced = worker.stop_ordered && (ended.signal == SIGTERM || ended.signal == SIGKILL ||
-                                                  (ended.signal == 0 && ended.exit_code < 0));
-  if (!ending_ || (!is_clean && !(was_forced && !keeps_results(ending_->kind))))
-    fail(worker_ended_cause(ended, worker.agent, name()), now, orders);
-  end_if_all_gone(now);
-  return true;
-}
-
 void Job::on_agent_hello(const std::string& agent, const std::vector<WorkerKey>& workers, Moment now, Orders& orders) {
   if (!deployment_ || is_over() || state_ == JobState::scheduling) return;
   if (!adopting_ && !ending_) return deployment_->order_workers(agent, orders);
@@ -311,11 +300,14 @@ void Job::on_agent_hello(const std::string& agent, const std::vector<WorkerKey>&
   end_if_all_gone(now);
 }
 
-void Job::on_agent_lost(const std::string& agent, const std::string& why, Moment now, Orders& orders) {
+void Job::on_agent_lost(const std::string& agent, const std::string& why, const std::vector<WorkerKey>& taken_over,
+                        Moment now, Orders& orders) {
   if (is_over() || !deployment_) return;
   bool any = false;
   for (const DeployedWorker& worker : deployment_->workers()) {
-    if (worker.agent != agent || !deployment_->on_ended(worker.key)) continue;
+    if (worker.agent != agent || std::ranges::find(taken_over, worker.key) != taken_over.end() ||
+        !deployment_->on_ended(worker.key))
+      continue;
     any = true;
     // It may live, and no agent that knows it is left to end it. One that has not said hello is told when it does.
     if (!worker.peer.empty()) orders.push_back(to_worker(worker.peer, wire::StopTasks{worker.key, false}));
@@ -363,6 +355,7 @@ void Job::fail(Cause cause, Moment now, Orders& orders) {
   if (ending_ && ending_->kind == EndKind::failed) {
     time_line_.add(now.wall_ms, "worker", cause.reason);
     if (cause.is_final) restart_at_.reset();
+    if (cause.cured != 0) decide_restart(cause, now);
     if (cause.weight <= ending_->cause.weight) return;
     reason_ = cause.reason;
     if (cause.problem) begin_problem(*cause.problem, now);
@@ -374,11 +367,10 @@ void Job::fail(Cause cause, Moment now, Orders& orders) {
   reason_ = cause.reason;
   checkpoints_.end(reason_);
   restart_at_.reset();
-  if (goes_back(cause, now)) {
+  if (goes_back(cause, now))
     restart_at_ = now.steady;
-  } else if (checkpoints_.enabled() && !cause.is_final) {
-    if (const auto delay = restarts_.on_failure(now.steady); delay) restart_at_ = now.steady + *delay;
-  }
+  else
+    decide_restart(cause, now);
   recoveries_.on_failure(now.steady);
   if (cause.problem) begin_problem(*cause.problem, now);
   if (state_ == JobState::recovering) time_line_.add(now.wall_ms, "worker", reason_);

@@ -8,6 +8,7 @@
 #include <freshet/result.h>
 #include "dag/life_cycle.h"
 #include "runtime/job_manager/cause.h"
+#include "runtime/job_manager/crash_book.h"
 #include "runtime/job_manager/deployment.h"
 #include "runtime/job_manager/job_change.h"
 #include "runtime/job_manager/job_checkpoints.h"
@@ -73,8 +74,9 @@ class Job {
   bool on_message(const std::string& peer, const wire::ControlBody& body, Moment now, Orders& orders);
   /// The agent's process is there (again), with these `workers` running: what it may not have heard is said once more.
   void on_agent_hello(const std::string& agent, const std::vector<WorkerKey>& workers, Moment now, Orders& orders);
-  /// All workers on that agent are given up. `why`: "silent for 6s".
-  void on_agent_lost(const std::string& agent, const std::string& why, Moment now, Orders& orders);
+  /// All workers on that agent are given up, but for those that its next process has taken over. `why`: "silent for 6s".
+  void on_agent_lost(const std::string& agent, const std::string& why, const std::vector<WorkerKey>& taken_over,
+                     Moment now, Orders& orders);
   void on_tick(Moment now, Orders& orders);
   base::SteadyTime next_deadline(base::SteadyTime fallback) const;
 
@@ -99,6 +101,13 @@ class Job {
   bool restart_is_due(Moment now) const { return restart_at_ && *restart_at_ <= now.steady; }
   /// It cannot be looked for yet: `why`, and try again after `delay`.
   void postpone(const std::string& why, Duration delay, Moment now);
+
+  /// On which records its processes crashed. What it has not journalled has to be before the next attempt.
+  CrashBook& crashes() { return crashes_; }
+  const CrashBook& crashes() const { return crashes_; }
+  /// A worker of the current attempt crashed; also one that is given up, for its agent may have been away. Answers what
+  /// is known of the place; nullptr: it has none, or was told before.
+  const CrashedPlace* note_crash(const wire::WorkerEnded& ended, Moment now);
 
   JobCheckpoints& checkpoints() { return checkpoints_; }
   const JobCheckpoints& checkpoints() const { return checkpoints_; }
@@ -174,6 +183,8 @@ class Job {
   DeploymentSpec spec_of(Attempt attempt, dag::ExecutionPlan plan) const;
   void begin_attempt(DeploymentSpec spec, Moment now);
   void move_to(dag::JobState state, Moment now, const std::string& text = "");
+  bool may_set_aside(const std::string& operator_id) const;
+  void decide_restart(const Cause& cause, Moment now);
   void begin_ending(EndKind kind, Cause cause, Moment now, Orders& orders);
   void end_if_all_gone(Moment now);
   void run_if_all_running(Moment now, Orders& orders);
@@ -210,6 +221,7 @@ class Job {
   TimeLine time_line_;
   std::map<ProblemKind, ProblemView> problems_;
   JobCheckpoints checkpoints_;
+  CrashBook crashes_;
   RestartStrategy restarts_;
   Recoveries recoveries_;
   std::optional<base::SteadyTime> restart_at_;  ///< failed and not given up: when the next attempt may begin

@@ -69,6 +69,8 @@ void Job::end_change(ChangeStep step, const std::string& why, Moment now) {
 }
 
 void Job::make_current(JobRevision next, Moment now) {
+  if (next.submission.library_sha256 != submission().library_sha256) crashes_.clear();
+  crashes_.set_limit(next.submission.crashes_per_record.value_or(kCrashesPerRecord));
   next.number = Revision{revision().number.value + 1};
   next.since_ms = now.wall_ms;
   revisions_.push_back(std::move(next));

@@ -55,6 +55,12 @@ struct WishEntry {
   FRESHET_RECORD(job, wish)
 };
 
+struct CrashEntry {
+  JobId job{};
+  CrashedPlace crash{};
+  FRESHET_RECORD(job, crash)
+};
+
 struct JobEntry {
   JobId job{};
   FRESHET_RECORD(job)
@@ -72,7 +78,8 @@ struct Entry {
   std::optional<JobEntry> reopened{};
   std::optional<JobEntry> deleted{};
   std::optional<WishEntry> wish{};
-  FRESHET_RECORD(format, term, submitted, attempt, end, checkpoint, revision, reopened, deleted, wish)
+  std::optional<CrashEntry> crash{};
+  FRESHET_RECORD(format, term, submitted, attempt, end, checkpoint, revision, reopened, deleted, wish, crash)
 };
 
 RevisionEntry entry_of(JobId job, const JobRevision& revision) {
@@ -110,6 +117,7 @@ void fold(const Entry& entry, History& history) {
     if (const auto job = history.jobs.find(entry.revision->job); job != history.jobs.end()) {
       const RevisionEntry& next = *entry.revision;
       auto& revisions = job->second.revisions;
+      if (revisions.back().submission.library_sha256 != next.submission.library_sha256) job->second.crashes.clear();
       if (revisions.back().number < next.number)
         revisions.push_back({next.number, next.submission, {}, next.since_ms, next.how, next.savepoint});
       if (revisions.size() > Job::kMaxRevisions) revisions.erase(revisions.begin());
@@ -125,6 +133,10 @@ void fold(const Entry& entry, History& history) {
   if (entry.wish) {
     if (const auto job = history.jobs.find(entry.wish->job); job != history.jobs.end())
       job->second.wish = entry.wish->wish;
+  }
+  if (entry.crash) {
+    if (const auto job = history.jobs.find(entry.crash->job); job != history.jobs.end())
+      remember(job->second.crashes, entry.crash->crash);
   }
   if (entry.end) {
     if (const auto job = history.jobs.find(entry.end->job); job != history.jobs.end()) job->second.end = entry.end->end;
@@ -161,6 +173,7 @@ Status JobJournal::compact(const History& history) {
     if (job.attempt.value != 0) entries.push_back(encoded({.attempt = AttemptEntry{id, job.attempt, job.plan}}));
     if (job.checkpoint.value != 0) entries.push_back(encoded({.checkpoint = CheckpointEntry{id, job.checkpoint}}));
     if (job.wish != JobWish{}) entries.push_back(encoded({.wish = WishEntry{id, job.wish}}));
+    for (const CrashedPlace& crash : job.crashes) entries.push_back(encoded({.crash = CrashEntry{id, crash}}));
     if (job.end) entries.push_back(encoded({.end = EndEntry{id, *job.end}}));
   }
   return journal_.replace(entries);
@@ -185,6 +198,10 @@ Status JobJournal::record_revision(JobId job, const JobRevision& revision) {
 
 Status JobJournal::record_wish(JobId job, const JobWish& wish) {
   return journal_.append(encoded({.wish = WishEntry{job, wish}}));
+}
+
+Status JobJournal::record_crash(JobId job, const CrashedPlace& crash) {
+  return journal_.append(encoded({.crash = CrashEntry{job, crash}}));
 }
 
 Status JobJournal::record_reopened(JobId job) { return journal_.append(encoded({.reopened = JobEntry{job}})); }

@@ -17,6 +17,7 @@ struct RememberedJob {
   CheckpointId checkpoint{};  ///< the highest that was given out; 0: none
   JobWish wish{};
   std::optional<JobEnd> end{};  ///< nothing: it was not over
+  std::vector<CrashedPlace> crashes{};
 };
 
 /// Everything that the journal says, folded.
@@ -45,6 +46,8 @@ class JobJournal {
   Status record_revision(JobId job, const JobRevision& revision);
   Status record_end(JobId job, const JobEnd& end);
   Status record_wish(JobId job, const JobWish& wish);
+  /// An attempt has crashed there.
+  Status record_crash(JobId job, const CrashedPlace& crash);
   /// A job that was over is to run again; what was wished before is over, too.
   Status record_reopened(JobId job);
   /// It is as if the job had never been.

@@ -50,6 +50,7 @@ Status JobManager::recover() {
     auto job = std::make_unique<Job>(id, current.submission, current.plan, options_, remembered.submitted_ms);
     job->restore_revisions(remembered.revisions);
     job->checkpoints().restore(remembered.checkpoint);
+    job->crashes().restore(remembered.crashes);
     if (remembered.end) {
       job->restore(remembered.attempt, *remembered.end);
     } else {
@@ -135,7 +136,7 @@ void JobManager::on_body(const std::string& peer, const wire::AgentHello& hello)
     return;
   }
   welcome(peer);
-  if (answer == AgentRegistry::Hello::replaced) lose_agent(hello.agent, "was started anew");
+  if (answer == AgentRegistry::Hello::replaced) lose_agent(hello.agent, "was started anew", hello.workers);
   stop_strangers(peer, hello.workers);
   for (const auto& [id, job] : jobs_.all())
     with(*job, [&](Orders& orders) { job->on_agent_hello(hello.agent, hello.workers, now(), orders); });
@@ -192,7 +193,12 @@ void JobManager::on_body(const std::string& peer, const wire::LibraryRequest& re
 }
 
 void JobManager::on_worker_message(const std::string& peer, const WorkerKey& worker, const wire::ControlBody& body) {
+  const auto* ended = std::get_if<wire::WorkerEnded>(&body);
   if (!is_living(worker)) {
+    if (Job* job = jobs_.find(worker.job); ended != nullptr && job != nullptr && !job->is_over()) {
+      job->note_crash(*ended, now());
+      (void)journal_crashes(*job);
+    }
     ++dropped_;
     const bool runs =
         std::holds_alternative<wire::WorkerHello>(body) || std::holds_alternative<wire::WorkerStatus>(body);
@@ -203,12 +209,22 @@ void JobManager::on_worker_message(const std::string& peer, const WorkerKey& wor
   with(job, [&](Orders& orders) {
     if (!job.on_message(peer, body, now(), orders)) ++dropped_;
   });
-  if (std::holds_alternative<wire::WorkerEnded>(body)) slots_changed_ = true;
+  if (ended == nullptr) return;
+  (void)journal_crashes(job);  // at the latest before the next attempt
+  slots_changed_ = true;
 }
 
-void JobManager::lose_agent(const std::string& agent, const std::string& why) {
+Status JobManager::journal_crashes(Job& job) {
+  for (const CrashedPlace& crash : job.crashes().not_journalled())
+    if (Status durable = journal_.record_crash(job.id(), crash); !durable) return ++journal_failures_, durable;
+  job.crashes().on_journalled();
+  return {};
+}
+
+void JobManager::lose_agent(const std::string& agent, const std::string& why,
+                            const std::vector<WorkerKey>& taken_over) {
   for (const auto& [id, job] : jobs_.all())
-    with(*job, [&](Orders& orders) { job->on_agent_lost(agent, why, now(), orders); });
+    with(*job, [&](Orders& orders) { job->on_agent_lost(agent, why, taken_over, now(), orders); });
   slots_changed_ = true;
 }
 
@@ -270,8 +286,14 @@ void JobManager::compact_journal() {
   History history{term_, next_job_, {}};
   for (const auto& [id, job] : jobs_.all()) {
     RememberedJob& remembered = history.jobs[id];
-    remembered = {
-        job->revisions(), job->submitted_ms(), job->attempt(), job->plan(), job->checkpoints().last(), job->wish(), {}};
+    remembered = {job->revisions(),
+                  job->submitted_ms(),
+                  job->attempt(),
+                  job->plan(),
+                  job->checkpoints().last(),
+                  job->wish(),
+                  {},
+                  job->crashes().places()};
     if (job->is_over()) remembered.end = job->end();
   }
   compacted_at_ = runner_.journalled();
@@ -311,7 +333,10 @@ void JobManager::schedule(Job& job) {
   const std::optional<std::uint64_t> library = libraries_.size_of(job.submission().library_sha256);
   const Status revision = job.has_new_revision() ? journal_.record_revision(job.id(), job.revision()) : Status();
   if (revision) job.on_revision_journalled();
-  if (!revision) {
+  const Status crashes = journal_crashes(job);
+  if (!crashes) {
+    job.postpone("its crashes cannot be journalled: " + crashes.error().message, kStorageRetry, now());
+  } else if (!revision) {
     job.postpone("its revision cannot be journalled: " + revision.error().message, kStorageRetry, now());
   } else if (!library) {
     job.fail({Cause::Weight::root, "its library is no longer stored; submit it again", {}}, now(), orders);

@@ -89,13 +89,14 @@ class JobManager {
   Answer<JobRevision> next_revision(const Job& job, const ChangeRequest& request) const;
   Answer<std::string> act_on(const std::string& job, const std::function<Status(Job&, Orders&)>& act);
   void compact_journal();
+  Status journal_crashes(Job& job);
   std::vector<Problem> find_beginning(Submission& submission);
   Status settle_checkpoints(Job& job);
   void settle_all_checkpoints();
   void welcome(const std::string& peer);
   void stop_strangers(const std::string& peer, const std::vector<WorkerKey>& workers);
   bool is_living(const WorkerKey& worker) const;
-  void lose_agent(const std::string& agent, const std::string& why);
+  void lose_agent(const std::string& agent, const std::string& why, const std::vector<WorkerKey>& taken_over = {});
   void settle();
   void forget_old_jobs();
   void schedule();

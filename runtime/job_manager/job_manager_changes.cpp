@@ -48,6 +48,7 @@ Answer<JobRevision> JobManager::next_revision(const Job& job, const ChangeReques
       next.submission.checkpoint_interval = current.submission.checkpoint_interval;
     next.submission.guarantee = current.submission.guarantee;
     if (next.submission.restart == RestartPolicy{}) next.submission.restart = current.submission.restart;
+    if (!next.submission.crashes_per_record) next.submission.crashes_per_record = current.submission.crashes_per_record;
   }
   next.submission.dropped_state = request.dropped_state;
   Admission admission = admit(next.submission);

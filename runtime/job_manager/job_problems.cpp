@@ -8,7 +8,8 @@ using dag::JobState;
 namespace {
 
 /// Problems that say why an attempt failed.
-constexpr ProblemKind kFailures[] = {ProblemKind::WORKER_CRASHED, ProblemKind::AGENT_LOST, ProblemKind::POISON};
+constexpr ProblemKind kFailures[] = {ProblemKind::WORKER_OOM, ProblemKind::WORKER_CRASHED, ProblemKind::AGENT_LOST,
+                                     ProblemKind::POISON};
 /// One checkpoint may fail by chance.
 constexpr std::uint32_t kFailuresToTell = 2;
 

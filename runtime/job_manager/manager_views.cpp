@@ -94,6 +94,9 @@ JobView job_view(const Job& job, Moment now) {
     if (kind == ProblemKind::CHECKPOINT_FAILING && !job.is_over())
       view.problems.back().effect = replay_effect(job, now);
   }
+  for (const CrashedPlace& each : job.crashes().places())
+    if (each.set_aside)
+      view.set_aside.push_back({each.operator_id, each.origin, each.reason, each.crashes, each.time_ms});
   if (job.status() == nullptr) return view;
   job.status()->describe(view);
   for (const DeployedWorker& worker : job.deployment()->workers()) {

@@ -148,6 +148,8 @@ void write_jobs(PrometheusText& out, const std::vector<const Job*>& jobs) {
   out.family("freshet_job_problem", "gauge", "1 for each problem that the job has.");
   for (const Job* job : jobs)
     for (const auto& [kind, problem] : job->problems()) out.sample({{"job", job->name()}, {"kind", problem.kind}}, 1);
+  out.family("freshet_job_set_aside", "gauge", "Places in the input whose records crashed it, and are set aside.");
+  for (const Job* job : jobs) out.sample({{"job", job->name()}}, static_cast<double>(job->crashes().count_set_aside()));
   out.family("freshet_job_attempt", "gauge", "Number of the job's attempt.");
   for (const Job* job : jobs) out.sample({{"job", job->name()}}, static_cast<double>(job->attempt().value));
 }

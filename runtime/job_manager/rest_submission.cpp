@@ -125,6 +125,9 @@ void read_options(const json& object, Submission& submission, std::vector<Proble
     submission.guarantee = guarantee == "at-most-once" ? CheckpointMode::at_most_once : CheckpointMode::at_least_once;
   else if (!guarantee.empty() && guarantee != "exactly-once")
     problems.push_back({"option guarantee", "is unknown: exactly-once, at-least-once or at-most-once", "--guarantee"});
+  std::uint32_t crashes = kCrashesPerRecord;
+  options.number("crashes_per_record", crashes, 0, kMaxCrashesPerRecord);
+  if (object.contains("crashes_per_record")) submission.crashes_per_record = crashes;
   std::string restart;
   options.text("restart", restart, false);
   if (!restart.empty()) {

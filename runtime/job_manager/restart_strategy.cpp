@@ -101,6 +101,13 @@ std::optional<Duration> RestartStrategy::on_failure(base::SteadyTime now) {
   return std::nullopt;
 }
 
+void RestartStrategy::forgive(std::uint32_t count) {
+  if (count == 0) return;
+  restarts_ -= std::min(restarts_, count);
+  last_failure_.reset();
+  for (; count != 0 && !recent_.empty(); --count) recent_.pop_back();
+}
+
 std::string RestartStrategy::why_not() const {
   if (policy_.kind == RestartKind::fixed && policy_.restarts > 0)
     return std::to_string(restarts_) + (restarts_ == 1 ? " restart" : " restarts") + " (limit " +

@@ -41,6 +41,8 @@ class RestartStrategy {
 
   /// An attempt has failed. How long to wait before the next; nothing: there is to be none.
   std::optional<Duration> on_failure(base::SteadyTime now);
+  /// The cause of the last `count` failures is gone: they are not held against the job.
+  void forgive(std::uint32_t count);
   /// Why there is no other attempt: "5 restarts in 1min (limit 5)"; empty without restarts.
   std::string why_not() const;
 

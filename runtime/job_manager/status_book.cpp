@@ -249,6 +249,16 @@ std::uint64_t StatusBook::memory_of(std::uint32_t worker) const {
   return found == memory_.end() ? 0 : found->second;
 }
 
+StatusBook::Memory StatusBook::held_by(std::uint32_t worker) const {
+  Memory held{.resident = memory_of(worker)};
+  for (const auto& [id, task] : tasks_) {
+    if (task.worker != worker) continue;
+    held.frames += task.status.queue_bytes + task.status.in_flight_bytes + task.status.overflow_bytes;
+    for (const wire::OperatorStatus& each : task.status.operators) held.state += each.state_bytes;
+  }
+  return held;
+}
+
 std::uint64_t StatusBook::refused_by(std::uint32_t worker) const {
   const auto found = refusals_.find(worker);
   return found == refusals_.end() ? 0 : found->second;

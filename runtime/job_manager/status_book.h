@@ -44,6 +44,13 @@ class StatusBook {
   /// The newest report of each task that has sent one, by task.
   std::vector<TaskNow> tasks() const;
   std::uint64_t memory_of(std::uint32_t worker) const;
+  /// What a worker last said that it held, bytes.
+  struct Memory {
+    std::uint64_t resident = 0;
+    std::uint64_t state = 0;
+    std::uint64_t frames = 0;  ///< received, sent and not yet granted, or waiting for room
+  };
+  Memory held_by(std::uint32_t worker) const;
   /// Messages from other workers, or whoever claimed to be one, that it did not believe.
   std::uint64_t refused_by(std::uint32_t worker) const;
   std::uint64_t refused() const { return refused_; }

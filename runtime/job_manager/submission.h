@@ -35,10 +35,15 @@ struct Submission {
   CheckpointId from_checkpoint{};
   std::vector<std::string> dropped_state{};  ///< operators whose state in what it begins from is given up
   LogicalGraph graph{};
+  std::optional<std::uint32_t> crashes_per_record{};  ///< that it takes to set it aside; 0: never; nothing: as usual
   FRESHET_RECORD(name, job, library_name, library_sha256, parameters, files, default_parallelism, key_groups, workers,
                  directory, chaining, data, run, checkpoint_interval, restart, from, from_job, from_checkpoint,
-                 dropped_state, graph, guarantee)
+                 dropped_state, graph, guarantee, crashes_per_record)
 };
+
+/// Without a word of the submitter.
+inline constexpr std::uint32_t kCrashesPerRecord = 3;
+inline constexpr std::uint32_t kMaxCrashesPerRecord = 1'000;
 
 /// How the job makes its checkpoints: as its author said, unless the submitter said otherwise.
 CheckpointPolicy checkpoint_policy(const Submission& submission);

@@ -15,6 +15,7 @@ namespace freshet::manager {
 
 /// Kinds of problem that can arise now. A closed list, the same in metrics, JSON and text; names are never reused.
 enum class ProblemKind : std::uint8_t {
+  WORKER_OOM,
   WORKER_CRASHED,
   AGENT_LOST,
   NO_SLOTS,
@@ -23,8 +24,8 @@ enum class ProblemKind : std::uint8_t {
   CHECKPOINT_FAILING,
   CHECKPOINT_SLOW,
 };
-FRESHET_ENUM(ProblemKind, WORKER_CRASHED, AGENT_LOST, NO_SLOTS, DEAD_LETTER_FLOOD, POISON, CHECKPOINT_FAILING,
-             CHECKPOINT_SLOW)
+FRESHET_ENUM(ProblemKind, WORKER_OOM, WORKER_CRASHED, AGENT_LOST, NO_SLOTS, DEAD_LETTER_FLOOD, POISON,
+             CHECKPOINT_FAILING, CHECKPOINT_SLOW)
 
 struct ProblemView {
   std::string kind{};
@@ -114,6 +115,16 @@ struct LastCheckpointView {
   FRESHET_RECORD(number, age_ms, took_ms, bytes)
 };
 
+/// A place whose records crashed the job's processes, and are not processed any more.
+struct SetAsideView {
+  std::string operator_id{};
+  std::string origin{};
+  std::string reason{};
+  std::uint32_t crashes = 0;
+  std::int64_t time_ms = 0;  ///< of the last crash
+  FRESHET_RECORD(operator_id, origin, reason, crashes, time_ms)
+};
+
 struct JobView {
   std::uint32_t version = 1;
   std::int64_t now_ms = 0;
@@ -144,10 +155,11 @@ struct JobView {
   std::vector<WorkerView> workers{};
   std::vector<wire::DeadLetterSample> dead_letter_samples{};
   std::optional<ChangeView> change{};  ///< the last that was asked for
+  std::vector<SetAsideView> set_aside{};
   FRESHET_RECORD(version, now_ms, id, name, state, health, reason, attempt, revision, restarts, submitted_ms,
                  started_ms, since_ms, tasks, records_in, records_in_per_s, watermark_ms, p99_ms, dead_letters, late,
                  state_bytes, last_checkpoint, checkpoints_failed_in_a_row, library_sha256, problems, operators,
-                 workers, dead_letter_samples, change)
+                 workers, dead_letter_samples, change, set_aside)
 };
 
 struct JobLine {

@@ -69,6 +69,8 @@ class Chain {
   /// Takes back one record of what was saved; tables before what speaks of their entries, and before open(). Throws
   /// TaskFailure when it cannot.
   void restore(const SavedRecord& saved, const RestoreScope& scope);
+  /// Records of that place are set aside by its operator `operator_id`, if it has that one. Before open().
+  void add_crashed(std::string_view operator_id, CrashedRecord crashed);
   /// What its sink `operator_id` has to commit again when it opens. Before open().
   void restore_handle(std::string_view operator_id, std::string handle);
   /// That checkpoint is complete: its sinks commit. Throws TaskFailure.

@@ -142,6 +142,16 @@ void Chain::restore_handle(std::string_view operator_id, std::string handle) {
   restored_node(operator_id).handles.push_back(std::move(handle));
 }
 
+void Chain::add_crashed(std::string_view operator_id, CrashedRecord crashed) {
+  for (Node& node : nodes_) {
+    if (node.op.host->operator_id != operator_id) continue;
+    auto& all = node.op.host->crashed;
+    const auto at = std::ranges::lower_bound(all, crashed.position, {}, &CrashedRecord::position);
+    all.insert(at, std::move(crashed));
+    return;
+  }
+}
+
 bool Chain::restore_progress(Node& node, std::string_view bytes, const RestoreScope& scope) {
   OperatorProgress saved;
   if (!decode_all(bytes, saved)) return false;

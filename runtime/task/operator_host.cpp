@@ -27,8 +27,7 @@ OperatorHost::OperatorHost(const Setup& setup, const base::Clock& clock,
   commits = setup.commits;
   run = setup.run;
   attempt = setup.attempt;
-  const bool unset = policy_.kind == ErrorPolicyKind::unset;
-  sets_aside = policy_.kind == ErrorPolicyKind::dead_letter || (unset && setup.is_source);
+  sets_aside = policy_.sets_aside(setup.is_source);
   refresh();
 }
 
@@ -47,7 +46,7 @@ void OperatorHost::record_failed(FailedRecord failed, DeadLetter& letter) {
             .message = std::move(failed.message),
             .origin = describe(failed.meta.position),
             .record = std::move(failed.record),
-            .attempts = 1,
+            .attempts = failed.attempts,
             .at = now_};
   last_letter_ = letter;
   listener_.on_dead_letter(letter);

@@ -54,6 +54,10 @@ class OperatorHost final : public StageHost {
 
   Time now() const override { return now_; }
   std::string describe(const SourcePosition& position) const override { return partitions_->describe(position); }
+  /// Nullptr when unknown. Safe in a signal handler.
+  const PartitionTable::Entry* partition_of(const SourcePosition& position) const {
+    return partitions_->find(position.partition);
+  }
   void record_failed(FailedRecord failed, DeadLetter& letter) override;
 
   /// Reads the clock; once a step, so that now() costs nothing.

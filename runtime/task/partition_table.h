@@ -16,13 +16,18 @@ class PartitionTable {
   struct Entry {
     std::string partition;
     std::shared_ptr<const SourceStage> source;  // shared by the partitions of a source; knows how to say a position
+    std::string source_id{};
   };
   void add(std::uint32_t number, Entry entry) { entries_[number] = std::move(entry); }
   /// "in/events.csv, line 918"; empty for a record that no source made.
   std::string describe(const SourcePosition& position) const {
-    const auto found = entries_.find(position.partition);
-    if (found == entries_.end()) return {};
-    return found->second.source->describe(found->second.partition, position.offset);
+    const Entry* entry = find(position.partition);
+    return entry == nullptr ? std::string() : entry->source->describe(entry->partition, position.offset);
+  }
+  /// Nullptr: no source has it. Neither allocates nor waits.
+  const Entry* find(std::uint32_t number) const {
+    const auto found = entries_.find(number);
+    return found == entries_.end() ? nullptr : &found->second;
   }
 
  private:

@@ -38,7 +38,8 @@
 ///
 /// An operator that fails is TaskFailed. Then, and when a worker or an agent is lost, StopTasks goes to all that is
 /// left of the attempt, and when that is gone the next attempt begins as the first did; PrepareWorker names the
-/// checkpoint that it goes on from, from which each worker takes what belongs to its tasks.
+/// checkpoint that it goes on from, from which each worker takes what belongs to its tasks, and the records that
+/// crashed earlier attempts too often: these become dead letters unprocessed.
 ///
 /// Everything the manager sends carries its term, everything about a job the worker's key; what is older than the
 /// receiver's is dropped and counted. Messages may be repeated: each is written so that a second one changes nothing.
@@ -78,12 +79,40 @@ struct WorkerStarted {
   FRESHET_RECORD(worker, pid)
 };
 
+/// Where a record came from, in a form that is the same in every attempt: partition numbers are not.
+struct RecordPlace {
+  std::string source{};  ///< operator id
+  std::string partition{};
+  std::uint64_t offset = 0;  ///< as in SourcePosition
+  auto operator<=>(const RecordPlace&) const = default;
+  FRESHET_RECORD(source, partition, offset)
+};
+
 /// The record at hand when something went wrong.
 struct RecordTrace {
   std::string operator_id{};
-  std::string origin{};  ///< "in/events.csv, line 918"; empty when unknown
-  std::string record{};  ///< JSON, cut at 4 KiB
-  FRESHET_RECORD(operator_id, origin, record)
+  std::string origin{};                ///< "in/events.csv, line 918"; empty when unknown
+  std::string record{};                ///< JSON, cut at 4 KiB
+  std::optional<RecordPlace> place{};  ///< of crashes only
+  FRESHET_RECORD(operator_id, origin, record, place)
+};
+
+/// Who ended a worker's process.
+enum class EndedBy : std::uint8_t {
+  unknown,         ///< itself, or somebody outside of Freshet
+  agent,           ///< asked it to
+  agent_by_force,  ///< killed it, for it did not end when it was asked to
+  out_of_memory,   ///< the kernel, since memory was short
+};
+FRESHET_ENUM(EndedBy, unknown, agent, agent_by_force, out_of_memory)
+
+/// What the kernel says of a process that it killed for its memory.
+struct MemoryKill {
+  bool certain = false;     ///< else the machine counts such kills all together: another process may be meant
+  std::uint64_t kills = 0;  ///< since the process was started, not counting those of other workers
+  std::uint64_t limit = 0;  ///< bytes that the agent and its workers may take together; 0: none is known
+  bool operator==(const MemoryKill&) const = default;
+  FRESHET_RECORD(certain, kills, limit)
 };
 
 struct WorkerEnded {
@@ -92,7 +121,9 @@ struct WorkerEnded {
   std::int32_t signal = 0;     ///< that killed it; 0: it exited
   std::string message{};       ///< "could not be started: …", last words of its log
   std::optional<RecordTrace> crash{};
-  FRESHET_RECORD(worker, exit_code, signal, message, crash)
+  EndedBy by = EndedBy::unknown;
+  MemoryKill memory{};  ///< when that is out_of_memory
+  FRESHET_RECORD(worker, exit_code, signal, message, crash, by, memory)
 };
 
 struct LibraryRequest {
@@ -343,6 +374,16 @@ struct CheckpointOrders {
   FRESHET_RECORD(enabled, run, storage, from_job, restore, dropped, aligned)
 };
 
+/// Records of one place that one operator is not to process: the process crashed on them too often.
+struct SetAside {
+  std::string operator_id{};
+  RecordPlace place{};
+  std::string reason{};  ///< "crash SIGSEGV"
+  std::uint32_t crashes = 0;
+  bool operator==(const SetAside&) const = default;
+  FRESHET_RECORD(operator_id, place, reason, crashes)
+};
+
 struct PrepareWorker {
   WorkerKey worker{};
   std::string job{};  ///< which of the library's jobs
@@ -353,7 +394,9 @@ struct PrepareWorker {
   Duration status_interval = 500ms;
   std::string directory{};  ///< what relative paths in parameters count from: the submitter's; empty: the worker's own
   CheckpointOrders checkpoints{};
-  FRESHET_RECORD(worker, job, parameters, default_parallelism, plan, options, status_interval, directory, checkpoints)
+  std::vector<SetAside> set_aside{};
+  FRESHET_RECORD(worker, job, parameters, default_parallelism, plan, options, status_interval, directory, checkpoints,
+                 set_aside)
 };
 
 struct Peer {

@@ -16,6 +16,7 @@ namespace {
 constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 constexpr unsigned kMostSeconds = 2;
 constexpr std::size_t kMostJson = 4096;
+constexpr std::size_t kMostPlaceText = 4096;
 constexpr std::size_t kStackBytes = 256u << 10;
 
 int report_fd = -1;
@@ -24,12 +25,23 @@ std::atomic_flag reporting = ATOMIC_FLAG_INIT;
 /// msgpack by hand: a signal handler must not allocate.
 class TraceWriter {
  public:
-  TraceWriter() { put(static_cast<char>(0x93)); }
+  TraceWriter() { array(4); }
   void text(const char* bytes, std::size_t count) {
-    put(static_cast<char>(0xda));
-    put(static_cast<char>(count >> 8));
-    put(static_cast<char>(count & 0xff));
-    for (std::size_t i = 0; i < count; ++i) put(bytes[i]);
+    byte(0xda);
+    byte(count >> 8);
+    byte(count);
+    for (std::size_t i = 0; i < count; ++i) byte(static_cast<unsigned char>(bytes[i]));
+  }
+  /// As an optional wire::RecordPlace.
+  void place(const task::PartitionTable::Entry* partition, std::uint64_t offset) {
+    if (partition == nullptr || partition->partition.size() > kMostPlaceText ||
+        partition->source_id.size() > kMostPlaceText)
+      return byte(0xc0);
+    array(3);
+    text(partition->source_id.data(), partition->source_id.size());
+    text(partition->partition.data(), partition->partition.size());
+    byte(0xcf);
+    for (int shift = 56; shift >= 0; shift -= 8) byte(offset >> shift);
   }
   void write_out() const {
     // Whatever goes wrong here, there is nobody left to tell.
@@ -38,10 +50,11 @@ class TraceWriter {
   }
 
  private:
-  void put(char byte) {
-    if (size_ < sizeof buffer_) buffer_[size_++] = byte;
+  void array(std::uint64_t size) { byte(0x90 | size); }
+  void byte(std::uint64_t value) {
+    if (size_ < sizeof buffer_) buffer_[size_++] = static_cast<char>(value & 0xff);
   }
-  char buffer_[8192];
+  char buffer_[24u << 10];
   std::size_t size_ = 0;
 };
 
@@ -51,15 +64,20 @@ void report() {
   const auto& at_hand = host->at_hand;
   char place[128];
   int length = 0;
+  const task::PartitionTable::Entry* partition = nullptr;
+  std::uint64_t offset = 0;
   if (at_hand.view != nullptr && at_hand.index < at_hand.view->size) {
     const auto& position = at_hand.view->meta(at_hand.index).position;
     length = std::snprintf(place, sizeof place, "partition %u, position %llu", position.partition,
                            static_cast<unsigned long long>(position.offset));
+    if (position.partition != 0) partition = host->partition_of(position);
+    offset = position.offset;
   }
   TraceWriter first;
   first.text(host->operator_id.data(), host->operator_id.size());
   first.text(place, static_cast<std::size_t>(length));
   first.text("", 0);
+  first.place(partition, offset);
   first.write_out();
   if (length == 0) return;
   ::alarm(kMostSeconds);
@@ -70,6 +88,7 @@ void report() {
   second.text(host->operator_id.data(), host->operator_id.size());
   second.text(origin.data(), std::min(origin.size(), kMostJson / 2));
   second.text(json.data(), std::min(json.size(), kMostJson));
+  second.place(partition, offset);
   second.write_out();
 }
 
@@ -84,16 +103,20 @@ void on_signal(int signal) {
 
 void install_crash_report(const std::string& path) {
   report_fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (report_fd < 0) return;       // the job runs without; its agent will report the signal alone
-  static char stack[kStackBytes];  // of the thread that installs; a task thread's overflow ends without a report
-  stack_t alternate{};
-  alternate.ss_sp = stack;
-  alternate.ss_size = sizeof stack;
-  ::sigaltstack(&alternate, nullptr);
+  if (report_fd < 0) return;  // the job runs without; its agent will report the signal alone
   struct sigaction action {};
   action.sa_handler = on_signal;
   action.sa_flags = SA_ONSTACK | SA_NODEFER;
   for (const int signal : kSignals) ::sigaction(signal, &action, nullptr);
 }
+
+CrashStack::CrashStack() : bytes_(std::make_unique_for_overwrite<char[]>(kStackBytes)) {
+  stack_t own{};
+  own.ss_sp = bytes_.get();
+  own.ss_size = kStackBytes;
+  ::sigaltstack(&own, &before_);
+}
+
+CrashStack::~CrashStack() { ::sigaltstack(&before_, nullptr); }
 
 }  // namespace freshet::worker

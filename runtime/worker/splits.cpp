@@ -1,5 +1,7 @@
 #include "runtime/worker/splits.h"
 
+#include <algorithm>
+
 namespace freshet::worker {
 
 namespace {
@@ -31,7 +33,8 @@ void name_partitions(const Job& job, const std::vector<wire::AssignedSplit>& spl
       const auto& code = job.implementation(assigned.operator_index);
       source = std::shared_ptr<const SourceStage>(static_cast<const SourceStage*>(code.make(code).release()));
     }
-    table.add(assigned.partition, {assigned.split.partition, source});
+    const auto& id = job.graph().operators[assigned.operator_index].id;
+    table.add(assigned.partition, {assigned.split.partition, source, id});
   }
 }
 
@@ -48,6 +51,22 @@ void add_splits(const std::vector<wire::AssignedSplit>& splits, const std::vecto
                           .end = assigned.split.end,
                           .position = assigned.split.start}});
     }
+  }
+}
+
+void set_aside(const Job& job, const std::vector<wire::AssignedSplit>& splits,
+               const std::vector<wire::SetAside>& records, const std::vector<std::unique_ptr<task::Task>>& tasks) {
+  for (const auto& record : records) {
+    const auto is_of = [&](const wire::AssignedSplit& split) {
+      return split.partition != 0 && split.split.partition == record.place.partition &&
+             job.graph().operators[split.operator_index].id == record.place.source;
+    };
+    // Ranges of one partition share its number.
+    const auto split = std::ranges::find_if(splits, is_of);
+    if (split == splits.end()) continue;
+    for (const auto& task : tasks)
+      task->chain().add_crashed(record.operator_id,
+                                {{split->partition, record.place.offset}, record.reason, record.crashes});
   }
 }
 

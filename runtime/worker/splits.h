@@ -8,7 +8,7 @@
 #include "runtime/task/task.h"
 #include "runtime/wire/control.h"
 
-/// How a job's splits are found, dealt out and given to its sources.
+/// How a job's splits are found, dealt out and given to its sources, and what stands at a place in one.
 namespace freshet::worker {
 
 /// Asks the sources whose task 0 is among `tasks` for their splits, but for those `is_restored` says are back with
@@ -21,5 +21,10 @@ void name_partitions(const Job& job, const std::vector<wire::AssignedSplit>& spl
 
 /// Gives the tasks those splits that they have not got back from a checkpoint.
 void add_splits(const std::vector<wire::AssignedSplit>& splits, const std::vector<std::unique_ptr<task::Task>>& tasks);
+
+/// Tells the operators among `tasks` which records they are not to process. Those of partitions that the job does not
+/// have are left out.
+void set_aside(const Job& job, const std::vector<wire::AssignedSplit>& splits,
+               const std::vector<wire::SetAside>& records, const std::vector<std::unique_ptr<task::Task>>& tasks);
 
 }  // namespace freshet::worker

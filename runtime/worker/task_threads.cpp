@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/base/thread_name.h"
+#include "runtime/worker/crash_report.h"
 
 namespace freshet::worker {
 
@@ -63,6 +64,7 @@ void TaskThreads::TaskThread::notify() {
 
 void TaskThreads::TaskThread::run() {
   base::set_thread_name("task");
+  const CrashStack crash_stack;
   // The job has failed with the first that cannot be opened; those behind it are not open and must not be stepped.
   for (auto* task : tasks_) {
     if (!task->open()) return;

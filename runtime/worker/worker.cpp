@@ -165,6 +165,7 @@ void Worker::on(const wire::StartTasks& order) {
   }
   name_partitions(*job_, order.splits, *partitions_);
   add_splits(order.splits, tasks_);
+  set_aside(*job_, order.splits, order_.set_aside, tasks_);
   const auto own_thread = [this](const TaskId& task) { return order_.plan.chains[task.chain].own_thread; };
   executor_ = setup_.make_executor(order_.options.threads, own_thread);
   std::vector<task::Task*> tasks;
@@ -278,7 +279,7 @@ void Worker::on_task_ended(const TaskId&) {
 
 void Worker::on_task_failed(const TaskId& task, const task::TaskFailure& failure) {
   wire::TaskFailed report{
-      setup_.key, task, failure.reason, failure.what(), {failure.operator_id, failure.origin, failure.record}};
+      setup_.key, task, failure.reason, failure.what(), {failure.operator_id, failure.origin, failure.record, {}}};
   if (phase_ == Phase::over) return fail_at_end(report);
   setup_.post([this, report = std::move(report)] {
     if (phase_ == Phase::running) report_failure(report);

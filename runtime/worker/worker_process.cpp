@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 
 #include "dag/validator.h"
 #include "runtime/base/background_thread.h"
@@ -168,7 +169,10 @@ int run_worker(const WorkerProcessOptions& options) {
   ::close(signals);
   // Its agent tells the job manager how it ended: of a signal, and not as it was ordered to.
   if (ended_by != 0) base::die_of(ended_by);
-  return problem.empty() ? 0 : refuse(problem);
+  const int code = problem.empty() ? 0 : refuse(problem);
+  // An agent that has taken it over is not its parent, and hears no exit code.
+  std::ofstream(options.data + "/exit_code") << code << '\n';
+  return code;
 }
 
 }  // namespace freshet::worker

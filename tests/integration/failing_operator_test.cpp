@@ -3,8 +3,10 @@
 
 #include <gmock/gmock.h>
 
+#include <csignal>
 #include <filesystem>
 
+#include "tests/integration/background_program.h"
 #include "tests/integration/eventually.h"
 #include "tests/integration/result_table.h"
 #include "tests/integration/tally.h"
@@ -50,7 +52,7 @@ class FailingOperator : public ::testing::Test {
     return words;
   }
   /// The results are those of the items that are no poison, and nothing else.
-  void expect_no_half_effects(const Items& items) {
+  void expect_no_half_effects(const Items& items, const std::string& reason = "exception std::out_of_range") {
     std::map<std::string, long long> halves, running;
     std::size_t poison = 0;
     for (long long id = 0; id < kItems; ++id) {
@@ -71,9 +73,20 @@ class FailingOperator : public ::testing::Test {
     ASSERT_EQ(dead.rows(), poison);
     for (std::size_t row = 0; row < dead.rows(); ++row) {
       EXPECT_EQ(dead.text(row, "operator_id"), "faulty");
-      EXPECT_EQ(dead.text(row, "reason"), "exception std::out_of_range");
+      EXPECT_EQ(dead.text(row, "reason"), reason);
       EXPECT_THAT(dead.text(row, "origin"), HasSubstr("items.csv, line "));
     }
+  }
+
+  /// The one poison of kOneIn came out once, behind three attempts that crashed on it, and all else is as ever.
+  void expect_set_aside(const std::string& signal) {
+    expect_no_half_effects(Items(kOneIn), "crash " + signal);
+    const ResultTable dead(directory_.path("out/dead"));
+    ASSERT_EQ(dead.rows(), 1u);
+    EXPECT_EQ(dead.text(0, "message"), "set aside after 3 crashes");
+    EXPECT_THAT(dead.text(0, "origin"), HasSubstr("items.csv, line 15001"));
+    EXPECT_THAT(dead.text(0, "record"), HasSubstr(R"("id":14999)"));
+    EXPECT_EQ(dead.number(0, "attempts"), 4);
   }
 
   TestDirectory directory_{};
@@ -123,6 +136,58 @@ TEST_F(FailingOperator, ADeadLetterLeavesNoHalfEffectsBetweenTasks) {
   const auto ended = cluster_.submit(FRESHET_FAULTS, "poison", with({"set_aside=true", "chained=false"}));
   ASSERT_EQ(ended.exit_code, 0) << ended.output;
   expect_no_half_effects(items);
+}
+
+TEST_F(FailingOperator, ARecordThatCrashesAgainAndAgainBecomesOneDeadLetterAndTheJobGoesOn) {
+  write(Items(kOneIn));
+  const auto ended = cluster_.submit(FRESHET_FAULTS, "poison", with({"fault=crash", "set_aside=true"}));
+  ASSERT_EQ(ended.exit_code, 0) << ended.output;
+  expect_set_aside("SIGSEGV");
+  EXPECT_EQ(cluster_.view().job("poison")["attempt"], 4);
+  const auto status = cluster_.verb({"status", "poison"});
+  EXPECT_THAT(status.output, AllOf(HasSubstr("POISON"), HasSubstr("items.csv, line 15001 is set aside after 3 crashes"),
+                                   HasSubstr("crash SIGSEGV")));
+}
+
+TEST_F(FailingOperator, SoDoesOneThatAbortsBehindAnotherTask) {
+  write(Items(kOneIn));
+  auto words = with({"fault=abort", "set_aside=true", "chained=false"});
+  words.insert(words.end(), {"--checkpoint-interval", "50ms"});
+  const auto ended = cluster_.submit(FRESHET_FAULTS, "poison", words);
+  ASSERT_EQ(ended.exit_code, 0) << ended.output;
+  expect_set_aside("SIGABRT");
+}
+
+TEST_F(FailingOperator, CrashesAreCountedOnWhenTheJobManagerIsKilledBetweenThem) {
+  write(Items(kOneIn));
+  auto words = parameters({"input=" + directory_.path("in/items.csv"), "output=" + directory_.path("out"),
+                           "fault=crash", "set_aside=true"});
+  words.insert(words.end(), {"--parallelism", "2", "--restart", "fixed 100 1s"});
+  ASSERT_EQ(cluster_.submit(FRESHET_FAULTS, "poison", words).exit_code, 0);
+  const auto has_crashed = [&] {
+    const auto job = cluster_.view().job("poison");
+    return job.contains("problems") && !job["problems"].empty() && job["problems"][0]["kind"] == "WORKER_CRASHED";
+  };
+  ASSERT_TRUE(eventually(kPatience, has_crashed));
+  kill(cluster_.manager_pid(), SIGKILL);
+  const auto port_of = [](const std::string& address) { return address.substr(address.rfind(':') + 1); };
+  const BackgroundProgram manager(
+      {"job-manager", "--data", cluster_.data() + "/manager", "--port", port_of(cluster_.view().address()),
+       "--control-port", port_of(cluster_.control_address())},
+      directory_.path("manager.log"));
+  ASSERT_TRUE(eventually(kPatience, [&] { return cluster_.view().state_of("poison") == "Finished"; }))
+      << cluster_.view().job("poison") << manager.output();
+  EXPECT_EQ(cluster_.view().job("poison")["attempt"], 4) << "three crashes in all, not three under each job manager";
+  expect_set_aside("SIGSEGV");
+}
+
+TEST_F(FailingOperator, CrashesPerRecordZeroSetsNothingAside) {
+  write(Items(kOneIn));
+  auto words = with({"fault=crash", "set_aside=true"});
+  words.insert(words.end(), {"--crashes-per-record", "0"});
+  EXPECT_EQ(cluster_.submit(FRESHET_FAULTS, "poison", words).exit_code, kFailed);
+  EXPECT_EQ(cluster_.view().job("poison")["attempt"], 6);
+  EXPECT_EQ(ResultTable(directory_.path("out/dead")).rows(), 0u);
 }
 
 TEST_F(FailingOperator, ACrashNamesOperatorPlaceAndRecordAndHurtsNoOtherJob) {

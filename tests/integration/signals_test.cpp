@@ -159,6 +159,24 @@ TEST_F(SignalsToCluster, AKilledAgentFailsTheJobAndItsWorkersEnd) {
   EXPECT_THAT(status(), AllOf(HasSubstr("FAILED"), HasSubstr("AGENT_LOST"), HasSubstr("local-1")));
 }
 
+TEST_F(SignalsToCluster, AnAgentThatIsStartedAnewTakesItsWorkersOver) {
+  const pid_t killed = cluster_.agent_pids()[0];
+  kill(killed, SIGKILL);
+  ASSERT_TRUE(all_gone({killed}));
+  const auto started = cluster_.start_again();
+  ASSERT_EQ(started.exit_code, 0) << started.output;
+  const auto events = [&] { return cluster_.view().job(kJob)["records_in"].get<long long>(); };
+  const long long before = events();
+  EXPECT_TRUE(eventually(kPatience, [&] { return events() > before; })) << status();
+  const auto job = cluster_.view().job(kJob);
+  EXPECT_EQ(job["state"], "Running") << job;
+  EXPECT_EQ(job["attempt"], 1);
+  EXPECT_EQ(cluster_.view().worker_pids(kJob), workers_);
+  const auto cancelled = cluster_.verb({"cancel", kJob});
+  EXPECT_EQ(cancelled.exit_code, 0) << cancelled.output;
+  EXPECT_TRUE(all_gone(workers_)) << "whose child a worker is does not matter";
+}
+
 TEST_F(SignalsToCluster, WorkersEndByThemselvesWhenTheJobManagerIsToldToEnd) {
   kill(cluster_.manager_pid(), SIGTERM);
   EXPECT_TRUE(all_gone({cluster_.manager_pid()}));

@@ -29,11 +29,14 @@ class TestCluster {
   int submit_with_options(const std::string& library, const std::string& job, const std::vector<std::string>& arguments,
                           const nlohmann::json& options) const;
   Ended stop();
+  /// Starts what does not run any more.
+  Ended start_again() const { return run_freshet(start_); }
 
  private:
   const std::string data_;
   const int port_;
   const int control_port_;
+  const std::vector<std::string> start_;
   const EngineView view_;
   pid_t manager_pid_ = 0;
   std::vector<pid_t> agent_pids_;

@@ -15,6 +15,8 @@ void SimAgent::boot() {
   agent_ = std::make_unique<agent::Agent>(
       agent::AgentOptions{.name = name_, .host = "host-" + name_, .slots = slots_, .pid = pid, .version = "0.1"},
       world_.clock, client, *this, *this, *this);
+  watched_.clear();
+  agent_->take_over();
   client.connect();
   tick();
 }
@@ -54,16 +56,32 @@ Result<std::uint64_t> SimAgent::start(const agent::WorkerSpec& spec) {
   auto* worker = workers_
                      .emplace_back(std::make_unique<SimWorker>(
                          world_, machine_, spec, pid,
-                         [this, key = spec.worker, life = life_](const agent::ExitStatus& status) {
-                           const auto hear = [this, key, life, status] {
-                             if (life == life_) run([&] { agent_->on_worker_exit(key, status); });
+                         [this, key = spec.worker](const agent::ExitStatus& status) {
+                           const auto hear = [this, key, status, life = life_] {
+                             const auto watched = watched_.find(key);
+                             if (life != life_ || watched == watched_.end()) return;
+                             const bool guesses = !watched->second && status.signal != 0;
+                             run([&] {
+                               agent_->on_worker_exit(key, guesses ? agent::ExitStatus{-1, 0, true} : status);
+                             });
                            };
                            world_.scheduler.after(Nanoseconds(0), "child", hear, &freeze_);
                          }))
                      .get();
+  watched_[spec.worker] = true;
   world_.scheduler.after(Nanoseconds(world_.random.between(1'000'000, 60'000'000)), "boot",
                          [worker] { worker->boot(); });
   return pid;
+}
+
+std::vector<agent::Survivor> SimAgent::take_over() {
+  std::vector<agent::Survivor> survivors;
+  for (const auto& worker : workers_) {
+    if (!worker->is_alive()) continue;
+    survivors.push_back({worker->key(), worker->pid()});
+    watched_[worker->key()] = false;
+  }
+  return survivors;
 }
 
 /// Signals arrive a moment later: never from inside the agent's call.

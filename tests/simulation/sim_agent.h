@@ -14,7 +14,7 @@ class SimAgent final : public agent::WorkerLauncher, public agent::LibraryCache,
   SimAgent(World& world, Machine machine, std::uint32_t slots);
 
   void boot();
-  /// Killed, and started anew; it knows nothing of its workers, which live on.
+  /// Killed, and started anew; its workers live on, and it takes them over.
   void restart();
   /// It does nothing for a while; its workers go on.
   void freeze(Nanoseconds duration);
@@ -25,6 +25,7 @@ class SimAgent final : public agent::WorkerLauncher, public agent::LibraryCache,
 
   // agent::WorkerLauncher
   Result<std::uint64_t> start(const agent::WorkerSpec& spec) override;
+  std::vector<agent::Survivor> take_over() override;
   void terminate(const WorkerKey& worker) override;
   void kill(const WorkerKey& worker) override;
   agent::Leftovers leftovers(const WorkerKey&) override { return {}; }
@@ -36,6 +37,7 @@ class SimAgent final : public agent::WorkerLauncher, public agent::LibraryCache,
 
   // agent::MachineGauge
   agent::MachineReading read() override { return {10, 1u << 20, 1u << 30, 1u << 30}; }
+  std::optional<agent::MemoryKills> memory_kills() override { return std::nullopt; }
 
  private:
   template <class F>
@@ -49,6 +51,7 @@ class SimAgent final : public agent::WorkerLauncher, public agent::LibraryCache,
   const std::uint32_t slots_;
   Freeze freeze_;
   std::uint64_t life_ = 0;                               // how often it was started
+  std::map<WorkerKey, bool> watched_;                    // whose ends this life hears of; false: they are no children
   std::vector<std::unique_ptr<ControlClient>> clients_;  // of each life; the last is the living one's
   std::unique_ptr<agent::Agent> agent_;
   std::uint64_t turn_ = 0;  // of the tick that is due

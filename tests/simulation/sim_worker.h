@@ -45,6 +45,7 @@ class SimWorker final : public transport::ManagerOutbox {
   /// From the start of the process until it has ended.
   bool is_alive() const { return alive_; }
   const WorkerKey& key() const { return spec_.worker; }
+  std::uint64_t pid() const { return pid_; }
   Machine machine() const { return machine_; }
   std::string endpoint() const { return transport_ ? transport_->endpoint() : ""; }
   std::string describe() const;

@@ -43,6 +43,10 @@ struct ErrorPolicy {
   Duration first_delay{};
   Duration limit{};
   bool keep_order = false;
+  /// A record that fails becomes a dead letter, and its operator goes on.
+  bool sets_aside(bool is_source) const {
+    return kind == ErrorPolicyKind::dead_letter || (kind == ErrorPolicyKind::unset && is_source);
+  }
   bool operator==(const ErrorPolicy&) const = default;
   FRESHET_RECORD(kind, pause_above, attempts, first_delay, limit, keep_order)
 };

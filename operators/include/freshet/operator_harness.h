@@ -25,7 +25,7 @@ class HarnessHost final : public StageHost {
               .message = failed.message,
               .origin = describe(failed.meta.position),
               .record = failed.record,
-              .attempts = 1,
+              .attempts = failed.attempts,
               .at = now_value};
   }
   Time now_value{};

@@ -29,6 +29,14 @@ struct FailedRecord {
   std::string message{};
   std::string record{};
   RecordMeta meta{};
+  std::uint32_t attempts = 1;
+};
+
+/// A place in the input whose records one operator is not to process: the process crashed on them too often.
+struct CrashedRecord {
+  SourcePosition position{};
+  std::string reason{};  ///< "crash SIGSEGV"
+  std::uint32_t crashes = 0;
 };
 
 /// The engine's services to one stage. Lives as long as the stage; the task's thread only.
@@ -46,6 +54,8 @@ class StageHost {
   std::uint32_t parallelism = 1;
   std::uint32_t key_groups = 128;
   bool sets_aside = false;  ///< the policy is dead-letter: a call that throws must leave no effect
+  /// By position. Empty for nearly every operator: it is looked at once a batch, and else once a record.
+  std::vector<CrashedRecord> crashed{};
   /// What sinks write appears by Stage::prepare and commit, checkpoint by checkpoint; else when the job has ended.
   bool commits = false;
   std::string run{};          ///< names this job among all jobs of all clusters: letters and digits
@@ -180,6 +190,11 @@ namespace detail {
 
 /// Reason code and message of the exception being handled.
 FailedRecord describe_current_exception();
+/// Index of the first record from `from` on that is of one of the places; view.size when there is none. `crashed` is in
+/// order.
+std::size_t find_crashed(const std::vector<CrashedRecord>& crashed, const BatchView& view, std::size_t from);
+/// What is to be told of such a record, without the record itself.
+FailedRecord describe_crashed(const std::vector<CrashedRecord>& crashed, const RecordMeta& meta);
 
 /// What stages that call user code share: the dead-letter output and the loop around the calls. Whatever a call throws
 /// is caught here and nowhere else.
@@ -193,6 +208,7 @@ class UserCodeStage : public Stage {
   void add_dead_letter_output() { outputs_.emplace_back("dead_letters", std::make_unique<Batch<DeadLetter>>()); }
 
   /// body(i) for each record from `from` on, until an output is full. After a throw: undo(), then the error policy.
+  /// Records that crashed the process before are set aside without a call.
   template <class T, class Body, class Undo>
   std::size_t for_each_record(const BatchView& view, std::size_t from, Body body, Undo undo) {
     host_->at_hand.view = &view;
@@ -200,13 +216,22 @@ class UserCodeStage : public Stage {
       append_json(json, static_cast<const Batch<T>&>(*of.batch).records[of.index(i)]);
     };
     std::size_t i = from;
+    std::size_t stop = next_crashed(view, i);
     while (i < view.size && !outputs_full()) {
+      if (i == stop) {
+        host_->at_hand.index = i;
+        FailedRecord crashed = describe_crashed(host_->crashed, view.meta(i));
+        append_json(crashed.record, static_cast<const Batch<T>&>(*view.batch).records[view.index(i)]);
+        set_aside(std::move(crashed));
+        stop = next_crashed(view, ++i);
+        continue;
+      }
       try {
         do {
           host_->at_hand.index = i;
           body(i);
           ++i;
-        } while (i < view.size && !outputs_full());
+        } while (i < stop && !outputs_full());
       } catch (const StateLost&) {
         throw;
       } catch (...) {
@@ -234,6 +259,10 @@ class UserCodeStage : public Stage {
       throw;
     }
     letters.metas.push_back(meta);
+  }
+
+  std::size_t next_crashed(const BatchView& view, std::size_t from) const {
+    return host_->crashed.empty() ? view.size : find_crashed(host_->crashed, view, from);
   }
 
   StageHost* host_ = nullptr;

@@ -97,7 +97,7 @@ FRESHET_JOB(poison, "Items, some of which an operator trips over")
 {
   const auto input = files::input<Item>(job, "input", "items.csv", "items; a negative value is poison");
   const auto output = job.param("output", "out/poison", "folder of the results");
-  const auto fault = job.param("fault", Fault::exception, "what poison does: exception, or crash");
+  const auto fault = job.param("fault", Fault::exception, "what poison does: exception, crash, or abort");
   const auto sets_aside = job.param("set_aside", false, "dead letters instead of failing");
   const auto chained = job.param("chained", true, "operators behind the faulty one run in its task");
   const auto halves =

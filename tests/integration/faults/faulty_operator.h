@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdlib>
 #include <stdexcept>
 
 #include <freshet/files.h>
@@ -21,8 +22,8 @@ struct Half {
   FRESHET_RECORD(id, part, running, calls)
 };
 
-enum class Fault : std::uint8_t { exception, crash };
-FRESHET_ENUM(Fault, exception, crash)
+enum class Fault : std::uint8_t { exception, crash, abort };
+FRESHET_ENUM(Fault, exception, crash, abort)
 
 /// Changes its state, emits one half of its result and a note beside it, trips over poison, then emits the other half.
 class FaultyOperator final : public KeyedOperator<std::string, Item, Half> {
@@ -46,6 +47,7 @@ class FaultyOperator final : public KeyedOperator<std::string, Item, Half> {
  private:
   void trip(const Item& item) const {
     if (fault_ == Fault::exception) throw std::out_of_range("item " + std::to_string(item.id) + " is poison");
+    if (fault_ == Fault::abort) std::abort();
     volatile std::uint64_t* volatile nowhere = nullptr;
     *nowhere = item.id;
   }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
+
 #include "tests/runtime/agent/fake_machine.h"
 
 namespace freshet::agent {
@@ -47,6 +49,26 @@ TEST_F(AgentTest, SaysHelloUntilWelcomedThenSendsHeartbeats) {
   ASSERT_EQ(manager.all<wire::AgentHeartbeat>().size(), 1u);
   EXPECT_EQ(manager.all<wire::AgentHeartbeat>()[0].disk_free, 300u);
   EXPECT_EQ(manager.all<wire::AgentHello>().size(), 2u);
+}
+
+TEST_F(AgentTest, TakesOverTheWorkersThatAnEarlierOneLeft) {
+  launcher.survivors = {{worker(0), 500}, {worker(1), 501}};
+  agent.take_over();
+  agent.on_connected();
+  ASSERT_EQ(manager.all<wire::AgentHello>().size(), 1u);
+  EXPECT_EQ(manager.all<wire::AgentHello>()[0].workers, (std::vector{worker(0), worker(1)}));
+  welcome();
+  have_library();
+  give(start(worker(0)));
+  EXPECT_TRUE(launcher.started.empty());
+  EXPECT_EQ(manager.all<wire::WorkerStarted>().at(0).pid, 500u);
+  give(wire::StopWorker{worker(1), 1000ms});
+  EXPECT_EQ(launcher.terminated, std::vector{worker(1)});
+  agent.on_worker_exit(worker(1), {.code = -1, .is_guessed = true});
+  const auto ended = manager.all<wire::WorkerEnded>();
+  ASSERT_EQ(ended.size(), 1u);
+  EXPECT_EQ(ended[0].exit_code, -1);
+  EXPECT_TRUE(ended[0].message.starts_with("how it ended nobody has seen")) << ended[0].message;
 }
 
 TEST_F(AgentTest, StartsAWorkerOnceAndAnswersARepeatedOrder) {
@@ -115,6 +137,57 @@ TEST_F(AgentTest, EndOfAWorkerIsToldWithItsCrashReport) {
   EXPECT_EQ(ended.message, "last words");
   EXPECT_EQ(ended.crash->operator_id, "totals");
   EXPECT_EQ(agent.running_workers(), 0u);
+}
+
+TEST_F(AgentTest, AKillThatTheKernelCountsIsOneForMemoryAndExplainsOneEndOnly) {
+  have_library();
+  welcome();
+  for (std::uint32_t i = 0; i < 3; ++i) give(start(worker(i)));
+  agent.on_worker_exit(worker(0), {0, SIGKILL});
+  EXPECT_EQ(manager.all<wire::WorkerEnded>().back().by, wire::EndedBy::unknown) << "the counter did not move";
+  gauge.kills->count = 6;
+  agent.on_worker_exit(worker(1), {0, SIGKILL});
+  agent.on_worker_exit(worker(2), {0, SIGKILL});
+  const auto ended = manager.all<wire::WorkerEnded>();
+  EXPECT_EQ(ended[1].by, wire::EndedBy::out_of_memory);
+  EXPECT_EQ(ended[1].memory, (wire::MemoryKill{true, 1, 1u << 30}));
+  EXPECT_EQ(ended[2].by, wire::EndedBy::unknown) << "the one kill was of worker 1";
+  give(start(worker(3)));
+  agent.on_worker_exit(worker(3), {0, SIGKILL});
+  EXPECT_EQ(manager.all<wire::WorkerEnded>().back().by, wire::EndedBy::unknown) << "it began behind the kill";
+}
+
+TEST_F(AgentTest, WithoutACounterOfItsOwnAKillForMemoryIsAGuess) {
+  have_library();
+  welcome();
+  gauge.kills = MemoryKills{.of_agent = false, .count = 7};
+  give(start(worker(0)));
+  gauge.kills->count = 9;
+  agent.on_worker_exit(worker(0), {0, SIGKILL});
+  EXPECT_EQ(manager.all<wire::WorkerEnded>().back().by, wire::EndedBy::out_of_memory);
+  EXPECT_EQ(manager.all<wire::WorkerEnded>().back().memory, (wire::MemoryKill{false, 2, 0}));
+  give(start(worker(1)));
+  gauge.kills.reset();
+  agent.on_worker_exit(worker(1), {0, SIGKILL});
+  EXPECT_EQ(manager.all<wire::WorkerEnded>().back().by, wire::EndedBy::unknown);
+}
+
+TEST_F(AgentTest, WhatItEndedItselfIsToldApart) {
+  have_library();
+  welcome();
+  for (std::uint32_t i = 0; i < 3; ++i) give(start(worker(i)));
+  give(wire::StopWorker{worker(0), 500ms});
+  agent.on_worker_exit(worker(0), {0, SIGTERM});
+  EXPECT_EQ(manager.all<wire::WorkerEnded>().back().by, wire::EndedBy::agent);
+  give(wire::StopWorker{worker(1), 500ms});
+  clock.advance(600ms);
+  static_cast<void>(agent.on_tick());
+  ASSERT_EQ(launcher.killed, std::vector{worker(1)});
+  gauge.kills->count += 1;
+  agent.on_worker_exit(worker(1), {0, SIGKILL});
+  EXPECT_EQ(manager.all<wire::WorkerEnded>().back().by, wire::EndedBy::agent_by_force);
+  agent.on_worker_exit(worker(2), {3, 0});
+  EXPECT_EQ(manager.all<wire::WorkerEnded>().back().by, wire::EndedBy::unknown);
 }
 
 TEST_F(AgentTest, StopsWithAWordFirstAndByForceAfterTheGrace) {

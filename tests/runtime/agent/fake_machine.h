@@ -36,12 +36,14 @@ class FakeLauncher final : public WorkerLauncher {
     alive.insert(spec.worker);
     return std::uint64_t{1000 + started.size()};
   }
+  std::vector<Survivor> take_over() override { return survivors; }
   void terminate(const WorkerKey& worker) override { terminated.push_back(worker); }
   void kill(const WorkerKey& worker) override { killed.push_back(worker); }
   Leftovers leftovers(const WorkerKey&) override { return left; }
 
   std::string refuse;
   Leftovers left;
+  std::vector<Survivor> survivors;
   std::vector<WorkerSpec> started;
   std::set<WorkerKey> alive;
   std::vector<WorkerKey> terminated;
@@ -73,6 +75,8 @@ class FakeLibraryCache final : public LibraryCache {
 class FakeGauge final : public MachineGauge {
  public:
   MachineReading read() override { return reading; }
+  std::optional<MemoryKills> memory_kills() override { return kills; }
+  std::optional<MemoryKills> kills{{.of_agent = true, .count = 5, .limit = 1u << 30}};
   MachineReading reading{12.5, 100, 200, 300};
 };
 

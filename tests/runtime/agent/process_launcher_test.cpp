@@ -4,10 +4,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+
+#include "runtime/base/process.h"
 
 namespace freshet::agent {
 namespace {
@@ -70,6 +73,56 @@ TEST_F(ProcessLauncherTest, WhatEarlierAttemptsSpilledIsRemovedAndNothingElse) {
   EXPECT_TRUE(fs::exists(job + "/attempt-1/worker-0/worker.log"));
   EXPECT_TRUE(fs::exists(job + "/attempt-3/worker-0/state/CURRENT")) << "a later attempt may be running";
   EXPECT_TRUE(fs::exists(directory_ + "/jobs/job-8/attempt-1/worker-0/state"));
+}
+
+/// The test is the parent of all of them, and waits for those that a launcher does not take for its children.
+TEST_F(ProcessLauncherTest, ANewOneTakesOverWhatStillRuns) {
+  const auto options = options_with("exec sleep 600");
+  const WorkerSpec other{{JobId{7}, Attempt{2}, WorkerId{2}}, "shop", "/libs/shop.so"};
+  pid_t left = 0;
+  {
+    ProcessLauncher first(options);
+    left = static_cast<pid_t>(*first.start(spec_));
+    ASSERT_TRUE(first.start(other).ok());
+    first.kill(other.worker);
+    wait_for_end(first);
+  }
+  ProcessLauncher second(options);
+  const auto survivors = second.take_over();
+  ASSERT_EQ(survivors.size(), 1u);
+  EXPECT_EQ(survivors[0].worker, spec_.worker);
+  EXPECT_EQ(survivors[0].pid, static_cast<std::uint64_t>(left));
+  EXPECT_TRUE(second.reap().empty());
+  second.kill(spec_.worker);
+  const auto [key, status] = wait_for_end(second);
+  EXPECT_EQ(key, spec_.worker);
+  EXPECT_TRUE(status.is_guessed);
+  EXPECT_EQ(status.code, -1);
+  EXPECT_EQ(::waitpid(left, nullptr, 0), left);
+  EXPECT_TRUE(ProcessLauncher(options).take_over().empty());
+}
+
+TEST_F(ProcessLauncherTest, WhatATakenOverWorkerSaysOfItsEndIsBelieved) {
+  const auto options = options_with(
+      "while [ \"$1\" != --data ]; do shift; done; while [ ! -e \"$2/go\" ]; do sleep 0.02; done; echo 3 > \"$2/exit_code\"");
+  const auto left = static_cast<pid_t>(*ProcessLauncher(options).start(spec_));
+  ProcessLauncher second(options);
+  ASSERT_EQ(second.take_over().size(), 1u);
+  std::ofstream(second.path_of(spec_.worker) + "/go") << "";
+  const auto [key, status] = wait_for_end(second);
+  EXPECT_EQ(status.code, 3);
+  EXPECT_FALSE(status.is_guessed);
+  EXPECT_EQ(::waitpid(left, nullptr, 0), left);
+}
+
+TEST_F(ProcessLauncherTest, AProcessThatHasOnlyThePidOfAWorkerIsNotTakenOver) {
+  const std::string attempt = directory_ + "/jobs/job-7/attempt-2";
+  fs::create_directories(attempt);
+  const std::string own = std::to_string(base::own_pid());
+  for (const std::string& text : {own + " 1", std::string("1 1"), std::string("-1 1"), std::string("words"), std::string()})
+    std::ofstream(attempt + "/worker-" + std::to_string(text.size()) + ".process") << text;
+  std::ofstream(attempt + "/worker-1x.process") << own << ' ' << *base::process_start_time(base::own_pid());
+  EXPECT_TRUE(ProcessLauncher(options_with("exit 0")).take_over().empty());
 }
 
 TEST_F(ProcessLauncherTest, LastLinesOfBothOutputsAreKept) {

@@ -93,7 +93,7 @@ TEST_F(Libraries, SubmitSendsLibraryAndJobAndWaitsUntilItRuns) {
   manager_.answer("GET /v1/jobs/j-1", 200, R"({"state":"Running","name":"shop2"})");
   const std::string catalog = folder_.touch("catalog.csv");
   ASSERT_EQ(fake_.run_words({"submit", library, "--name", "shop2", "--param", "input=a=b c", "--parallelism", "4",
-                             "--file", "catalog=" + catalog, "--workers", "2"}),
+                             "--file", "catalog=" + catalog, "--workers", "2", "--crashes-per-record", "5"}),
             ExitCode::kDone)
       << fake_.err.str();
   EXPECT_TRUE(
@@ -111,7 +111,7 @@ TEST_F(Libraries, SubmitSendsLibraryAndJobAndWaitsUntilItRuns) {
     "library":{"name":"good.so","sha256":")" +
                         sha256 + R"("},"parameters":{"input":"a=b c"},"files":{"catalog":")" + catalog +
                         R"("},"directory":")" + std::filesystem::current_path().string() +
-                        R"(","options":{"parallelism":4,"workers":2}})"));
+                        R"(","options":{"parallelism":4,"workers":2,"crashes_per_record":5}})"));
 }
 
 TEST_F(Libraries, SubmitDoesNotSendALibraryThatIsThere) {

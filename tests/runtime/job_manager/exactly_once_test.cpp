@@ -336,5 +336,27 @@ TEST(RestartStrategy, ARateCountsWhatIsRecent) {
   EXPECT_TRUE(strategy.on_failure(now + 1200ms));
 }
 
+TEST(RestartStrategy, WhatIsForgivenIsNotCounted) {
+  RestartStrategy fixed({.kind = RestartKind::fixed, .restarts = 2});
+  RestartStrategy rate({.kind = RestartKind::failure_rate, .restarts = 2, .within = Duration(1000)});
+  for (RestartStrategy* strategy : {&fixed, &rate}) {
+    EXPECT_TRUE(strategy->on_failure({}));
+    EXPECT_TRUE(strategy->on_failure({}));
+    strategy->forgive(1);
+    EXPECT_TRUE(strategy->on_failure({}));
+    EXPECT_FALSE(strategy->on_failure({}));
+    strategy->forgive(9);
+    EXPECT_TRUE(strategy->on_failure({}));
+  }
+  RestartStrategy doubling({.kind = RestartKind::exponential, .delay = Duration(100), .limit = Duration(1000)});
+  EXPECT_EQ(doubling.on_failure({}), Duration(100));
+  EXPECT_EQ(doubling.on_failure({}), Duration(200));
+  doubling.forgive(2);
+  EXPECT_EQ(doubling.on_failure({}), Duration(100));
+  RestartStrategy none({.kind = RestartKind::none});
+  none.forgive(1);
+  EXPECT_FALSE(none.on_failure({}));
+}
+
 }  // namespace
 }  // namespace freshet::manager

@@ -24,6 +24,13 @@ class JobLifeTest : public testing::Test {
     EXPECT_EQ(cluster.state(job), JobState::running);
     return job;
   }
+  void start_anew_without_workers(const std::string& agent) {
+    wire::AgentHello hello = cluster.agents[agent];
+    ++hello.pid;
+    hello.workers.clear();
+    cluster.say("agent " + agent, hello);
+    cluster.deliver();
+  }
   static WorkerKey worker(JobId job, std::uint32_t number) { return {job, Attempt{1}, WorkerId{number}}; }
   bool tells(JobId job, const std::string& text) {
     for (const Event& event : cluster.job(job).time_line().events())
@@ -197,9 +204,20 @@ TEST_F(JobLifeTest, AgentThatComesBackHasToEndItsOldWorkers) {
 TEST_F(JobLifeTest, AgentStartedAnewHasLostItsWorkers) {
   start_agents();
   const JobId job = running_job();
-  cluster.add_agent("b", 4, 2);
-  cluster.deliver();
+  start_anew_without_workers("b");
   EXPECT_EQ(cluster.job(job).reason(), "agent b was started anew");
+}
+
+TEST_F(JobLifeTest, AgentStartedAnewThatHasTakenItsWorkersOverKeepsThem) {
+  start_agents();
+  const JobId job = running_job();
+  cluster.add_agent("b", 4, 2);
+  cluster.run_for(1s);
+  EXPECT_EQ(cluster.state(job), JobState::running);
+  EXPECT_EQ(cluster.processes.size(), 2u);
+  cluster.finish_all(job);
+  cluster.deliver();
+  EXPECT_EQ(cluster.state(job), JobState::finished);
 }
 
 // Found by simulation: a worker that had said hello and did not run yet lived on, known to nobody.
@@ -207,8 +225,7 @@ TEST_F(JobLifeTest, WorkersOfAnAgentStartedAnewAreToldToEnd) {
   start_agents();
   const JobId job = running_job();
   cluster.from_manager.clear();
-  cluster.add_agent("b", 4, 2);
-  cluster.deliver();
+  start_anew_without_workers("b");
   std::set<WorkerKey> told;
   for (const auto& [peer, stop] : cluster.sent<wire::StopTasks>())
     if (!stop.finished) told.insert(stop.worker);
@@ -378,7 +395,7 @@ TEST_F(JobLifeTest, SourcesAreHeldWhileTooManyResultsWaitForACheckpoint) {
   EXPECT_FALSE(cluster.sent<wire::InjectBarrier>().empty()) << "and a checkpoint is asked for";
   const ProblemView* slow = problem(job, ProblemKind::CHECKPOINT_SLOW);
   ASSERT_NE(slow, nullptr);
-  EXPECT_EQ(slow->what, "101 MiB of results wait for a checkpoint, more than 100 MiB (--max-uncommitted)");
+  EXPECT_EQ(slow->what, "101.0 MiB of results wait for a checkpoint, more than 100.0 MiB (--max-uncommitted)");
   cluster.uncommitted = {{{1, 0}, 0}, {{1, 1}, 0}};
   cluster.run_for(300ms);
   EXPECT_TRUE(cluster.held.empty());

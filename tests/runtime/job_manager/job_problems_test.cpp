@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <csignal>
+
 #include "runtime/job_manager/manager_views.h"
 #include "runtime/job_manager/prometheus.h"
 #include "tests/runtime/job_manager/fake_cluster.h"
@@ -123,6 +125,71 @@ TEST_F(JobProblems, ACrashIsToldForTenMinutesAfterTheJobRunsAgain) {
   cluster.run_for(2s);
   EXPECT_TRUE(view(id).problems.empty());
   EXPECT_EQ(cluster.job(id).time_line().events().back().text, "WORKER_CRASHED is over");
+}
+
+TEST_F(JobProblems, AKillForMemoryIsToldWithItsLimitAndWhatFreshetHeld) {
+  const JobId id = running_job();
+  const WorkerKey key{id, {1}, {0}};
+  wire::TaskStatus task;
+  task.task = {0, 0};
+  task.queue_bytes = 100u << 20;
+  task.operators = {{.operator_index = 0, .state_bytes = 900u << 20}};
+  cluster.from_worker(key, wire::WorkerStatus{key, {task}, 0, 1900u << 20, {}});
+  cluster.deliver();
+  wire::WorkerEnded ended{.worker = key, .signal = SIGKILL, .message = "last words"};
+  ended.by = wire::EndedBy::out_of_memory;
+  ended.memory = {true, 1, std::uint64_t{2} << 30};
+  cluster.say("agent a", ended);
+  cluster.deliver();
+  ASSERT_EQ(view(id).problems.size(), 1u);
+  const ProblemView problem = view(id).problems[0];
+  EXPECT_EQ(problem.kind, "WORKER_OOM");
+  EXPECT_EQ(problem.what, "killed by the kernel: out of memory");
+  EXPECT_EQ(problem.where, "worker 0 on a");
+  EXPECT_EQ(problem.cause,
+            "the agent and its workers reached their limit of 2.0 GiB (memory.events oom_kill +1). It last held "
+            "1.9 GiB, of which Freshet knows 1000.0 MiB (state 900.0 MiB, frames 100.0 MiB); 900.0 MiB are outside of "
+            "that: user code, libraries, allocator");
+  EXPECT_EQ(problem.commands,
+            (std::vector<std::string>{"freshet status shop --operators", "freshet logs shop --worker 0"}));
+  EXPECT_TRUE(metric(R"(freshet_job_problem{job="shop",kind="WORKER_OOM"} 1)"));
+}
+
+/// What is said of a worker that ended so.
+ProblemView told(wire::WorkerEnded ended) {
+  ended.worker = {{1}, {1}, {3}};
+  return worker_ended_cause(ended, "shop-2", "shop").problem.value();
+}
+
+TEST(WorkerEnd, TheWaysInWhichAWorkerEndsAreToldApart) {
+  using wire::EndedBy;
+  EXPECT_EQ(told({.signal = SIGSEGV}).what, "SIGSEGV");
+  EXPECT_EQ(told({.signal = SIGSEGV, .crash = wire::RecordTrace{.operator_id = "sessions"}}).what,
+            "SIGSEGV in sessions");
+  EXPECT_EQ(told({.signal = SIGKILL}).what, "SIGKILL, which Freshet did not send");
+  EXPECT_EQ(told({.signal = SIGTERM, .by = EndedBy::agent}).what, "SIGTERM when its agent asked it to end");
+  EXPECT_EQ(told({.signal = SIGKILL, .by = EndedBy::agent_by_force}).what,
+            "SIGKILL of its agent: it did not end when asked to");
+  EXPECT_EQ(told({.exit_code = 3}).what, "it exited with code 3");
+  EXPECT_EQ(told({.exit_code = 3, .by = EndedBy::agent}).what, "it exited with code 3 when its agent asked it to end");
+  EXPECT_EQ(told({.exit_code = -1, .message = "could not be started: no such file"}).what,
+            "could not be started: no such file");
+  const ProblemView guess =
+      told({.signal = SIGKILL, .by = EndedBy::out_of_memory, .memory = {.certain = false, .kills = 2}});
+  EXPECT_EQ(guess.kind, "WORKER_OOM");
+  EXPECT_EQ(guess.what, "probably killed by the kernel: out of memory");
+  EXPECT_EQ(guess.cause,
+            "memory was short on the machine of shop-2 (/proc/vmstat oom_kill +2, which counts the kills of "
+            "all its processes)");
+  EXPECT_EQ(told({.signal = SIGKILL, .by = EndedBy::out_of_memory, .memory = {.certain = true, .kills = 1}}).cause,
+            "memory was short on the machine of shop-2 (memory.events oom_kill +1)");
+}
+
+TEST(WorkerEnd, SizesAreRounded) {
+  EXPECT_EQ(rounded_bytes(0), "0 B");
+  EXPECT_EQ(rounded_bytes(1023), "1023 B");
+  EXPECT_EQ(rounded_bytes(1536), "1.5 KiB");
+  EXPECT_EQ(rounded_bytes(~std::uint64_t{0}), "16.0 EiB");
 }
 
 }  // namespace

@@ -159,6 +159,23 @@ TEST_F(RestApiTest, AllThatIsWrongIsToldAtOnce) {
   EXPECT_TRUE(cluster.manager->table().all().empty());
 }
 
+TEST_F(RestApiTest, CrashesPerRecordAreTheSubmittersToSay) {
+  json body = submission_body();
+  for (const json& wrong : {json(-1), json(1001), json("3")}) {
+    body["options"]["crashes_per_record"] = wrong;
+    const RestResponse refused = call("POST", "/v1/jobs", body.dump());
+    EXPECT_EQ(refused.status, 422);
+    EXPECT_NE(refused.body.find("option crashes_per_record"), std::string::npos) << refused.body;
+  }
+  body["options"]["crashes_per_record"] = 0;
+  ASSERT_EQ(call("POST", "/v1/jobs", body.dump()).status, 201);
+  EXPECT_EQ(cluster.manager->table().all().begin()->second->crashes().limit(), 0u);
+  body["name"] = "other";
+  body["options"].erase("crashes_per_record");
+  ASSERT_EQ(call("POST", "/v1/jobs", body.dump()).status, 201);
+  EXPECT_EQ(cluster.manager->table().all().rbegin()->second->crashes().limit(), 3u);
+}
+
 TEST_F(RestApiTest, GraphProblemsComeInTheValidatorsWords) {
   json body = submission_body();
   body["options"]["parallelism"] = 0;

@@ -52,8 +52,8 @@ class ChainFixture {
     auto& op = operators_.emplace_back();
     op.graph_index = static_cast<std::uint32_t>(operators_.size() - 1);
     op.host = std::make_unique<OperatorHost>(
-        OperatorHost::Setup{.operator_id = "op" + std::to_string(op.graph_index), .policy = policy}, clock,
-        std::make_shared<PartitionTable>(), listener);
+        OperatorHost::Setup{.operator_id = "op" + std::to_string(op.graph_index), .policy = policy}, clock, partitions,
+        listener);
     op.consumers.resize(stage->outputs().size());
     op.stage = std::move(stage);
     return *this;
@@ -123,6 +123,7 @@ class ChainFixture {
   }
 
   base::ManualClock clock;
+  std::shared_ptr<PartitionTable> partitions = std::make_shared<PartitionTable>();  // shared with the operators
   RecordingCarrier carrier;
   RecordingListener listener;
 

@@ -124,6 +124,73 @@ TEST(Chain, WhatFailsGoesToTheDeadLetters) {
   EXPECT_EQ(chain->statuses()[0].dead_letters, 1u);
 }
 
+TEST(Chain, ARecordThatCrashedEarlierAttemptsIsSetAsideWithoutACall) {
+  ChainFixture fixture;
+  std::vector<std::uint64_t> called;
+  fixture.add(map([&](const Visit& v) {
+                called.push_back(v.number);
+                return v;
+              }),
+              set_aside());
+  fixture.to_edge(0, 0).to_letter_edge(0);
+  auto chain = fixture.make();
+  chain->add_crashed("op0", {{1, 5}, "crash SIGFPE", 1});  // the position of visit 4
+  chain->add_crashed("op0", {{1, 3}, "crash SIGSEGV", 3});
+  chain->add_crashed("op0", {{2, 1}, "crash SIGSEGV", 3});
+  chain->add_crashed("op7", {{1, 1}, "crash SIGSEGV", 3});
+  const auto batch = keyed_batch(0, 5);
+  chain->offer(0, view_of(batch));
+  EXPECT_TRUE(chain->drain());
+  fixture.flush(*chain);
+  EXPECT_THAT(called, ElementsAre(0, 1, 3));
+  EXPECT_THAT(fixture.arrived(0), ElementsAre("0", "1", "3"));
+  const auto letters = fixture.letters();
+  ASSERT_THAT(letters, SizeIs(2));
+  EXPECT_EQ(letters[0].operator_id, "op0");
+  EXPECT_EQ(letters[0].reason, "crash SIGSEGV");
+  EXPECT_EQ(letters[0].message, "set aside after 3 crashes");
+  EXPECT_EQ(letters[0].record, R"({"user":2,"number":2,"page":""})");
+  EXPECT_EQ(letters[0].attempts, 4u);
+  EXPECT_EQ(letters[1].message, "set aside after 1 crash");
+  EXPECT_EQ(chain->statuses()[0].records_in, 5u);
+  EXPECT_EQ(chain->statuses()[0].dead_letters, 2u);
+}
+
+/// batch ─▶ twice ─▶ keep ─▶ edge with little credit
+TEST(Chain, AllRecordsOfAPlaceThatCrashedAreSetAsideThereAndOnlyThere) {
+  ChainFixture fixture(2048);
+  fixture.add(flat_map([](const Visit& v, Out<Visit>& out) {
+    out.emit(v);
+    out.emit({v.user, v.number + 10'000, v.page});
+  }));
+  fixture.add(filter([](const Visit&) { return true; }), set_aside());
+  fixture.to_operator(0, 1).to_edge(1).to_letter_edge(1);
+  auto chain = fixture.make();
+  for (std::uint64_t number = 0; number < 700; number += 7)
+    chain->add_crashed("op1", {{1, number + 1}, "crash SIGSEGV", 3});
+  const auto batch = keyed_batch(0, 700);
+  chain->offer(0, view_of(batch));
+  while (!chain->drain()) ASSERT_TRUE(fixture.flush_and_grant(*chain)) << "blocked, and nothing is on its way";
+  fixture.flush(*chain);
+  std::vector<std::string> expected;
+  for (std::uint64_t number = 0; number < 700; ++number)
+    if (number % 7 != 0)
+      for (const auto each : {number, number + 10'000}) expected.push_back(std::to_string(each));
+  EXPECT_EQ(fixture.arrived(0), expected);
+  EXPECT_THAT(fixture.letters(), SizeIs(200));
+}
+
+TEST(Chain, UnderFailARecordThatIsToBeSetAsideFailsTheTask) {
+  ChainFixture fixture;
+  fixture.add(map([](const Visit& v) { return v; }));
+  fixture.to_edge(0);
+  auto chain = fixture.make();
+  chain->add_crashed("op0", {{1, 3}, "crash SIGSEGV", 3});
+  const auto batch = keyed_batch(0, 4);
+  chain->offer(0, view_of(batch));
+  EXPECT_THROW(static_cast<void>(chain->drain()), TaskFailure);
+}
+
 TEST(Chain, ARecordThatItsGroupingThrowsOnGoesToTheDeadLetters) {
   ChainFixture fixture;
   fixture.add(map([](const Visit& v) { return v; }), set_aside());

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <thread>
 
 #include "runtime/base/file.h"
 #include "tests/runtime/task/chain_support.h"
@@ -19,9 +20,8 @@ std::string report_path(const std::string& name) {
 }
 
 /// Runs visits 0 to 4 through an operator in which `signal` comes at visit 3.
-void crash(const std::string& path, int signal) {
+void crash(ChainFixture& fixture, const std::string& path, int signal) {
   install_crash_report(path);
-  ChainFixture fixture;
   fixture.add(map([signal](const Visit& v) {
     if (v.number == 3) std::raise(signal);
     return v;
@@ -31,6 +31,11 @@ void crash(const std::string& path, int signal) {
   const auto batch = keyed_batch(0, 5);
   chain->offer(0, view_of(batch));
   static_cast<void>(chain->drain());
+}
+
+void crash(const std::string& path, int signal) {
+  ChainFixture fixture;
+  crash(fixture, path, signal);
 }
 
 wire::RecordTrace read_report(const std::string& path) {
@@ -52,7 +57,72 @@ TEST(CrashReportDeathTest, NamesOperatorAndRecordAndEndsTheProcessAsTheSignalWou
     const auto trace = read_report(path);
     EXPECT_EQ(trace.operator_id, "op0");
     EXPECT_EQ(trace.record, R"({"user":3,"number":3,"page":""})");
+    EXPECT_EQ(trace.place, std::nullopt) << "nobody knows the partition";
   }
+}
+
+/// Knows how to say a position, and nothing else.
+struct Lines final : SourceStage {
+  void open(StageHost&) override {}
+  void close(bool) override {}
+  std::vector<Split> discover() override { return {}; }
+  void add_split(SavedSplit) override {}
+  const std::vector<SavedSplit>& splits() const override { return none; }
+  Progress read() override { return Progress::done; }
+  std::string describe(const std::string& partition, std::uint64_t offset) const override {
+    return partition + ", line " + std::to_string(offset);
+  }
+  std::vector<SavedSplit> none;
+};
+
+TEST(CrashReportDeathTest, SaysWhereTheRecordCameFromInAFormThatHoldsInEveryAttempt) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "the thread sanitizer forbids what a dying process may risk: to allocate in a signal's handler";
+#endif
+  const auto path = report_path("place");
+  const std::string file(300, 'f');  // longer than what msgpack says in one byte
+  EXPECT_EXIT(
+      {
+        ChainFixture fixture;
+        fixture.partitions->add(1, {file, std::make_shared<Lines>(), "visits"});
+        crash(fixture, path, SIGSEGV);
+      },
+      testing::KilledBySignal(SIGSEGV), "");
+  const auto trace = read_report(path);
+  EXPECT_EQ(trace.origin, file + ", line 4");
+  EXPECT_EQ(trace.place, (wire::RecordPlace{"visits", file, 4}));
+}
+
+std::size_t deeper(const volatile char* above) {
+  volatile char here[1024] = {};
+  here[0] = above[0];
+  return here[0] == 1 ? 0 : deeper(here) + static_cast<std::size_t>(here[0]);
+}
+
+TEST(CrashReportDeathTest, AThreadThatUsedUpItsStackIsReportedToo) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "the thread sanitizer forbids what a dying process may risk: to allocate in a signal's handler";
+#endif
+  const auto path = report_path("stack");
+  EXPECT_EXIT(
+      {
+        install_crash_report(path);
+        std::thread([] {
+          const CrashStack stack;
+          ChainFixture fixture;
+          fixture.add(map([](const Visit& v) {
+            const volatile char one = 2;
+            return Visit{v.user, v.number + deeper(&one), v.page};
+          }));
+          fixture.to_edge(0);
+          auto chain = fixture.make();
+          const auto batch = keyed_batch(0, 5);
+          chain->offer(0, view_of(batch));
+          static_cast<void>(chain->drain());
+        }).join();
+      },
+      testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_EQ(read_report(path).operator_id, "op0");
 }
 
 TEST(CrashReportDeathTest, OutsideOfOperatorsNobodyIsBlamed) {

@@ -47,8 +47,9 @@ class Silent final : public task::TaskListener {
   void on_task_ended(const TaskId&) override {}
   void on_task_failed(const TaskId&, const task::TaskFailure& failure) override { ADD_FAILURE() << failure.what(); }
   void on_barrier_passed(const TaskId&, std::uint64_t) override {}
-  void on_dead_letter(const DeadLetter&) override {}
+  void on_dead_letter(const DeadLetter& letter) override { letters.push_back(letter); }
   void on_brake_pulled(const std::string&, double, const DeadLetter&) override {}
+  std::vector<DeadLetter> letters;
 };
 
 TEST(Splits, EachTaskReadsThoseItWasDealt) {
@@ -90,6 +91,46 @@ TEST(Splits, EachTaskReadsThoseItWasDealt) {
     for (const auto& task : tasks) static_cast<void>(task->step());
   std::sort(written.begin(), written.end());
   EXPECT_THAT(written, ElementsAre("l 5-9", "l2 0-3", "r 5-9"));
+}
+
+// Two sources have a partition of the same name: what is set aside is meant for the records of one of them.
+TEST(Splits, ARecordIsSetAsideByItsSourceItsPartitionAndItsPosition) {
+  written.clear();
+  Job job;
+  const auto read = [&](const std::string& id) {
+    job.source<Places>(id, std::string("p")).sink<Write>(id + "_out").on_error(dead_letter());
+  };
+  read("left");
+  read("right");
+  job.finish();
+  const auto plan = dag::place(dag::make_plan(job.graph(), {}), {{"here", 100}}, {.workers = 1}).plan;
+  const WorkerKey self{{1}, {1}, {0}};
+  base::ManualClock clock;
+  Silent listener;
+  Exchange exchange(self, plan, nullptr, [](const std::string&) {});
+  const auto partitions = std::make_shared<task::PartitionTable>();
+  const auto tasks = make_tasks({&job, &plan, self, {}, &clock, &exchange, &listener, partitions});
+  for (const auto& task : tasks) exchange.add_task(task->id(), task->mailbox());
+  std::vector<wire::AssignedSplit> dealt;
+  for (const auto& source : discover_splits(tasks))
+    for (const auto& split : source.splits)
+      dealt.push_back({source.operator_index, 0, static_cast<std::uint32_t>(dealt.size() + 1), split});
+  name_partitions(job, dealt, *partitions);
+  add_splits(dealt, tasks);
+  set_aside(job, dealt,
+            {{"right_out", {"right", "p", 5}, "crash SIGSEGV", 3},
+             {"right_out", {"right", "p", 6}, "crash SIGSEGV", 3},
+             {"right_out", {"right", "q", 0}, "crash SIGSEGV", 3},
+             {"left_out", {"right", "p", 5}, "crash SIGSEGV", 3}},
+            tasks);
+  for (const auto& task : tasks) ASSERT_TRUE(task->open());
+  for (int round = 0; round < 100; ++round)
+    for (const auto& task : tasks) static_cast<void>(task->step());
+  std::sort(written.begin(), written.end());
+  EXPECT_THAT(written, ElementsAre("p 5-9", "p2 0-3", "p2 0-3"));
+  ASSERT_THAT(listener.letters, SizeIs(1));
+  EXPECT_EQ(listener.letters[0].operator_id, "right_out");
+  EXPECT_EQ(listener.letters[0].origin, "p, position 5");
 }
 
 }  // namespace
