@@ -236,8 +236,7 @@ Result<std::vector<StateDeclaration>> saved_states(CheckpointStorage& storage, c
       states.back().name = section.name;
       return {};
     };
-    if (const auto done = read_file(storage, manifest, task, file, operator_id, take); !done)
-      return done.error();
+    if (const auto done = read_file(storage, manifest, task, file, operator_id, take); !done) return done.error();
   }
   return states;
 }

@@ -80,8 +80,7 @@ class Reading {
     const StatePage& found = std::get<StatePage>(*page);
     if (!wanted_.key || !found.entries.empty() || found.next) return answer(found);
     return no_such("state " + operator_ + "." + state_.name + " has no key " + wanted_.key->substr(0, kShown) + " in " +
-                   which() +
-                   (found.expired == 0 ? "" : ": it has outlived its TTL of " + format_duration(state_.ttl)));
+                   which() + (found.expired == 0 ? "" : ": it has outlived its TTL of " + format_duration(state_.ttl)));
   }
 
  private:

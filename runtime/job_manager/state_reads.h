@@ -17,8 +17,8 @@ struct StateRead {
   std::map<std::string, std::vector<std::string>> key_fields{};  ///< by operator: what its key is made of
   /// By operator, as the job is now: they say what to look for before a file is read, and are not believed.
   std::map<std::string, std::vector<StateDeclaration>> declared{};
-  std::optional<CheckpointId> checkpoint{};                      ///< none: the newest that is complete
-  std::optional<std::string> key{};                              ///< as written by people; none: all keys
+  std::optional<CheckpointId> checkpoint{};  ///< none: the newest that is complete
+  std::optional<std::string> key{};          ///< as written by people; none: all keys
   checkpoint::StatePosition after{};
   std::size_t limit = 0;
   std::int64_t now_ms = 0;

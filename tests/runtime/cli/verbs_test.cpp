@@ -327,7 +327,7 @@ TEST_F(Verbs, StateGetPrintsTheValueAndOfWhenItIs) {
     "entries":[{"key":"a/b","value":{"views":412,"carts":9}}],"next":null})");
   EXPECT_EQ(fake_.run("state get shop totals a/b"), ExitCode::kDone);
   EXPECT_EQ(fake_.out.str(), "{\"views\":412,\"carts\":9}\n");
-  EXPECT_EQ(fake_.err.str(), "totals.sums as of checkpoint 1609, 4.0 s old\n");
+  EXPECT_EQ(fake_.err.str(), "totals.sums as of checkpoint 1609, 4 s old\n");
   EXPECT_EQ(manager_.seen().back().request, "GET /v1/jobs/shop/state/totals/a%2Fb?limit=1000");
   EXPECT_EQ(fake_.run("state get shop totals --key a/b --checkpoint 1609 --json"), ExitCode::kDone);
   EXPECT_EQ(manager_.seen().back().request, "GET /v1/jobs/shop/state/totals/a%2Fb?limit=1000&checkpoint=1609");
@@ -345,7 +345,7 @@ TEST_F(Verbs, StateGetOfAMapGetsAllOfIt) {
   EXPECT_EQ(fake_.run("state get shop totals.sums 77"), ExitCode::kDone);
   EXPECT_EQ(fake_.out.str(), "{\"view\":4,\"cart\":2,\"5\":1}\n");
   EXPECT_EQ(fake_.err.str(),
-            "totals.sums as of checkpoint 1609, 4.0 s old; 3 that have outlived their TTL are not shown\n");
+            "totals.sums as of checkpoint 1609, 4 s old; 3 that have outlived their TTL are not shown\n");
   EXPECT_EQ(manager_.seen().back().request,
             "GET /v1/jobs/shop/state/totals.sums/77?limit=1000&checkpoint=1609&after=c0");
   manager_.answer("GET /v1/jobs/shop/state/pairs/7", 200, std::string(kStateHead) + R"("kind":"map","expired":0,
@@ -361,7 +361,7 @@ TEST_F(Verbs, StateScanGoesOnPageByPageOfOneCheckpoint) {
     "entries":[{"key":2,"value":{"z":3,"a":4}}],"next":"c2"})");
   EXPECT_EQ(fake_.run("state scan shop totals -n 2"), ExitCode::kDone);
   EXPECT_EQ(fake_.out.str(), "{\"key\":1,\"value\":{\"z\":1,\"a\":2}}\n{\"key\":2,\"value\":{\"z\":3,\"a\":4}}\n");
-  EXPECT_EQ(fake_.err.str(), "totals.sums as of checkpoint 1609, 4.0 s old; there are more than these 2\n");
+  EXPECT_EQ(fake_.err.str(), "totals.sums as of checkpoint 1609, 4 s old; there are more than these 2\n");
   ASSERT_EQ(manager_.seen().size(), 2u);
   EXPECT_EQ(manager_.seen()[0].request, "GET /v1/jobs/shop/state/totals?limit=2");
   EXPECT_EQ(manager_.seen()[1].request, "GET /v1/jobs/shop/state/totals?limit=1&checkpoint=1609&after=c1");

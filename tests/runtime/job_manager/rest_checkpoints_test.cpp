@@ -323,7 +323,8 @@ TEST_F(RestCheckpointsTest, TheTimeLineNamesWhatUsersAskedFor) {
   for (const char* action : {"pause", "resume", "cancel"})
     post("shop/actions", R"({"action":")" + std::string(action) + R"("})");
   std::vector<std::string> asked;
-  for (const json& event : get("shop/events")["events"])
+  const json line = get("shop/events");
+  for (const json& event : line["events"])
     if (event["kind"] == "verb") asked.push_back(event["text"]);
   const std::string rest = " was asked for";
   EXPECT_EQ(asked,

@@ -222,15 +222,19 @@ TEST_F(RestStateTest, TheNewestCheckpointIsLookedInto) {
             "job shop has no complete checkpoint yet: freshet checkpoint create shop");
   cluster.run_for(1500ms);
   EXPECT_EQ(message(get("shop/state/ttals")), "checkpoint 1 of job shop has no operator ttals, but events, totals");
-  EXPECT_EQ(message(get("shop/state/totals")), "operator totals has no keyed state in checkpoint 1 of job shop");
+  EXPECT_EQ(message(get("shop/state/events")), "operator events has no keyed state in checkpoint 1 of job shop");
   EXPECT_EQ(message(get("shop/state/totals", {{"checkpoint", "7"}})),
             "job shop has no checkpoint 7 any more, or never had. There are 1");
 }
 
 TEST_F(RestStateTest, AKeyMayHoldSlashes) {
   cluster.run_for(1500ms);
-  EXPECT_EQ(get("shop/state/totals/a/b%").status, 404);
-  EXPECT_EQ(get("shop/state/totals/").status, 404);
+  const RestResponse found = get("shop/state/totals/a/b");
+  ASSERT_EQ(found.status, 200) << found.body;
+  EXPECT_EQ(json::parse(found.body)["entries"], json::parse(R"([{"key":"a/b","value":1}])"));
+  EXPECT_EQ(message(get("shop/state/totals/a")), "state totals.counts has no key a in checkpoint 1 of job shop");
+  EXPECT_EQ(message(get("shop/state/totals/")), "state totals.counts has no key  in checkpoint 1 of job shop");
+  EXPECT_EQ(json::parse(get("shop/state/totals", {{"limit", "1"}}).body)["entries"].size(), 1u);
 }
 
 }  // namespace
