@@ -37,7 +37,8 @@ struct InOrder {
 using Declaration = std::shared_ptr<const StateDeclaration>;
 
 /// Of all entries of one task that it is given, oldest first, keeps the newest of each of the first addresses behind a
-/// position. What has been given up is never taken again: it may come back in an older form.
+/// position. Once an address did not fit, none behind it is taken any more, also when there is room again: those given
+/// up would be missing before it.
 class FirstEntries {
  public:
   FirstEntries(Address after, std::size_t most_entries, std::size_t most_bytes)

@@ -176,6 +176,7 @@ TEST(SavedState, WhatHasOutlivedItsTtlIsLeftOutAndCounted) {
   saved.at(1).value.get() = "old";
   saved.at(1).map["first"] = 1;
   saved.at(2).map["first"] = 1;
+  saved.at(2).map["middle"] = 1;
   saved.save(1);
   saved.now_ms += 600;
   saved.at(3).value.get() = "new";
@@ -193,13 +194,13 @@ TEST(SavedState, WhatHasOutlivedItsTtlIsLeftOutAndCounted) {
   EXPECT_EQ(read("value", 1'001'600).entries.size(), 0u);
   // A map lives as long as what was written into it last, also when that is on another page.
   const StatePage maps = read("map", 1'001'000);
-  ASSERT_EQ(maps.entries.size(), 2u);
+  ASSERT_EQ(maps.entries.size(), 3u);
   EXPECT_EQ(maps.expired, 1u);
   EXPECT_EQ(maps.entries[0].written_ms, 1'000'600);
   StateQuery one = query_of("map", 2);
   one.now_ms = 1'001'000;
   one.most_entries = 1;
-  EXPECT_EQ(scan(saved, saved.manifest(2), one).size(), 2u);
+  EXPECT_EQ(scan(saved, saved.manifest(2), one).size(), 3u);
 }
 
 TEST(SavedState, EachMemberOfASetHasATtlOfItsOwn) {
@@ -236,6 +237,18 @@ TEST(SavedState, LargeEntriesArePagesOfTheirOwn) {
     next = page->next;
   }
   EXPECT_EQ(pages, 4u);
+}
+
+TEST(SavedState, WhatDidNotFitIsNotSkippedWhenLaterFilesMakeRoom) {
+  SavedOperator saved(1);
+  for (std::uint64_t key = 1; key <= 2; ++key) saved.at(key).value.get() = std::string(900'000, 'a');
+  saved.save(1);
+  saved.at(1).value.get() = "small";
+  saved.at(3).value.get() = "new";
+  saved.save(2);
+  const auto entries = scan(saved, saved.manifest(2), query_of("value"));
+  ASSERT_EQ(entries.size(), 3u);
+  EXPECT_EQ(decoded<std::string>(entries[1].value).size(), 900'000u);
 }
 
 /// Notes which files are read.
