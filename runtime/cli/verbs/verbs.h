@@ -22,6 +22,7 @@ Verb rollback_verb();
 Verb revisions_verb();
 Verb logs_verb();
 Verb audit_verb();
+Verb events_verb();
 Verb plan_verb();
 Verb describe_verb();
 Verb validate_verb();
@@ -34,6 +35,9 @@ Verb help_verb(const Roles& roles);
 
 /// checkpoint create|list|show|verify, savepoint create|list|verify|delete.
 std::vector<Verb> checkpoint_verbs();
+
+/// state get|scan.
+std::vector<Verb> state_verbs();
 
 /// run, job-manager, agent, worker, inspect-library: those that have a handler.
 std::vector<Verb> role_verbs(const Roles& roles);
