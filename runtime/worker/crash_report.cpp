@@ -17,7 +17,6 @@ constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 constexpr unsigned kMostSeconds = 2;
 constexpr std::size_t kMostJson = 4096;
 constexpr std::size_t kMostPlaceText = 4096;
-constexpr std::size_t kStackBytes = 256u << 10;
 
 int report_fd = -1;
 std::atomic_flag reporting = ATOMIC_FLAG_INIT;
@@ -109,14 +108,5 @@ void install_crash_report(const std::string& path) {
   action.sa_flags = SA_ONSTACK | SA_NODEFER;
   for (const int signal : kSignals) ::sigaction(signal, &action, nullptr);
 }
-
-CrashStack::CrashStack() : bytes_(std::make_unique_for_overwrite<char[]>(kStackBytes)) {
-  stack_t own{};
-  own.ss_sp = bytes_.get();
-  own.ss_size = kStackBytes;
-  ::sigaltstack(&own, &before_);
-}
-
-CrashStack::~CrashStack() { ::sigaltstack(&before_, nullptr); }
 
 }  // namespace freshet::worker

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <signal.h>
-
-#include <memory>
 #include <string>
 
 namespace freshet::worker {
@@ -15,18 +12,5 @@ namespace freshet::worker {
 /// JSON comes after, which is not: should that crash or hang, the process ends (an alarm sees to it) and what was
 /// written stands. A record without a place, such as one that was emitted by time, has no RecordTrace::place.
 void install_crash_report(const std::string& path);
-
-/// While it lives, a crash of the calling thread is reported also when its stack was used up.
-class CrashStack {
- public:
-  CrashStack();
-  ~CrashStack();
-  CrashStack(const CrashStack&) = delete;
-  CrashStack& operator=(const CrashStack&) = delete;
-
- private:
-  const std::unique_ptr<char[]> bytes_;
-  stack_t before_{};
-};
 
 }  // namespace freshet::worker

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "runtime/base/thread_name.h"
-#include "runtime/worker/crash_report.h"
+#include "runtime/worker/crash_stack.h"
 
 namespace freshet::worker {
 

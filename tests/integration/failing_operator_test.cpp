@@ -184,9 +184,9 @@ TEST_F(FailingOperator, CrashesAreCountedOnWhenTheJobManagerIsKilledBetweenThem)
 TEST_F(FailingOperator, CrashesPerRecordZeroSetsNothingAside) {
   write(Items(kOneIn));
   auto words = with({"fault=crash", "set_aside=true"});
-  words.insert(words.end(), {"--crashes-per-record", "0"});
+  words.insert(words.end(), {"--crashes-per-record", "0", "--restart", "fixed 4 0s"});
   EXPECT_EQ(cluster_.submit(FRESHET_FAULTS, "poison", words).exit_code, kFailed);
-  EXPECT_EQ(cluster_.view().job("poison")["attempt"], 6);
+  EXPECT_EQ(cluster_.view().job("poison")["attempt"], 5);
   EXPECT_EQ(ResultTable(directory_.path("out/dead")).rows(), 0u);
 }
 

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "runtime/base/file.h"
+#include "runtime/worker/crash_stack.h"
 #include "tests/runtime/task/chain_support.h"
 
 namespace freshet::worker {
