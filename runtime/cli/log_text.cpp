@@ -46,4 +46,14 @@ std::string log_line_text(const nlohmann::json& line, const Terminal& terminal) 
                      origin.empty() ? "" : printable(origin) + "  ", printable(text_or(line, "text", "")));
 }
 
+std::string event_text(const nlohmann::json& event, std::int64_t now_ms, const Terminal& terminal) {
+  constexpr std::int64_t kDayMs = 24 * 3'600'000;
+  const std::int64_t time_ms = integer_or(event, "time_ms", 0);
+  const std::string kind = text_or(event, "kind", "");
+  const bool is_bad = kind == "problem" || kind == "agent" || kind == "worker" || kind == "checkpoint";
+  const Paint paint = is_bad ? Paint::kWarning : kind == "verb" ? Paint::kFaint : Paint::kPlain;
+  return (now_ms - time_ms < kDayMs ? clock_time(time_ms) : date_time(time_ms)) + "  " +
+         terminal.paint(paint, printable(text_or(event, "text", "")));
+}
+
 }  // namespace freshet::cli

@@ -16,6 +16,7 @@ namespace freshet::cli {
 struct Response {
   int status = 0;
   nlohmann::json body;  // null when there was none
+  std::string text{};   // the body as it came
 };
 
 /// The job manager's REST interface as a verb sees it: one request at a time, each with a time-out, answers limited in

@@ -2,29 +2,9 @@
 
 #include <algorithm>
 
+#include "runtime/job_manager/readable_storage.h"
+
 namespace freshet::manager {
-namespace {
-
-/// Reads only, and nothing any more once it is to stop.
-class ReadableStorage final : public checkpoint::CheckpointStorage {
- public:
-  ReadableStorage(CheckpointStorage& under, const std::atomic<bool>& stopping) : under_(under), stopping_(stopping) {}
-
-  Status put(std::string_view, std::string_view) override { return Error{"who verifies does not write"}; }
-  Result<bool> publish(std::string_view, std::string_view) override { return Error{"who verifies does not write"}; }
-  Status remove(std::string_view) override { return Error{"who verifies does not delete"}; }
-  Result<std::string> get(std::string_view name, std::uint64_t max_bytes) override {
-    if (stopping_) return Error{"the job manager ends"};
-    return under_.get(name, max_bytes);
-  }
-  Result<std::vector<std::string>> list(std::string_view folder) override { return under_.list(folder); }
-
- private:
-  CheckpointStorage& under_;
-  const std::atomic<bool>& stopping_;
-};
-
-}  // namespace
 
 CheckpointVerifier::~CheckpointVerifier() { stopping_ = true; }
 
@@ -53,7 +33,7 @@ std::optional<CheckpointVerifier::Verification> CheckpointVerifier::find(JobId j
 }
 
 void CheckpointVerifier::verify(std::uint64_t number, JobId job, CheckpointId checkpoint) {
-  ReadableStorage storage(storage_, stopping_);
+  ReadableStorage storage(storage_, [this] { return stopping_.load(); });
   Verification found;
   const auto is_there = [&] {
     const auto listed = checkpoint::list_checkpoints(storage, job);

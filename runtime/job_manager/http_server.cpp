@@ -4,12 +4,26 @@
 
 #include <future>
 
+#include "runtime/base/clock.h"
+
 namespace freshet::manager {
 namespace {
 
 constexpr std::time_t kReadTimeoutSeconds = 10;
 constexpr Duration kLookAround{20};           // how long a waiting request may delay the stop
 constexpr std::time_t kKeepAliveSeconds = 2;  // a silent client holds one of few threads
+
+/// Counts itself as long as it lives.
+class Counted {
+ public:
+  explicit Counted(std::atomic<int>& count) : count_(count) { ++count_; }
+  ~Counted() { --count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  std::atomic<int>& count_;
+};
 
 }  // namespace
 
@@ -18,13 +32,25 @@ HttpServer::HttpServer(HttpOptions options, Handler handler, Post post)
 
 HttpServer::~HttpServer() { stop(); }
 
-RestResponse HttpServer::answer(RestRequest request) const {
+RestResponse HttpServer::answer_later(const RestResponse& begun) {
+  const Counted counted(later_);
+  if (later_ > kMostLater)
+    return error_response(503, "failed", "the job manager reads files for others already; try again in a moment");
+  const base::SystemClock clock;
+  const auto until = clock.steady() + options_.later_timeout;
+  return begun.later([&] { return stopping_ || clock.steady() > until; });
+}
+
+RestResponse HttpServer::answer(RestRequest request) {
   // Shared with the posted closure: a handler that has given up waiting leaves it behind.
   auto promise = std::make_shared<std::promise<RestResponse>>();
   std::future<RestResponse> response = promise->get_future();
   post_([promise, handler = handler_, asked = std::move(request)] { promise->set_value(handler(asked)); });
   for (Duration waited{}; waited < options_.answer_timeout && !stopping_; waited += kLookAround)
-    if (response.wait_for(kLookAround) == std::future_status::ready) return response.get();
+    if (response.wait_for(kLookAround) == std::future_status::ready) {
+      RestResponse answered = response.get();
+      return answered.later ? answer_later(answered) : answered;
+    }
   return error_response(503, "timeout",
                         "the job manager is busy and did not answer in time; what was asked may still happen");
 }

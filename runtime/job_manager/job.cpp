@@ -325,7 +325,7 @@ void Job::on_agent_lost(const std::string& agent, const std::string& why, Moment
 Status Job::cancel(Moment now, Orders& orders) {
   if (is_over()) return Error{"job " + name() + " is " + state_text(state_) + " already"};
   if (state_ == JobState::cancelling) return {};
-  time_line_.add(now.wall_ms, "verb", "cancel");
+  note_verb("cancel", now);
   problems_.erase(ProblemKind::NO_SLOTS);
   reason_.clear();
   restart_at_.reset();

@@ -108,6 +108,8 @@ class Job {
   void inject_barrier(CheckpointId id, BarrierKind kind, Orders& orders);
   void commit_checkpoint(CheckpointId id, BarrierKind kind, Orders& orders);
   void note_checkpoint_given_up(const Abandon& abandon, Moment now);
+  /// A user asked for something: "savepoint create".
+  void note_verb(const std::string& verb, Moment now);
   void on_request_ended(const RequestEnded& ended, Moment now, Orders& orders);
   /// The history of its checkpoints has changed.
   void on_checkpoints_noted(Moment now);

@@ -6,9 +6,14 @@ namespace freshet::manager {
 
 using dag::JobState;
 
+void Job::note_verb(const std::string& verb, Moment now) {
+  time_line_.add(now.wall_ms, "verb", verb + " was asked for");
+}
+
 Status Job::pause(Moment now, Orders& orders) {
   if (wants_pause_) return {};
   if (state_ != JobState::running || ending_) return Error{"job " + name() + " is " + state_text(state_)};
+  note_verb("pause", now);
   wants_pause_ = true;
   reason_ = "paused by its user";
   hold_sources(now, orders);
@@ -18,6 +23,7 @@ Status Job::pause(Moment now, Orders& orders) {
 Status Job::resume(Moment now, Orders& orders) {
   if ((state_ != JobState::paused && state_ != JobState::pausing) || ending_)
     return Error{"job " + name() + " is " + state_text(state_)};
+  note_verb("resume", now);
   wants_pause_ = false;
   reason_.clear();
   not_yet_paused_.clear();
@@ -37,7 +43,7 @@ Status Job::begin_change(ChangeKind kind, std::optional<JobRevision> next, Momen
   if (!asked) return asked.error();
   change_ = JobChange{.kind = kind, .next = std::move(next), .request = *asked, .asked_ms = now.wall_ms};
   change_->was_paused = state_ == JobState::paused;
-  time_line_.add(now.wall_ms, "verb", std::string(enumerator_name(kind)));
+  note_verb(std::string(enumerator_name(kind)), now);
   move_to(JobState::stopping, now);
   return {};
 }
@@ -107,7 +113,7 @@ Status Job::can_reopen() const {
 
 void Job::reopen(Moment now) {
   CHECK(can_reopen().ok(), "what is reopened can be");
-  time_line_.add(now.wall_ms, "verb", "restart");
+  note_verb("restart", now);
   wants_pause_ = false;
   reason_.clear();
   problems_.clear();

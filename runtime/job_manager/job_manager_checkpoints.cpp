@@ -63,6 +63,7 @@ Answer<std::uint64_t> JobManager::begin_checkpoint(JobId id, BarrierKind kind) {
     return cannot(Refusal::Code::bad_state, "job " + job->name() + " is " + state_text(job->state()));
   const auto request = job->checkpoints().request(kind, clock_.steady());
   if (!request) return cannot(Refusal::Code::bad_state, request.error().message);
+  job->note_verb(std::string(enumerator_name(kind)) + " create", now());
   // Before the decision is carried out: that may end the request already.
   const std::uint64_t operation = job->checkpoints().history().begin_operation(*request, kind);
   Orders orders;
@@ -81,7 +82,10 @@ Answer<DeletedSavepoint> JobManager::delete_savepoint(JobId id, CheckpointId sav
     return cannot(Refusal::Code::bad_state,
                   "not deleted: job " + other->name() + " begins from it, and has no checkpoint of its own yet");
   }
-  return manager::delete_savepoint(*job, storage_, savepoint);
+  auto deleted = manager::delete_savepoint(*job, storage_, savepoint);
+  if (std::holds_alternative<DeletedSavepoint>(deleted))
+    job->note_verb("savepoint delete " + std::to_string(savepoint.value), now());
+  return deleted;
 }
 
 }  // namespace freshet::manager

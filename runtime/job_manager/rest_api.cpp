@@ -8,6 +8,7 @@
 #include "runtime/job_manager/prometheus.h"
 #include "runtime/job_manager/rest_checkpoints.h"
 #include "runtime/job_manager/rest_response.h"
+#include "runtime/job_manager/rest_state.h"
 #include "runtime/job_manager/rest_submission.h"
 
 namespace freshet::manager {
@@ -111,6 +112,7 @@ RestResponse RestApi::handle_job(const RestRequest& request, const Path& path) {
   if (path.size() == 3 && request.method == "DELETE") return answer_done(manager_.remove(job));
   if (path.size() == 3) return is_get ? answer(manager_.job(job)) : not_allowed(request);
   if (RestCheckpoints::takes(path[3])) return RestCheckpoints(manager_, verifier_).handle(request, path);
+  if (path[3] == "state") return RestState(manager_).handle(request, path);
   if (path.size() != 4) return nothing_here(request.path);
   if (path[3] == "actions") return request.method == "POST" ? act(job, request.body) : not_allowed(request);
   if (path[3] != "plan" && path[3] != "events" && path[3] != "logs" && path[3] != "revisions")
@@ -187,7 +189,7 @@ RestResponse RestApi::events(const std::string& name) const {
   const Answer<const Job*> found = manager_.find_job(name);
   if (const Refusal* refusal = std::get_if<Refusal>(&found)) return to_response(*refusal);
   const TimeLine& line = std::get<const Job*>(found)->time_line();
-  return json_response(to_json(EventsView{1, line.forgotten(), line.events()}));
+  return json_response(to_json(EventsView{1, manager_.now().wall_ms, line.forgotten(), line.events()}));
 }
 
 RestResponse RestApi::logs(const std::string& name, const std::map<std::string, std::string>& query) const {

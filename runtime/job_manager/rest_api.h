@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -25,6 +26,11 @@ struct RestResponse {
   int status = 200;
   std::string content_type = "application/json";
   std::string body{};
+  /// Says that nobody waits for the answer any more.
+  using IsToEnd = std::function<bool()>;
+  /// When it is there, the answer is what this makes of it: it waits for disks, so whoever waits for the answer calls
+  /// it, on another thread than the job manager's.
+  std::function<RestResponse(const IsToEnd&)> later{};
 };
 
 /// The REST interface as a function from request to response; the contract stands in runtime/cli/README.md. Requests

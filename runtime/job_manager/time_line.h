@@ -11,7 +11,7 @@ namespace freshet::manager {
 /// Something that happened to a job, as a person would tell it.
 struct Event {
   std::int64_t time_ms = 0;  ///< since the epoch
-  std::string kind{};        ///< state, worker, agent, problem, verb
+  std::string kind{};        ///< state, worker, agent, checkpoint, problem, verb
   std::string text{};
   bool operator==(const Event&) const = default;
   FRESHET_RECORD(time_ms, kind, text)

@@ -191,9 +191,10 @@ struct RevisionsView {
 
 struct EventsView {
   std::uint32_t version = 1;
-  std::uint64_t forgotten = 0;
+  std::int64_t now_ms = 0;
+  std::uint64_t forgotten = 0;  ///< older ones that the job manager has kept no more
   std::vector<Event> events{};
-  FRESHET_RECORD(version, forgotten, events)
+  FRESHET_RECORD(version, now_ms, forgotten, events)
 };
 
 struct ManagerView {

@@ -21,6 +21,7 @@ Verb upgrade_verb();
 Verb rollback_verb();
 Verb revisions_verb();
 Verb logs_verb();
+Verb events_verb();
 Verb plan_verb();
 Verb describe_verb();
 Verb validate_verb();
@@ -33,6 +34,9 @@ Verb help_verb(const Roles& roles);
 
 /// checkpoint create|list|show|verify, savepoint create|list|verify|delete.
 std::vector<Verb> checkpoint_verbs();
+
+/// state get|scan.
+std::vector<Verb> state_verbs();
 
 /// run, job-manager, agent, worker, inspect-library: those that have a handler.
 std::vector<Verb> role_verbs(const Roles& roles);

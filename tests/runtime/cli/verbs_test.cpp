@@ -249,6 +249,50 @@ TEST_F(Verbs, LogsSendsItsFiltersAndFollowsTheCursor) {
   EXPECT_EQ(seen[1].request, "GET " + filters + "&offset=c%202");
 }
 
+constexpr const char* kEvents = R"({"version":1,"now_ms":1772334431000,"forgotten":2,"events":[
+  {"time_ms":1772244431000,"kind":"state","text":"Submitted as j-7"},
+  {"time_ms":1772334333000,"kind":"agent","text":"agent shop-2 no heartbeat for 2 s"},
+  {"time_ms":1772334339000,"kind":"state","text":"Recovering: \u001b[31mlost"}]})";
+
+TEST_F(Verbs, EventsAreTheTimeLineOldestFirst) {
+  manager_.answer("GET /v1/jobs/shop/events", 200, kEvents);
+  EXPECT_EQ(fake_.run("events shop"), ExitCode::kDone);
+  EXPECT_EQ(fake_.out.str(),
+            "2026-02-28 02:07:11 UTC  Submitted as j-7\n"
+            "03:05:33  agent shop-2 no heartbeat for 2 s\n"
+            "03:05:39  Recovering: \\x1b[31mlost\n");
+  EXPECT_EQ(fake_.run("events shop --since 5min"), ExitCode::kDone);
+  EXPECT_EQ(fake_.out.str(),
+            "03:05:33  agent shop-2 no heartbeat for 2 s\n"
+            "03:05:39  Recovering: \\x1b[31mlost\n");
+  EXPECT_EQ(fake_.run("events shop -n 1"), ExitCode::kDone);
+  EXPECT_EQ(fake_.out.str(), "03:05:39  Recovering: \\x1b[31mlost\n");
+  EXPECT_EQ(fake_.run("events shop --since 5min -n1 --json"), ExitCode::kDone);
+  const auto body = nlohmann::json::parse(fake_.out.str());
+  EXPECT_EQ(body["forgotten"], 2);
+  ASSERT_EQ(body["events"].size(), 1u);
+  EXPECT_EQ(body["events"][0]["kind"], "state");
+}
+
+TEST_F(Verbs, EventsFollowsAlsoAJobManagerThatIsStartedAnew) {
+  manager_.answer("GET /v1/jobs/shop/events", 200, kEvents);
+  manager_.answer("GET /v1/jobs/shop/events", 200, kEvents);
+  // Two more, at a limit of three events.
+  manager_.answer("GET /v1/jobs/shop/events", 200, R"({"version":1,"now_ms":1772334433000,"forgotten":4,"events":[
+    {"time_ms":1772334339000,"kind":"state","text":"old"}, {"time_ms":1772334431500,"kind":"verb","text":"new"},
+    {"time_ms":1772334432000,"kind":"state","text":"newer"}]})");
+  manager_.answer("GET /v1/jobs/shop/events", 200, R"({"version":1,"now_ms":1772334435000,"forgotten":0,"events":[
+    {"time_ms":1772244431000,"kind":"state","text":"Submitted as j-7"},
+    {"time_ms":1772334434000,"kind":"state","text":"adopted"}]})");
+  fake_.pauses_until_interrupt = 4;
+  EXPECT_EQ(fake_.run("events shop -f -n1"), ExitCode::kInterrupted);
+  EXPECT_EQ(fake_.out.str(),
+            "03:05:39  Recovering: \\x1b[31mlost\n"
+            "03:07:11  new\n"
+            "03:07:12  newer\n"
+            "03:07:14  adopted\n");
+}
+
 TEST_F(Verbs, PlanOfAJobComesFromTheJobManager) {
   manager_.answer("GET /v1/jobs/shop/plan", 200, R"({"version":1,"format":"dot","text":"digraph {}\n"})");
   EXPECT_EQ(fake_.run("plan shop --format dot"), ExitCode::kDone);
@@ -265,13 +309,77 @@ TEST_F(Verbs, ShowRequestSendsNothing) {
 
 TEST_F(Verbs, ReadingVerbsExitWithFiveWhenNobodyAnswers) {
   const std::string nobody = " --manager 127.0.0.1:" + std::to_string(test::closed_port());
-  for (const char* verb :
-       {"list", "status shop", "cancel shop", "logs shop", "plan shop", "cluster status --data /nonexistent"}) {
+  for (const char* verb : {"list", "status shop", "cancel shop", "logs shop", "events shop", "state get shop totals 7",
+                           "state scan shop totals", "plan shop", "cluster status --data /nonexistent"}) {
     EXPECT_EQ(fake_.run(verb + nobody), ExitCode::kUnreachable) << verb;
     EXPECT_NE(fake_.err.str().find("does not answer (address from --manager). Its jobs end with it"), std::string::npos)
         << fake_.err.str();
   }
   EXPECT_EQ(fake_.run("version" + nobody), ExitCode::kDone);
+}
+
+constexpr const char* kStateHead =
+    R"({"version":1,"now_ms":1772334431000,"job":"shop","operator":"totals","state":"sums",
+  "ttl_ms":null,"checkpoint":1609,"checkpoint_kind":"checkpoint","checkpoint_ms":1772334427000,)";
+
+TEST_F(Verbs, StateGetPrintsTheValueAndOfWhenItIs) {
+  manager_.answer("GET /v1/jobs/shop/state/totals/a/b", 200, std::string(kStateHead) + R"("kind":"value","expired":0,
+    "entries":[{"key":"a/b","value":{"views":412,"carts":9}}],"next":null})");
+  EXPECT_EQ(fake_.run("state get shop totals a/b"), ExitCode::kDone);
+  EXPECT_EQ(fake_.out.str(), "{\"views\":412,\"carts\":9}\n");
+  EXPECT_EQ(fake_.err.str(), "totals.sums as of checkpoint 1609, 4 s old\n");
+  EXPECT_EQ(manager_.seen().back().request, "GET /v1/jobs/shop/state/totals/a%2Fb?limit=1000");
+  EXPECT_EQ(fake_.run("state get shop totals --key a/b --checkpoint 1609 --json"), ExitCode::kDone);
+  EXPECT_EQ(manager_.seen().back().request, "GET /v1/jobs/shop/state/totals/a%2Fb?limit=1000&checkpoint=1609");
+  const auto body = nlohmann::json::parse(fake_.out.str());
+  EXPECT_EQ(body["checkpoint"], 1609);
+  EXPECT_EQ(body["entries"][0]["value"]["views"], 412);
+  EXPECT_EQ(fake_.err.str(), "");
+}
+
+TEST_F(Verbs, StateGetOfAMapGetsAllOfIt) {
+  manager_.answer("GET /v1/jobs/shop/state/totals.sums/77", 200, std::string(kStateHead) + R"("kind":"map","expired":1,
+    "entries":[{"key":77,"map_key":"view","value":4},{"key":77,"map_key":"cart","value":2}],"next":"c0"})");
+  manager_.answer("GET /v1/jobs/shop/state/totals.sums/77", 200, std::string(kStateHead) + R"("kind":"map","expired":2,
+    "entries":[{"key":77,"map_key":5,"value":1}],"next":null})");
+  EXPECT_EQ(fake_.run("state get shop totals.sums 77"), ExitCode::kDone);
+  EXPECT_EQ(fake_.out.str(), "{\"view\":4,\"cart\":2,\"5\":1}\n");
+  EXPECT_EQ(fake_.err.str(),
+            "totals.sums as of checkpoint 1609, 4 s old; 3 that have outlived their TTL are not shown\n");
+  EXPECT_EQ(manager_.seen().back().request,
+            "GET /v1/jobs/shop/state/totals.sums/77?limit=1000&checkpoint=1609&after=c0");
+  manager_.answer("GET /v1/jobs/shop/state/pairs/7", 200, std::string(kStateHead) + R"("kind":"map","expired":0,
+    "entries":[{"key":7,"map_key":[1,"x"],"value":4}],"next":null})");
+  EXPECT_EQ(fake_.run("state get shop pairs 7"), ExitCode::kDone);
+  EXPECT_EQ(fake_.out.str(), "[{\"key\":[1,\"x\"],\"value\":4}]\n");
+}
+
+TEST_F(Verbs, StateScanGoesOnPageByPageOfOneCheckpoint) {
+  manager_.answer("GET /v1/jobs/shop/state/totals", 200, std::string(kStateHead) + R"("kind":"value","expired":0,
+    "entries":[{"key":1,"value":{"z":1,"a":2},"written_ms":5}],"next":"c1"})");
+  manager_.answer("GET /v1/jobs/shop/state/totals", 200, std::string(kStateHead) + R"("kind":"value","expired":0,
+    "entries":[{"key":2,"value":{"z":3,"a":4}}],"next":"c2"})");
+  EXPECT_EQ(fake_.run("state scan shop totals -n 2"), ExitCode::kDone);
+  EXPECT_EQ(fake_.out.str(), "{\"key\":1,\"value\":{\"z\":1,\"a\":2}}\n{\"key\":2,\"value\":{\"z\":3,\"a\":4}}\n");
+  EXPECT_EQ(fake_.err.str(), "totals.sums as of checkpoint 1609, 4 s old; there are more than these 2\n");
+  ASSERT_EQ(manager_.seen().size(), 2u);
+  EXPECT_EQ(manager_.seen()[0].request, "GET /v1/jobs/shop/state/totals?limit=2");
+  EXPECT_EQ(manager_.seen()[1].request, "GET /v1/jobs/shop/state/totals?limit=1&checkpoint=1609&after=c1");
+  manager_.answer("GET /v1/jobs/shop/state/all", 200, std::string(kStateHead) + R"("kind":"value","expired":0,
+    "entries":[{"key":1,"value":{"z":1,"a":2},"written_ms":5}],"next":null})");
+  EXPECT_EQ(fake_.run("state scan shop all --json"), ExitCode::kDone);
+  EXPECT_EQ(nlohmann::json::parse(fake_.out.str())["entries"][0]["written_ms"], 5);
+}
+
+TEST_F(Verbs, StateThatIsNotThereIsExitCodeFour) {
+  manager_.answer("GET /v1/jobs/shop/state/totls/77", 404,
+                  R"({"error":{"code":"not_found","message":"no operator totls","near":["totals"]}})");
+  EXPECT_EQ(fake_.run("state get shop totls 77"), ExitCode::kNotFound);
+  EXPECT_EQ(fake_.err.str(), "no operator totls. Near: totals\n");
+  EXPECT_EQ(fake_.run("state get shop totals"), ExitCode::kUsage);
+  EXPECT_EQ(fake_.run("state get shop totals 7 --key 7"), ExitCode::kUsage);
+  EXPECT_EQ(fake_.run("state get shop totals " + std::string(901, 'x')), ExitCode::kUsage);
+  EXPECT_EQ(fake_.run("state scan shop totals -n 0"), ExitCode::kUsage);
 }
 
 TEST_F(Verbs, ClusterStatusShowsAgents) {

@@ -1,5 +1,6 @@
 #include "tests/runtime/job_manager/fake_cluster.h"
 
+#include <freshet/snapshot.h>
 #include <gtest/gtest.h>
 
 #include <csignal>
@@ -132,7 +133,15 @@ wire::SnapshotInfo FakeCluster::snapshot_of(const WorkerKey& key, TaskId task, C
   const checkpoint::SnapshotId id{key.job, key.attempt, checkpoint, task};
   checkpoint::SnapshotWriter writer(id);
   writer.begin_section("state", "totals", "counts");
-  writer.put("a record");
+  ByteBuffer record;
+  encode(record, StateDeclaration{"counts", "value", schema_of<std::string>(), {}, schema_of<std::uint64_t>()});
+  writer.put(record.view());
+  ByteBuffer item, count;
+  encode_key(item, std::string("a/b"));
+  encode(count, checkpoint.value);
+  record.clear();
+  append_state_entry(record, {.key_hash = key_hash(std::string("a/b")), .key = item.view(), .value = count.view()});
+  writer.put(record.view());
   const std::string bytes = writer.finish();
   EXPECT_TRUE(checkpoints.publish(checkpoint::snapshot_name(id), bytes)) << "a worker may be asked twice";
   return {checkpoint::snapshot_name(id), bytes.size(), checkpoint::checksum_of(bytes), false, {}};

@@ -57,6 +57,19 @@ class Owner {
 };
 
 RestResponse echo(const RestRequest& request) {
+  if (request.path == "/later") {
+    RestResponse response;
+    response.later = [](const RestResponse::IsToEnd&) { return RestResponse{200, "text/plain", "later"}; };
+    return response;
+  }
+  if (request.path == "/waits") {
+    RestResponse response;
+    response.later = [](const RestResponse::IsToEnd& is_to_end) {
+      while (!is_to_end()) std::this_thread::yield();
+      return RestResponse{200, "text/plain", "ended"};
+    };
+    return response;
+  }
   std::string text = request.method + " " + request.path + " " + request.body;
   for (const auto& [name, value] : request.query) text += " " + name + "=" + value;
   return {request.path == "/missing" ? 404 : 200, "text/plain", text};
@@ -120,6 +133,35 @@ TEST_F(HttpServerTest, StopDoesNotWaitForTheOwner) {
   });
   server->stop();
   asking.join();
+}
+
+TEST_F(HttpServerTest, AnswersThatWaitForDisksDoNotHoldUpTheOwner) {
+  start(60'000ms);
+  std::vector<std::thread> waiting;
+  for (int i = 0; i < HttpServer::kMostLater; ++i)
+    waiting.emplace_back([port = server->port()] {
+      httplib::Client client("127.0.0.1", port);
+      [[maybe_unused]] const auto response = client.Get("/waits");
+    });
+  httplib::Client client("127.0.0.1", server->port());
+  // As soon as both are at work there is no room for a third.
+  for (int status = 200; status != 503;) {
+    const auto response = client.Get("/later");
+    ASSERT_TRUE(response);
+    status = response->status;
+    EXPECT_TRUE(status == 503 || response->body == "later");
+  }
+  EXPECT_EQ(client.Get("/v1/jobs")->body, "GET /v1/jobs ");
+  server->stop();
+  for (auto& thread : waiting) thread.join();
+}
+
+TEST_F(HttpServerTest, AnAnswerThatWaitsForDisksIsGivenUpInTime) {
+  server = std::make_unique<HttpServer>(HttpOptions{"127.0.0.1", 0, 60'000ms, 1ms}, echo,
+                                        [this](std::function<void()> work) { owner.post(std::move(work)); });
+  ASSERT_TRUE(server->start().ok());
+  httplib::Client client("127.0.0.1", server->port());
+  EXPECT_EQ(client.Get("/waits")->body, "ended");
 }
 
 TEST_F(HttpServerTest, PortThatIsTakenIsAnError) {

@@ -315,5 +315,22 @@ TEST_F(RestCheckpointsTest, AJobWithoutCheckpointsSaysSo) {
   EXPECT_EQ(get("shop/checkpoints")["checkpoints"], json::array());
 }
 
+TEST_F(RestCheckpointsTest, TheTimeLineNamesWhatUsersAskedFor) {
+  running_job();
+  const std::uint64_t savepoint = make_savepoint();
+  post("shop/checkpoints", R"({"kind":"checkpoint"})");
+  EXPECT_EQ(call("DELETE", "shop/savepoints/" + std::to_string(savepoint)).status, 200);
+  for (const char* action : {"pause", "resume", "cancel"})
+    post("shop/actions", R"({"action":")" + std::string(action) + R"("})");
+  std::vector<std::string> asked;
+  const json line = get("shop/events");
+  for (const json& event : line["events"])
+    if (event["kind"] == "verb") asked.push_back(event["text"]);
+  const std::string rest = " was asked for";
+  EXPECT_EQ(asked,
+            (std::vector<std::string>{"savepoint create" + rest, "checkpoint create" + rest,
+                                      "savepoint delete 1" + rest, "pause" + rest, "resume" + rest, "cancel" + rest}));
+}
+
 }  // namespace
 }  // namespace freshet::manager

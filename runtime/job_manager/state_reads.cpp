@@ -1,0 +1,301 @@
+#include "runtime/job_manager/state_reads.h"
+
+#include <freshet/text.h>
+
+#include <algorithm>
+
+#include "dag/did_you_mean.h"
+#include "runtime/checkpoint/verify.h"
+#include "runtime/job_manager/readable_storage.h"
+#include "runtime/job_manager/state_text.h"
+
+namespace freshet::manager {
+namespace {
+
+using checkpoint::Manifest;
+using checkpoint::SavedEntry;
+using checkpoint::StatePage;
+
+constexpr std::size_t kMostListed = 20;  // names of what there is, in a refusal
+constexpr std::size_t kMostAnswerBytes = 48u << 20;
+constexpr std::size_t kMostCursorBytes = 4u << 10;
+constexpr std::size_t kShown = 64;  // bytes of what was asked for
+constexpr int kTries = 3;           // when checkpoints are pruned faster than they are read
+
+Refusal no_such(std::string message, std::vector<std::string> near = {}) {
+  return {Refusal::Code::not_found, std::move(message), {}, std::move(near)};
+}
+Refusal unreadable(const Error& error) { return {Refusal::Code::failed, error.message, {}, {}}; }
+Refusal asked_wrongly(std::string where, std::string message, std::string remedy = {}) {
+  return {
+      Refusal::Code::validation, "refused: 1 error", {{std::move(where), std::move(message), std::move(remedy)}}, {}};
+}
+
+std::string names_text(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size() && i < kMostListed; ++i) text += (i == 0 ? "" : ", ") + names[i];
+  return text + (names.size() > kMostListed ? ", …" : "");
+}
+std::vector<std::string> names_near(const std::string& name, const std::vector<std::string>& names) {
+  const std::string found = dag::nearest_name(name, names);
+  return found.empty() ? std::vector<std::string>() : std::vector{found};
+}
+
+/// One read of one checkpoint.
+class Reading {
+ public:
+  Reading(const StateRead& wanted, checkpoint::CheckpointStorage& storage) : wanted_(wanted), storage_(storage) {}
+
+  std::optional<Refusal> find_manifest() {
+    const auto numbers = checkpoint::list_checkpoints(storage_, wanted_.job);
+    if (!numbers) return unreadable(numbers.error());
+    if (wanted_.checkpoint) return load(*wanted_.checkpoint, *numbers);
+    for (auto number = numbers->rbegin(); number != numbers->rend(); ++number) {
+      if (auto refusal = load(*number, *numbers); !refusal || refusal->code != Refusal::Code::not_found) return refusal;
+    }
+    return no_such("job " + wanted_.job_name + " has no complete checkpoint yet: freshet checkpoint create " +
+                   wanted_.job_name);
+  }
+  /// The manifest that was found has been deleted since.
+  bool is_gone() const {
+    const auto numbers = checkpoint::list_checkpoints(storage_, wanted_.job);
+    return number_.value != 0 && numbers && std::ranges::find(*numbers, number_) == numbers->end();
+  }
+
+  Answer<std::string> read() {
+    if (auto refusal = find_operator()) return *std::move(refusal);
+    const bool is_guessed = guess();
+    const StateDeclaration guessed = state_;
+    std::optional<Answer<StatePage>> page;
+    if (is_guessed) {
+      page = read_page();
+      if (const StatePage* found = std::get_if<StatePage>(&*page); found != nullptr && !found->entries.empty()) {
+        state_ = *found->entries.front().declaration;
+        if (has_same_keys(state_, guessed)) return answer(*found);
+      }
+    }
+    if (auto refusal = find_state()) return *std::move(refusal);
+    if (!is_guessed || !has_same_keys(state_, guessed)) page = read_page();
+    if (Refusal* refusal = std::get_if<Refusal>(&*page)) return std::move(*refusal);
+    const StatePage& found = std::get<StatePage>(*page);
+    if (!wanted_.key || !found.entries.empty() || found.next) return answer(found);
+    return no_such("state " + operator_ + "." + state_.name + " has no key " + wanted_.key->substr(0, kShown) + " in " +
+                   which() + (found.expired == 0 ? "" : ": it has outlived its TTL of " + format_duration(state_.ttl)));
+  }
+
+ private:
+  std::optional<Refusal> load(CheckpointId number, const std::vector<CheckpointId>& numbers) {
+    number_ = number;
+    std::vector<std::string> newest;
+    for (auto each = numbers.rbegin(); each != numbers.rend() && newest.size() < kMostListed; ++each)
+      newest.push_back(std::to_string(each->value));
+    if (std::ranges::find(numbers, number) == numbers.end())
+      return no_such("job " + wanted_.job_name + " has no checkpoint " + std::to_string(number.value) +
+                     " any more, or never had" + (newest.empty() ? "" : ". There are " + names_text(newest)));
+    auto manifest = checkpoint::load_manifest(storage_, wanted_.job, number);
+    if (!manifest) return unreadable(manifest.error());
+    if (manifest->kind != checkpoint::ManifestKind::complete)
+      return no_such("checkpoint " + std::to_string(number.value) + " of job " + wanted_.job_name +
+                     " never completed. There are " + names_text(newest));
+    manifest_ = *std::move(manifest);
+    return std::nullopt;
+  }
+
+  std::optional<Refusal> find_operator() {
+    std::vector<std::string> operators;
+    for (const auto& chain : manifest_.chains)
+      operators.insert(operators.end(), chain.operator_ids.begin(), chain.operator_ids.end());
+    operator_ = wanted_.address;
+    const auto dot = wanted_.address.rfind('.');
+    if (!checkpoint::chain_of(manifest_, operator_) && dot != std::string::npos) {
+      operator_ = wanted_.address.substr(0, dot);
+      name_ = wanted_.address.substr(dot + 1);
+    }
+    if (checkpoint::chain_of(manifest_, operator_)) return std::nullopt;
+    return no_such(which() + " has no operator " + operator_.substr(0, kShown) + ", but " + names_text(operators),
+                   names_near(operator_, operators));
+  }
+
+  /// What the job declares now is mostly what it declared then, which costs no reading of files.
+  bool guess() {
+    const auto states = wanted_.declared.find(operator_);
+    if (states == wanted_.declared.end() || (name_.empty() && states->second.size() != 1)) return false;
+    for (const auto& state : states->second) {
+      if (!name_.empty() && state.name != name_) continue;
+      state_ = state;
+      return true;
+    }
+    return false;
+  }
+  static bool has_same_keys(const StateDeclaration& left, const StateDeclaration& right) {
+    return left.kind == right.kind && left.key == right.key && left.map_key == right.map_key;
+  }
+
+  std::optional<Refusal> find_state() {
+    const auto states = checkpoint::saved_states(storage_, manifest_, operator_);
+    return states ? choose(*states, name_) : unreadable(states.error());
+  }
+
+  /// By what is known of the state. Of a key that may be written in two ways what either of them finds.
+  Answer<StatePage> read_page() {
+    checkpoint::StateQuery query;
+    query.operator_id = operator_;
+    query.state = state_.name;
+    query.is_map = !state_.map_key.kind.empty();
+    query.after = wanted_.after;
+    query.most_entries = wanted_.limit;
+    query.now_ms = wanted_.now_ms;
+    std::vector<EncodedKey> keys;
+    if (wanted_.key) {
+      auto parsed = parse_key(*wanted_.key, state_.key, key_fields());
+      if (!parsed) return asked_wrongly("key " + wanted_.key->substr(0, kShown), parsed.error().message);
+      keys = *std::move(parsed);
+    }
+    StatePage page;
+    for (std::size_t i = 0; i < std::max<std::size_t>(1, keys.size()); ++i) {
+      if (wanted_.key) query.key = keys[i].bytes;
+      if (wanted_.key) query.key_hash = keys[i].hash;
+      auto found = checkpoint::read_state(storage_, manifest_, query);
+      if (!found) return unreadable(found.error());
+      found->expired += page.expired;
+      page = *std::move(found);
+      if (!page.entries.empty() || page.next) break;
+    }
+    return page;
+  }
+
+  std::optional<Refusal> choose(const std::vector<StateDeclaration>& states, const std::string& name) {
+    std::vector<std::string> names;
+    for (const auto& state : states) names.push_back(state.name);
+    if (states.empty()) return no_such("operator " + operator_ + " has no keyed state in " + which());
+    if (name.empty() && states.size() > 1)
+      return asked_wrongly("operator " + operator_, "it has the states " + names_text(names) + ": say which",
+                           operator_ + "." + names.front());
+    const auto found = name.empty() ? states.begin() : std::ranges::find(states, name, &StateDeclaration::name);
+    if (found == states.end())
+      return no_such("operator " + operator_ + " has no state " + name.substr(0, kShown) + " in " + which() + ", but " +
+                         names_text(names),
+                     names_near(name, names));
+    state_ = *found;
+    return std::nullopt;
+  }
+
+  std::string which() const {
+    return "checkpoint " + std::to_string(manifest_.checkpoint.value) + " of job " + wanted_.job_name;
+  }
+  const std::vector<std::string>& key_fields() const {
+    static const std::vector<std::string> kNone;
+    const auto found = wanted_.key_fields.find(operator_);
+    return found == wanted_.key_fields.end() ? kNone : found->second;
+  }
+
+  std::string head() const {
+    std::string out = R"({"version":1,"now_ms":)" + std::to_string(wanted_.now_ms) + R"(,"job":)";
+    append_json_string(out, wanted_.job_name);
+    out += R"(,"operator":)";
+    append_json_string(out, operator_);
+    out += R"(,"state":)";
+    append_json_string(out, state_.name);
+    out += R"(,"kind":)";
+    append_json_string(out, state_.kind);
+    out += R"(,"ttl_ms":)" + (state_.ttl == Duration::max() ? "null" : std::to_string(state_.ttl.count()));
+    out += R"(,"checkpoint":)" + std::to_string(manifest_.checkpoint.value) + R"(,"checkpoint_kind":)";
+    append_json_string(out, enumerator_name(manifest_.barrier));
+    return out + R"(,"checkpoint_ms":)" + std::to_string(manifest_.created_ms);
+  }
+
+  Answer<std::string> answer(const StatePage& page) const {
+    std::string out = head() + R"(,"expired":)" + std::to_string(page.expired) + R"(,"entries":[)";
+    for (std::size_t i = 0; i < page.entries.size(); ++i) {
+      if (i != 0) out += ',';
+      if (!append_entry(out, page.entries[i]))
+        return unreadable(Error{"state " + operator_ + "." + state_.name + " in " + which() +
+                                ": an entry is not of the types it was saved with"});
+      if (out.size() > kMostAnswerBytes)
+        return unreadable(Error{"the answer would be longer than " + std::to_string(kMostAnswerBytes >> 20) +
+                                " MiB: ask for fewer entries"});
+    }
+    out += R"(],"next":)";
+    if (!page.next) return out + "null}";
+    const std::string cursor = to_cursor(*page.next);
+    if (cursor.size() > kMostCursorBytes)
+      return unreadable(Error{"a key is too long to go on behind it: ask for another number of entries"});
+    append_json_string(out, cursor);
+    return out + "}";
+  }
+
+  bool append_entry(std::string& out, const SavedEntry& entry) const {
+    std::string_view key = entry.position.key;
+    std::string_view map_key = entry.position.map_key;
+    out += R"({"key":)";
+    if (!append_key_json(out, key, entry.declaration->key, key_fields()) || !key.empty()) return false;
+    if (!map_key.empty()) {
+      out += R"(,"map_key":)";
+      if (!append_key_json(out, map_key, entry.declaration->map_key) || !map_key.empty()) return false;
+    }
+    out += R"(,"value":)";
+    ByteReader value(entry.value);
+    if (!append_value_json(out, value, entry.declaration->value) || value.remaining() != 0) return false;
+    if (entry.written_ms != StateEntry::kNoStamp) out += R"(,"written_ms":)" + std::to_string(entry.written_ms);
+    out += '}';
+    return true;
+  }
+
+  const StateRead& wanted_;
+  checkpoint::CheckpointStorage& storage_;
+  CheckpointId number_{};  // of the manifest looked at last
+  Manifest manifest_;
+  std::string operator_;
+  std::string name_;  // of the state, as asked for; empty: the operator's only one
+  StateDeclaration state_;
+};
+
+}  // namespace
+
+Answer<std::string> read_saved_state(const StateRead& wanted, checkpoint::CheckpointStorage& storage,
+                                     const std::function<bool()>& is_to_end) {
+  ReadableStorage readable(storage, is_to_end);
+  for (int tries = 1;; ++tries) {
+    Reading reading(wanted, readable);
+    std::optional<Refusal> refusal = reading.find_manifest();
+    Answer<std::string> answer = refusal ? Answer<std::string>(*std::move(refusal)) : reading.read();
+    const Refusal* why = std::get_if<Refusal>(&answer);
+    if (why == nullptr || why->code != Refusal::Code::failed) return answer;
+    if (is_to_end()) return Refusal{Refusal::Code::timeout, "state could not be read in time: " + why->message, {}, {}};
+    if (!reading.is_gone()) return answer;
+    if (wanted.checkpoint || tries == kTries)
+      return no_such("the checkpoint was deleted while it was read. A savepoint stays: freshet savepoint create " +
+                     wanted.job_name);
+  }
+}
+
+std::string to_cursor(const checkpoint::StatePosition& position) {
+  ByteBuffer bytes;
+  encode(bytes, position);
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string cursor;
+  for (const char byte : bytes.view()) {
+    cursor += kDigits[static_cast<unsigned char>(byte) >> 4];
+    cursor += kDigits[static_cast<unsigned char>(byte) & 0xf];
+  }
+  return cursor;
+}
+
+std::optional<checkpoint::StatePosition> from_cursor(std::string_view cursor) {
+  const auto digit = [](char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+  };
+  if (cursor.size() % 2 != 0 || cursor.size() > kMostCursorBytes) return std::nullopt;
+  std::string bytes;
+  for (std::size_t i = 0; i < cursor.size(); i += 2) {
+    const int high = digit(cursor[i]), low = digit(cursor[i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    bytes += static_cast<char>(high * 16 + low);
+  }
+  checkpoint::StatePosition position;
+  if (!decode_all(bytes, position)) return std::nullopt;
+  return position;
+}
+
+}  // namespace freshet::manager
