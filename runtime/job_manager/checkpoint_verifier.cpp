@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "runtime/checkpoint/saved_state.h"
+#include "runtime/checkpoint/state_inventory.h"
 
 namespace freshet::manager {
 namespace {
@@ -50,7 +50,7 @@ Status compare_with(checkpoint::CheckpointStorage& storage, const CheckpointVeri
                     CheckpointVerifier::Verification& found) {
   const auto manifest = checkpoint::load_manifest(storage, found.job, found.checkpoint);
   if (!manifest) return manifest.error();
-  const auto saved = checkpoint::read_saved_state(storage, *manifest);
+  const auto saved = checkpoint::read_state_inventory(storage, *manifest);
   if (!saved) return saved.error();
   found.revision = manifest->revision;
   std::vector<dag::SavedOperator> operators;

@@ -25,6 +25,6 @@ struct SavedOperator {
 
 /// Reads all files of a checkpoint, one at a time, each whole in memory; waits for disks. All operators of its plan, in
 /// its order, also those without state. Error: a file is missing or damaged, and which.
-Result<std::vector<SavedOperator>> read_saved_state(CheckpointStorage& storage, const Manifest& manifest);
+Result<std::vector<SavedOperator>> read_state_inventory(CheckpointStorage& storage, const Manifest& manifest);
 
 }  // namespace freshet::checkpoint

@@ -1,4 +1,4 @@
-#include "runtime/checkpoint/saved_state.h"
+#include "runtime/checkpoint/state_inventory.h"
 
 #include <gtest/gtest.h>
 
@@ -17,9 +17,9 @@ std::string encoded(const StateDeclaration& declaration) {
 }
 
 /// Checkpoint 7 of job 1: a source, and behind it in one chain of two tasks what counts and what only passes on.
-class SavedStateTest : public testing::Test {
+class StateInventoryTest : public testing::Test {
  protected:
-  SavedStateTest() {
+  StateInventoryTest() {
     manifest_.job = {1};
     manifest_.attempt = {3};
     manifest_.checkpoint = {7};
@@ -59,11 +59,11 @@ class SavedStateTest : public testing::Test {
   const StateDeclaration wide_{.name = "totals", .kind = "value", .value = schema_of<std::uint64_t>()};
 };
 
-TEST_F(SavedStateTest, AllOperatorsAreFoundWithWhatAllTheirTasksHold) {
+TEST_F(StateInventoryTest, AllOperatorsAreFoundWithWhatAllTheirTasksHold) {
   add({0, 0}, splits());
   add({1, 0}, counts(0, 7, {"abc", "d"}, narrow_), {counts(0, 6, {"abcd"}, narrow_)});
   add({1, 1}, counts(1, 7, {}, narrow_));
-  const auto saved = read_saved_state(storage_, manifest_);
+  const auto saved = read_state_inventory(storage_, manifest_);
   ASSERT_TRUE(saved.ok()) << why(saved);
   ASSERT_EQ(saved->size(), 3u);
   EXPECT_EQ((*saved)[0].id, "events");
@@ -78,37 +78,37 @@ TEST_F(SavedStateTest, AllOperatorsAreFoundWithWhatAllTheirTasksHold) {
   EXPECT_TRUE((*saved)[2].states.empty());
 }
 
-TEST_F(SavedStateTest, AStateThatWasDeclaredInTwoWaysIsThereTwice) {
+TEST_F(StateInventoryTest, AStateThatWasDeclaredInTwoWaysIsThereTwice) {
   add({1, 0}, counts(0, 7, {"a"}, wide_));
   add({1, 1}, counts(1, 7, {"b"}, narrow_));
-  const auto saved = read_saved_state(storage_, manifest_);
+  const auto saved = read_state_inventory(storage_, manifest_);
   ASSERT_TRUE(saved.ok()) << why(saved);
   ASSERT_EQ((*saved)[1].states.size(), 2u);
   EXPECT_EQ((*saved)[1].states[0].declaration, wide_);
   EXPECT_EQ((*saved)[1].states[1].declaration, narrow_);
 }
 
-TEST_F(SavedStateTest, WhatIsDamagedIsNamed) {
+TEST_F(StateInventoryTest, WhatIsDamagedIsNamed) {
   add({1, 0}, counts(0, 7, {"a"}, narrow_));
   const std::string name = manifest_.snapshots[0].name;
   storage_.files[name][60] ^= 1;
-  EXPECT_TRUE(contains(why(read_saved_state(storage_, manifest_)), name + ": snapshot file damaged"));
+  EXPECT_TRUE(contains(why(read_state_inventory(storage_, manifest_)), name + ": snapshot file damaged"));
   storage_.files.erase(name);
-  EXPECT_TRUE(contains(why(read_saved_state(storage_, manifest_)), name));
+  EXPECT_TRUE(contains(why(read_state_inventory(storage_, manifest_)), name));
 }
 
-TEST_F(SavedStateTest, ADeclarationThatIsNoneIsRefused) {
+TEST_F(StateInventoryTest, ADeclarationThatIsNoneIsRefused) {
   add({1, 0}, save({{1}, {3}, {7}, {1, 0}}, [](SnapshotWriter& writer) {
         writer.begin_section("state", "count", "totals");
         writer.put("\xc1");
       }));
-  EXPECT_TRUE(contains(why(read_saved_state(storage_, manifest_)),
+  EXPECT_TRUE(contains(why(read_state_inventory(storage_, manifest_)),
                        "the declaration of state totals of operator count is malformed"));
 }
 
-TEST_F(SavedStateTest, ACheckpointThatNeverCompletedHoldsNothing) {
+TEST_F(StateInventoryTest, ACheckpointThatNeverCompletedHoldsNothing) {
   manifest_.kind = ManifestKind::void_;
-  EXPECT_EQ(why(read_saved_state(storage_, manifest_)), "it never completed");
+  EXPECT_EQ(why(read_state_inventory(storage_, manifest_)), "it never completed");
 }
 
 }  // namespace

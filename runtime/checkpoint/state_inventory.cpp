@@ -1,4 +1,4 @@
-#include "runtime/checkpoint/saved_state.h"
+#include "runtime/checkpoint/state_inventory.h"
 
 #include <algorithm>
 #include <map>
@@ -72,7 +72,7 @@ class SavedStateReader {
 
 }  // namespace
 
-Result<std::vector<SavedOperator>> read_saved_state(CheckpointStorage& storage, const Manifest& manifest) {
+Result<std::vector<SavedOperator>> read_state_inventory(CheckpointStorage& storage, const Manifest& manifest) {
   if (manifest.kind != ManifestKind::complete) return Error{"it never completed"};
   SavedStateReader reader(manifest);
   for (const auto& ref : manifest.snapshots) {
