@@ -7,6 +7,39 @@
 
 namespace freshet::dag {
 
+/// An operator as a checkpoint holds it.
+struct SavedOperator {
+  std::string id{};
+  bool is_source = false;  ///< it holds how far it has read
+  std::vector<StateDeclaration> states{};
+  bool operator==(const SavedOperator&) const = default;
+};
+std::vector<SavedOperator> saved_operators(const LogicalGraph& graph);
+
+/// What becomes of an operator when a job goes on from a checkpoint of another graph.
+enum class OperatorFate : std::uint8_t {
+  unchanged,
+  changed,  ///< its state is taken over as notes say
+  fresh,    ///< there was none of that id
+  gone,     ///< it had no state, and is no longer there
+  dropped,  ///< its state is given up on purpose
+  error,    ///< its state cannot be taken over: problems
+};
+FRESHET_ENUM(OperatorFate, unchanged, changed, fresh, gone, dropped, error)
+
+struct OperatorComparison {
+  std::string id{};
+  OperatorFate fate = OperatorFate::unchanged;
+  std::vector<std::string> notes{};  ///< "totals: + refunds (new)", "sum: u32 -> u64", "seen: new"
+  std::vector<Problem> problems{};
+  bool operator==(const OperatorComparison&) const = default;
+};
+
+/// Compares what was saved with the graph that is to go on from it: operators that were saved, in their order, then
+/// those that are new. The rules are those of incompatibilities(). Pure.
+std::vector<OperatorComparison> compare(const std::vector<SavedOperator>& saved, const LogicalGraph& next,
+                                        const std::vector<std::string>& dropped);
+
 /// What a job loses or cannot read when it goes on from a checkpoint of another graph: one problem for each operator
 /// whose saved state has no place in `next`, and each state that it does not have or whose type it cannot take.
 /// `dropped`: ids of operators whose state is given up on purpose. Key, map key and kind of a state stay as they are;

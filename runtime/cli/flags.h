@@ -20,6 +20,8 @@ DECLARE_bool(wait);
 DECLARE_bool(detach);
 DECLARE_bool(yes);
 DECLARE_string(drop_state);
+DECLARE_string(watch_for);
+DECLARE_string(against);
 DECLARE_string(from);
 DECLARE_bool(dry_run);
 DECLARE_bool(by_size);

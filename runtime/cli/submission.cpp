@@ -1,10 +1,12 @@
 #include "runtime/cli/submission.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "runtime/cli/flags.h"
 #include "runtime/cli/json_fields.h"
 #include "runtime/cli/quantity.h"
+#include "runtime/cli/verb_support.h"
 
 namespace freshet::cli {
 
@@ -94,6 +96,31 @@ Result<bool> store_library(ManagerClient& client, const LibraryFile& library) {
 Result<Response> send_submission(ManagerClient& client, const LibraryFile& library, const json& request) {
   if (const auto stored = store_library(client, library); !stored) return stored.failure();
   return client.post("/v1/jobs", request);
+}
+
+Result<json> current_revision(ManagerClient& client, const std::string& job) {
+  auto answer = client.get(job_path(job) + "/revisions");
+  if (!answer) return answer.failure();
+  const json& revisions = list(answer->body, "revisions");
+  return revisions.empty() ? json::object() : revisions[0];
+}
+
+void take_over(Invocation& invocation, const json& revision) {
+  auto& parameters = invocation.repeated["param"];
+  for (const json& parameter : list(revision, "parameters")) {
+    const std::string name = text_or(parameter, "name", ""), value = text_or(parameter, "value", "");
+    const bool is_given = std::any_of(parameters.begin(), parameters.end(),
+                                      [&](const std::string& word) { return word.starts_with(name + "="); });
+    if (!is_given && value != "****") parameters.push_back(name + "=" + value);
+  }
+  if (!invocation.was_given("parallelism")) {
+    FLAGS_parallelism = static_cast<std::int32_t>(integer_or(revision, "parallelism", 1));
+    invocation.given.push_back("parallelism");
+  }
+  if (!invocation.was_given("workers") && integer_or(revision, "workers", 0) > 0) {
+    FLAGS_workers = static_cast<std::int32_t>(integer_or(revision, "workers", 1));
+    invocation.given.push_back("workers");
+  }
 }
 
 }  // namespace freshet::cli

@@ -15,6 +15,12 @@ nlohmann::json options_of(const Invocation& invocation);
 Result<nlohmann::json> make_request(const Invocation& invocation, const nlohmann::json& inspection,
                                     const LibraryFile& library, nlohmann::json options);
 
+/// The revision that a job runs as.
+Result<nlohmann::json> current_revision(ManagerClient& client, const std::string& job);
+/// Parameters and parallelism that are not given stay what they are in the revision. Secrets are not shown, so they are
+/// to be given.
+void take_over(Invocation& invocation, const nlohmann::json& revision);
+
 /// Stores the library, unless the job manager has it.
 Result<bool> store_library(ManagerClient& client, const LibraryFile& library);
 

@@ -12,6 +12,7 @@ using checkpoint::Manifest;
 using checkpoint::ManifestKind;
 
 std::string text_of(BarrierKind kind) { return std::string(enumerator_name(kind)); }
+std::string text_of(dag::OperatorFate fate) { return std::string(enumerator_name(fate)); }
 std::string text_of(CheckpointState state) { return std::string(enumerator_name(state)); }
 
 const PendingCheckpoint* pending_of(const Job& job, CheckpointId id) {
@@ -183,7 +184,8 @@ OperationView operation_view(std::string name, const CheckpointOperation& operat
 }
 
 OperationView operation_view(std::string name, const CheckpointVerifier::Verification& verification) {
-  OperationView view{1, std::move(name), "verify", text_of(CheckpointState::open), verification.checkpoint.value};
+  OperationView view{1, std::move(name), verification.compares ? "compare" : "verify", text_of(CheckpointState::open)};
+  if (verification.checkpoint.value != 0) view.checkpoint = verification.checkpoint.value;
   if (!verification.is_over) return view;
   view.state = text_of(verification.why.empty() ? CheckpointState::done : CheckpointState::failed);
   view.why = verification.why;
@@ -191,6 +193,11 @@ OperationView operation_view(std::string name, const CheckpointVerifier::Verific
   view.more_damages = verification.more_damages;
   view.files = verification.files;
   view.bytes = verification.bytes;
+  view.revision = verification.revision.value;
+  if (!view.why.empty()) return view;
+  for (const auto& [comparison, entries, bytes] : verification.operators)
+    view.operators.push_back(
+        {comparison.id, text_of(comparison.fate), comparison.notes, comparison.problems, entries, bytes});
   return view;
 }
 

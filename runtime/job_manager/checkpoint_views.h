@@ -87,11 +87,22 @@ struct DamageView {
   FRESHET_RECORD(file, what)
 };
 
+/// What becomes of an operator of a checkpoint under another graph.
+struct ComparedOperatorView {
+  std::string id{};
+  std::string fate{};                ///< see dag::OperatorFate
+  std::vector<std::string> notes{};  ///< "totals: + refunds (new)"
+  std::vector<Problem> problems{};
+  std::uint64_t entries = 0;  ///< of its states in the checkpoint, about
+  std::uint64_t bytes = 0;
+  FRESHET_RECORD(id, fate, notes, problems, entries, bytes)
+};
+
 /// Something that was asked for and takes a while.
 struct OperationView {
   std::uint32_t version = 1;
   std::string operation{};
-  std::string kind{};   ///< checkpoint, savepoint, verify
+  std::string kind{};   ///< checkpoint, savepoint, verify, compare
   std::string state{};  ///< open, done, failed
   std::optional<std::uint64_t> checkpoint{};
   std::string why{};                  ///< why it failed
@@ -99,7 +110,10 @@ struct OperationView {
   std::uint64_t more_damages = 0;
   std::uint64_t files = 0;  ///< that verify has read
   std::uint64_t bytes = 0;
-  FRESHET_RECORD(version, operation, kind, state, checkpoint, why, damages, more_damages, files, bytes)
+  std::uint32_t revision = 0;                     ///< of compare: that made the checkpoint
+  std::vector<ComparedOperatorView> operators{};  ///< of compare
+  FRESHET_RECORD(version, operation, kind, state, checkpoint, why, damages, more_damages, files, bytes, revision,
+                 operators)
 };
 
 inline constexpr std::size_t kMaxListedCheckpoints = 500;

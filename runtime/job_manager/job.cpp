@@ -200,14 +200,8 @@ void Job::run_if_all_running(Moment now, Orders& orders) {
   std::vector<TaskId> tasks;
   for (const dag::Placement& task : plan().tasks) tasks.push_back({task.chain, task.index});
   checkpoints_.begin(tasks, adopted, now.steady);
-  if (change_ && change_->step == ChangeStep::moving) {
-    change_->stood_still = std::chrono::duration_cast<Duration>(now.steady - change_->stands_since);
-    change_->step = ChangeStep::confirming;
-    if (const auto asked = checkpoints_.request(BarrierKind::checkpoint, now.steady); asked)
-      change_->request = *asked;
-    else
-      end_change(ChangeStep::failed, "no checkpoint can be made: " + asked.error().message, now);
-  }
+  on_change_runs(now);
+  if (!wants_pause_) held_since_.reset();
   if (wants_pause_)
     hold_sources(now, orders);
   else if (adopted)
@@ -250,6 +244,7 @@ bool Job::on(const std::string&, const wire::BrakePulled& brake, Moment now, Ord
 
 void Job::hold_sources(Moment now, Orders& orders) {
   move_to(JobState::pausing, now, reason_);
+  if (!held_since_) held_since_ = now.steady;
   for (const DeployedWorker& worker : deployment_->workers()) not_yet_paused_.insert(worker.key.worker);
   deployment_->broadcast(wire::PauseSources{{}, true}, orders);
 }
@@ -389,6 +384,7 @@ void Job::end_if_all_gone(Moment now) {
   if (is_over() || !ending_ || !deployment_->all_at(WorkerPhase::ended)) return;
   switch (ending_->kind) {
     case EndKind::finished:
+      end_change(ChangeStep::done, "", now);
       return move_to(JobState::finished, now);
     case EndKind::cancelled:
       return move_to(JobState::cancelled, now);
@@ -437,6 +433,8 @@ void Job::on_tick(Moment now, Orders& orders) {
     if (comes_up) return;
     forget_old_failures(now);
     checkpoints_.on_time(now.steady);
+    watch_change(now, orders);
+    if (ending_) return;
     for (const DeployedWorker& worker : deployment_->workers()) {
       if (worker.last_heard + options_.worker_silence_limit >= now.steady) continue;
       return fail(silent_worker_cause(worker.key.worker.value, worker.agent, options_.worker_silence_limit, name()),
@@ -467,6 +465,7 @@ base::SteadyTime Job::next_deadline(base::SteadyTime fallback) const {
   if (ending_) return std::min(fallback, ending_->deadline);
   if (state_ == JobState::deploying || adopting_) return std::min(fallback, deployed_by_);
   fallback = recoveries_.next_deadline(checkpoints_.next_deadline(fallback));
+  if (change_ && !change_->is_over() && change_->watch_until) fallback = std::min(fallback, *change_->watch_until);
   for (const DeployedWorker& worker : deployment_->workers())
     fallback = std::min(fallback, worker.last_heard + options_.worker_silence_limit + std::chrono::milliseconds(1));
   return fallback;

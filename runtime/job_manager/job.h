@@ -83,7 +83,7 @@ class Job {
   Status cancel(Moment now, Orders& orders);
   /// Begins a change: a savepoint is made, the attempt ends at it, and `next` (or the same, or with stop nothing)
   /// begins from it. How it goes is to be seen in change(). Error: not possible now, and why.
-  Status begin_change(ChangeKind kind, std::optional<JobRevision> next, Moment now);
+  Status begin_change(ChangeKind kind, std::optional<JobRevision> next, Duration watch_for, Moment now);
   /// Whether a job that is over can run again, from its newest checkpoint.
   Status can_reopen() const;
   /// It is to. Only when it can.
@@ -136,8 +136,12 @@ class Job {
   }
   /// The current revision has to be made durable before it is deployed.
   bool has_new_revision() const { return revision().number > journalled_revision_; }
+  /// Before it is made durable: a new revision begins from the newest checkpoint there is now.
+  void begin_revision();
   void on_revision_journalled() { journalled_revision_ = revision().number; }
   const Submission& submission() const { return revision().submission; }
+  /// How long its sources were held the last time they were, as far as this job manager knows.
+  std::optional<Duration> held_for() const { return held_for_; }
   /// The last change that was asked for; nullptr: there was none.
   const JobChange* change() const { return change_ ? &*change_ : nullptr; }
   dag::JobState state() const { return state_; }
@@ -192,6 +196,9 @@ class Job {
   void run_if_all_running(Moment now, Orders& orders);
   void finish_if_data_ended(Moment now);
   void make_current(JobRevision next, Moment now);
+  void on_change_runs(Moment now);
+  void on_confirmed(const std::string& why, Moment now, Orders& orders);
+  void watch_change(Moment now, Orders& orders);
   void end_change(ChangeStep step, const std::string& why, Moment now);
   bool goes_back(const Cause& cause, Moment now);
   void hold_while_uncommitted(Moment now, Orders& orders);
@@ -213,8 +220,10 @@ class Job {
   std::vector<JobRevision> revisions_;  // never empty
   Revision journalled_revision_{1};
   std::optional<JobChange> change_;
-  std::optional<JobRevision> going_back_;  ///< to become the current one when the attempt is gone
-  bool wants_pause_ = false;               ///< the user paused it, and it comes back paused
+  std::optional<JobRevision> going_back_;       ///< to become the current one when the attempt is gone
+  bool wants_pause_ = false;                    ///< the user paused it, and it comes back paused
+  std::optional<base::SteadyTime> held_since_;  ///< no source is to read
+  std::optional<Duration> held_for_;
   dag::JobState state_ = dag::JobState::submitted;
   std::int64_t since_ms_;
   std::optional<std::int64_t> started_ms_;

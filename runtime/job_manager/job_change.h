@@ -24,10 +24,11 @@ enum class ChangeStep : std::uint8_t {
   saving,      ///< its savepoint is being made; processing goes on
   moving,      ///< nothing is processed: workers end, others start and restore
   confirming,  ///< it runs again; its first checkpoint is still to come
+  watching,    ///< that is there, too; should it fail within the time asked for, it goes back
   done,
   failed,  ///< why says what became of the job
 };
-FRESHET_ENUM(ChangeStep, saving, moving, confirming, done, failed)
+FRESHET_ENUM(ChangeStep, saving, moving, confirming, watching, done, failed)
 
 /// One version of a job: what was asked for, planned.
 struct JobRevision {
@@ -39,6 +40,9 @@ struct JobRevision {
   CheckpointId savepoint{};   ///< that it began from; 0: none
 };
 
+/// A change is not watched for longer.
+inline constexpr Duration kMaxWatch{24LL * 3600 * 1000};
+
 /// What is asked for to change about a job that runs.
 struct ChangeRequest {
   ChangeKind kind = ChangeKind::stop;
@@ -46,6 +50,7 @@ struct ChangeRequest {
   std::optional<std::uint32_t> workers{};     ///< rescale
   std::optional<Submission> submission{};     ///< upgrade: all of it anew, under the name of the job
   std::vector<std::string> dropped_state{};   ///< operators whose state is given up
+  Duration watch_for{0};  ///< rescale, upgrade, rollback: once it runs, so long it goes back should it fail
 };
 
 struct JobChange {
@@ -55,10 +60,15 @@ struct JobChange {
   RequestId request{};                ///< of the savepoint, then of the checkpoint that confirms it
   CheckpointId savepoint{};
   std::int64_t asked_ms = 0;
-  base::SteadyTime stands_since{};
-  Duration stood_still{0};
-  bool was_paused = false;  ///< no source read when it was asked for
-  std::string why{};        ///< of a failed one
+  std::optional<base::SteadyTime> stands_since{};  ///< while it does
+  std::optional<Duration> saved_in{};              ///< from the savepoint's beginning until it was complete
+  std::optional<Duration> restored_in{};           ///< from then until all tasks of the next attempt ran
+  Duration stood_still{0};                         ///< all together
+  Duration watch_for{0};
+  std::optional<base::SteadyTime> watch_until{};  ///< once it runs
+  Revision back_to{};                             ///< of a failed one: the job goes on as that one; 0: it does not
+  bool was_paused = false;                        ///< no source read when it was asked for
+  std::string why{};                              ///< of a failed one
 
   bool is_over() const { return step == ChangeStep::done || step == ChangeStep::failed; }
 };
@@ -72,7 +82,12 @@ struct ChangeView {
   std::int64_t asked_ms = 0;
   std::int64_t stood_still_ms = 0;
   std::string why{};
-  FRESHET_RECORD(action, step, savepoint, revision, asked_ms, stood_still_ms, why)
+  std::optional<std::int64_t> savepoint_ms{};
+  std::optional<std::int64_t> restored_ms{};
+  std::int64_t watch_for_ms = 0;
+  std::uint32_t back_to = 0;  ///< the revision as which the job goes on after the change failed; 0: it does not
+  FRESHET_RECORD(action, step, savepoint, revision, asked_ms, stood_still_ms, why, savepoint_ms, restored_ms,
+                 watch_for_ms, back_to)
 };
 
 }  // namespace freshet::manager

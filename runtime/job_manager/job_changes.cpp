@@ -1,3 +1,4 @@
+#include "dag/compatibility.h"
 #include "runtime/base/check.h"
 #include "runtime/job_manager/job.h"
 
@@ -27,21 +28,25 @@ Status Job::resume(Moment now, Orders& orders) {
   wants_pause_ = false;
   reason_.clear();
   not_yet_paused_.clear();
+  if (held_since_) held_for_ = std::chrono::duration_cast<Duration>(now.steady - *held_since_);
+  held_since_.reset();
   clear_problem(ProblemKind::DEAD_LETTER_FLOOD, now);
   move_to(JobState::running, now, "resumed");
   deployment_->broadcast(wire::PauseSources{{}, false}, orders);
   return {};
 }
 
-Status Job::begin_change(ChangeKind kind, std::optional<JobRevision> next, Moment now) {
+Status Job::begin_change(ChangeKind kind, std::optional<JobRevision> next, Duration watch_for, Moment now) {
   const bool runs = (state_ == JobState::running || state_ == JobState::paused) && !ending_;
   if (!runs) return Error{"job " + name() + " is " + state_text(state_)};
+  if (change_ && change_->step == ChangeStep::watching) end_change(ChangeStep::done, "", now);
   if (change_ && !change_->is_over())
     return Error{"job " + name() + " is being changed already: wait until that is over"};
   if (!checkpoints_.enabled()) return Error{"job " + name() + " makes no checkpoints: only cancel is possible"};
   const auto asked = checkpoints_.request(BarrierKind::savepoint, now.steady);
   if (!asked) return asked.error();
   change_ = JobChange{.kind = kind, .next = std::move(next), .request = *asked, .asked_ms = now.wall_ms};
+  change_->watch_for = watch_for;
   change_->was_paused = state_ == JobState::paused;
   note_verb(std::string(enumerator_name(kind)), now);
   move_to(JobState::stopping, now);
@@ -50,8 +55,7 @@ Status Job::begin_change(ChangeKind kind, std::optional<JobRevision> next, Momen
 
 void Job::on_request_ended(const RequestEnded& ended, Moment now, Orders& orders) {
   if (!change_ || change_->is_over() || change_->request != ended.request) return;
-  if (change_->step == ChangeStep::confirming)
-    return ended.why.empty() ? end_change(ChangeStep::done, "", now) : end_change(ChangeStep::failed, ended.why, now);
+  if (change_->step == ChangeStep::confirming) return on_confirmed(ended.why, now, orders);
   if (change_->step != ChangeStep::saving || ending_) return;
   if (!ended.why.empty()) {
     move_to(JobState::running, now, "it goes on as before");
@@ -59,11 +63,50 @@ void Job::on_request_ended(const RequestEnded& ended, Moment now, Orders& orders
     return end_change(ChangeStep::failed, "no savepoint: " + ended.why, now);
   }
   change_->savepoint = ended.id;
-  change_->stands_since = now.steady;
+  // What is read behind its barrier is read again.
+  const RememberedCheckpoint* saved = checkpoints_.history().find(ended.id);
+  change_->stands_since = saved != nullptr ? saved->began : now.steady;
+  change_->saved_in = std::chrono::duration_cast<Duration>(now.steady - *change_->stands_since);
   change_->step = ChangeStep::moving;
   if (change_->next) change_->next->savepoint = ended.id;
   checkpoints_.end("its attempt has ended at a savepoint");
   begin_ending(change_->kind == ChangeKind::stop ? EndKind::stopped : EndKind::changed, {}, now, orders);
+}
+
+/// All tasks run, of what a change led to or went back to.
+void Job::on_change_runs(Moment now) {
+  if (!change_ || !change_->stands_since) return;
+  change_->stood_still += std::chrono::duration_cast<Duration>(now.steady - *change_->stands_since);
+  change_->stands_since.reset();
+  if (change_->step != ChangeStep::moving) return;
+  change_->restored_in = change_->stood_still - change_->saved_in.value_or(Duration(0));
+  change_->step = ChangeStep::confirming;
+  if (change_->watch_for.count() > 0) change_->watch_until = now.steady + change_->watch_for;
+  if (const auto asked = checkpoints_.request(BarrierKind::checkpoint, now.steady); asked)
+    change_->request = *asked;
+  else
+    end_change(ChangeStep::failed, "no checkpoint can be made: " + asked.error().message, now);
+}
+
+/// The first checkpoint of what a change led to is there, or `why` not.
+void Job::on_confirmed(const std::string& why, Moment now, Orders& orders) {
+  if (why.empty() && change_->watch_until)
+    change_->step = ChangeStep::watching;
+  else if (why.empty())
+    end_change(ChangeStep::done, "", now);
+  else if (change_->watch_until)
+    fail({Cause::Weight::root, "its first checkpoint failed: " + why, {}}, now, orders);
+  else
+    end_change(ChangeStep::failed, why, now);
+}
+
+void Job::watch_change(Moment now, Orders& orders) {
+  if (!change_ || change_->is_over() || !change_->watch_until || now.steady < *change_->watch_until) return;
+  if (change_->step == ChangeStep::watching) return end_change(ChangeStep::done, "", now);
+  fail({Cause::Weight::root,
+        "it made no checkpoint within " + std::to_string(change_->watch_for.count()) + " ms of its start",
+        {}},
+       now, orders);
 }
 
 void Job::end_change(ChangeStep step, const std::string& why, Moment now) {
@@ -72,6 +115,10 @@ void Job::end_change(ChangeStep step, const std::string& why, Moment now) {
   change_->why = why;
   time_line_.add(now.wall_ms, "verb",
                  std::string(enumerator_name(change_->kind)) + (why.empty() ? " is done" : " failed: " + why));
+}
+
+void Job::begin_revision() {
+  if (has_new_revision()) revisions_.back().savepoint = checkpoints_.restore_point().value_or(CheckpointId{0});
 }
 
 void Job::make_current(JobRevision next, Moment now) {
@@ -86,16 +133,22 @@ void Job::make_current(JobRevision next, Moment now) {
   status_.reset();
 }
 
-/// A change that does not come up: an upgrade goes back to what ran before.
+/// A change that does not come up, or fails while it is watched: an upgrade and what is watched goes back to what ran
+/// before.
 bool Job::goes_back(const Cause& cause, Moment now) {
   if (!change_ || change_->is_over()) return false;
-  const bool is_new = change_->step == ChangeStep::moving || change_->step == ChangeStep::confirming;
-  if (!is_new || change_->kind != ChangeKind::upgrade || revisions_.size() < 2) {
+  const bool is_new = change_->step != ChangeStep::saving;
+  const bool may = change_->kind == ChangeKind::upgrade || change_->watch_for.count() > 0;
+  if (!is_new || !may || revisions_.size() < 2) {
     end_change(ChangeStep::failed, cause.reason, now);
     return false;
   }
   going_back_ = revisions_[revisions_.size() - 2];
   going_back_->how = "went back: " + cause.reason;
+  // Its own state it has, also what it once began without; of what failed it takes all that it has operators for.
+  going_back_->submission.dropped_state = dag::gone_operators(submission().graph, going_back_->submission.graph);
+  if (!change_->stands_since) change_->stands_since = now.steady;
+  change_->back_to = going_back_->number;
   end_change(ChangeStep::failed,
              cause.reason + "; the job goes on with revision " + std::to_string(going_back_->number.value), now);
   return true;

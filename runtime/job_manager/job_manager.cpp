@@ -331,6 +331,7 @@ void JobManager::schedule(Job& job) {
   Orders orders;
   const Attempt attempt{job.attempt().value + 1};
   const std::optional<std::uint64_t> library = libraries_.size_of(job.submission().library_sha256);
+  job.begin_revision();
   const Status revision = job.has_new_revision() ? journal_.record_revision(job.id(), job.revision()) : Status();
   if (revision) job.on_revision_journalled();
   const Status crashes = journal_crashes(job);

@@ -4,6 +4,21 @@
 /// What users change about jobs.
 namespace freshet::manager {
 
+namespace {
+
+/// Why a job could not go back by itself, from state that `next` has written; none: it can. Operators that came with
+/// `next` are left out.
+std::vector<Problem> no_way_back(const LogicalGraph& next, const LogicalGraph& before) {
+  std::vector<Problem> problems = dag::incompatibilities(next, before, dag::gone_operators(next, before));
+  for (Problem& problem : problems) {
+    problem.message = "there would be no way back: " + problem.message;
+    problem.remedy = "Leave out --watch-for";
+  }
+  return problems;
+}
+
+}  // namespace
+
 std::vector<Problem> give_up_state(const LogicalGraph& saved, Submission& next) {
   std::vector<Problem> problems = dag::incompatibilities(saved, next.graph, next.dropped_state);
   for (const std::string& id : dag::gone_operators(saved, next.graph))
@@ -22,7 +37,9 @@ Answer<std::string> JobManager::change(const std::string& text, const ChangeRequ
     if (Refusal* refusal = std::get_if<Refusal>(&wanted)) return std::move(*refusal);
     next = std::move(std::get<JobRevision>(wanted));
   }
-  return act_on(text, [&](Job& job, Orders&) { return job.begin_change(request.kind, std::move(next), now()); });
+  return act_on(text, [&](Job& job, Orders&) {
+    return job.begin_change(request.kind, std::move(next), request.watch_for, now());
+  });
 }
 
 Answer<JobRevision> JobManager::next_revision(const Job& job, const ChangeRequest& request) const {
@@ -55,6 +72,10 @@ Answer<JobRevision> JobManager::next_revision(const Job& job, const ChangeReques
   std::vector<Problem> problems = std::move(admission.problems);
   const auto lost = give_up_state(current.submission.graph, next.submission);
   problems.insert(problems.end(), lost.begin(), lost.end());
+  if (request.watch_for.count() > 0) {
+    const auto stuck = no_way_back(next.submission.graph, current.submission.graph);
+    problems.insert(problems.end(), stuck.begin(), stuck.end());
+  }
   if (!libraries_.size_of(next.submission.library_sha256))
     problems.push_back({"library", "sha256:" + next.submission.library_sha256 + " is not stored", ""});
   if (!problems.empty()) {

@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "runtime/checkpoint/verify.h"
 #include "runtime/job_manager/job_manager.h"
 
 /// A job's checkpoints: settling them, and what users ask of them.
@@ -5,6 +8,13 @@ namespace freshet::manager {
 namespace {
 
 Refusal cannot(Refusal::Code code, std::string message) { return {code, std::move(message), {}, {}}; }
+
+/// The revision of that number; when it is forgotten, the oldest that is not.
+const JobRevision& revision_of(const Job& job, Revision number) {
+  const auto& all = job.revisions();
+  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& each) { return each.number >= number; });
+  return found == all.end() ? all.back() : *found;
+}
 
 Refusal no_job(JobId id) { return cannot(Refusal::Code::not_found, "there is no job-" + std::to_string(id.value)); }
 
@@ -41,7 +51,9 @@ std::vector<Problem> JobManager::find_beginning(Submission& submission) {
                  "freshet savepoint list " + job->name() + ", freshet savepoint create " + job->name());
   submission.from_job = job->id();
   submission.key_groups = job->submission().key_groups;
-  return give_up_state(job->submission().graph, submission);
+  const auto manifest = checkpoint::load_manifest(storage_, job->id(), submission.from_checkpoint);
+  if (!manifest) return wrong("it cannot be read: " + manifest.error().message, "");
+  return give_up_state(revision_of(*job, manifest->revision).submission.graph, submission);
 }
 
 Result<RequestId> JobManager::request_checkpoint(JobId id, BarrierKind kind) {

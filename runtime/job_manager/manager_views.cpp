@@ -82,6 +82,7 @@ JobView job_view(const Job& job, Moment now) {
   view.attempt = job.attempt().value;
   view.revision = job.revision().number.value;
   if (job.change() != nullptr) view.change = change_view(job);
+  if (job.held_for()) view.held_ms = job.held_for()->count();
   view.restarts = restarts_of(job);
   view.submitted_ms = job.submitted_ms();
   view.started_ms = job.started_ms();
@@ -117,6 +118,10 @@ ChangeView change_view(const Job& job) {
   view.asked_ms = change.asked_ms;
   view.stood_still_ms = change.stood_still.count();
   view.why = change.why;
+  if (change.saved_in) view.savepoint_ms = change.saved_in->count();
+  if (change.restored_in) view.restored_ms = change.restored_in->count();
+  view.watch_for_ms = change.watch_for.count();
+  view.back_to = change.back_to.value;
   return view;
 }
 

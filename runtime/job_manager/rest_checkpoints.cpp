@@ -17,6 +17,7 @@ constexpr int kMaxBodyDepth = 4;
 constexpr std::size_t kShownBytes = 64;
 constexpr const char* kRequested = "checkpoint";
 constexpr const char* kVerified = "verify";
+constexpr const char* kCompared = "compare";
 
 std::optional<BarrierKind> kind_of(const std::string& text) {
   for (const auto& [name, kind] : freshet_enumerators(BarrierKind{}))
@@ -37,7 +38,7 @@ RestResponse no_checkpoint(const Job& job, CheckpointId id) {
 }  // namespace
 
 bool RestCheckpoints::takes(const std::string& part) {
-  return part == "checkpoints" || part == "savepoints" || part == "operations";
+  return part == "checkpoints" || part == "savepoints" || part == "operations" || part == kCompared;
 }
 
 RestResponse RestCheckpoints::handle(const RestRequest& request, const Path& path) {
@@ -47,6 +48,10 @@ RestResponse RestCheckpoints::handle(const RestRequest& request, const Path& pat
   if (path[3] == "operations") {
     if (path.size() != 5) return nothing_here(request.path);
     return request.method == "GET" ? operation(job, path[4]) : not_allowed(request);
+  }
+  if (path[3] == kCompared) {
+    if (path.size() != 4) return nothing_here(request.path);
+    return request.method == "POST" ? compare(job, request.body) : not_allowed(request);
   }
   const bool savepoints_only = path[3] == "savepoints";
   if (path.size() == 4) return handle_all(request, job, savepoints_only);
@@ -114,14 +119,26 @@ RestResponse RestCheckpoints::verify(const Job& job, CheckpointId id) {
   const auto listed = checkpoint::list_checkpoints(manager_.checkpoint_storage(), job.id());
   if (!listed) return failed(listed.error());
   if (std::ranges::find(*listed, id) == listed->end()) return no_checkpoint(job, id);
-  const auto number = verifier_.begin(job.id(), id);
+  return begun(job, kVerified, verifier_.begin(job.id(), id));
+}
+
+RestResponse RestCheckpoints::compare(const Job& job, const std::string& body) {
+  Answer<ComparisonRequest> parsed = parse_comparison(body);
+  if (const Refusal* refusal = std::get_if<Refusal>(&parsed)) return to_response(*refusal);
+  auto& [graph, checkpoint, dropped] = std::get<ComparisonRequest>(parsed);
+  return begun(job, kCompared,
+               verifier_.begin_comparison(job.id(), checkpoint, {std::move(graph), std::move(dropped)}));
+}
+
+/// The verifier's answer to `what`.
+RestResponse RestCheckpoints::begun(const Job& job, const char* what, std::optional<std::uint64_t> number) const {
   if (!number)
     return to_response({Refusal::Code::bad_state,
                         std::to_string(CheckpointVerifier::kMaxWaiting) +
-                            " checkpoints are waiting to be verified already; try again later",
+                            " checkpoints are waiting to be read already; try again later",
                         {},
                         {}});
-  return json_response(to_json(operation_view(operation_name(kVerified, *number), *verifier_.find(job.id(), *number))),
+  return json_response(to_json(operation_view(operation_name(what, *number), *verifier_.find(job.id(), *number))),
                        kAccepted);
 }
 
@@ -136,8 +153,9 @@ RestResponse RestCheckpoints::operation(const Job& job, const std::string& name)
   if (number && name == operation_name(kRequested, *number)) {
     if (const CheckpointOperation* found = job.checkpoints().history().operation(*number))
       return json_response(to_json(operation_view(name, *found)));
-  } else if (number && name == operation_name(kVerified, *number)) {
-    if (const auto found = verifier_.find(job.id(), *number))
+  } else if (number) {
+    const auto found = verifier_.find(job.id(), *number);
+    if (found && name == operation_name(found->compares ? kCompared : kVerified, *number))
       return json_response(to_json(operation_view(name, *found)));
   }
   return to_response({Refusal::Code::not_found,

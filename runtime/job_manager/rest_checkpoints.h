@@ -6,7 +6,8 @@
 
 namespace freshet::manager {
 
-/// What the REST interface has below `/v1/jobs/JOB` about checkpoints, savepoints, and operations that can be followed.
+/// What the REST interface has below `/v1/jobs/JOB` about checkpoints, savepoints, what could go on from
+/// them, and operations that can be followed.
 /// As RestApi: a function from request to response, on the job manager's thread; requests may be hostile.
 class RestCheckpoints {
  public:
@@ -29,6 +30,8 @@ class RestCheckpoints {
   RestResponse create(const Job& job, const std::string& body);
   RestResponse show(const Job& job, CheckpointId id) const;
   RestResponse verify(const Job& job, CheckpointId id);
+  RestResponse compare(const Job& job, const std::string& body);
+  RestResponse begun(const Job& job, const char* what, std::optional<std::uint64_t> number) const;
   RestResponse operation(const Job& job, const std::string& name) const;
   std::string operation_name(const char* what, std::uint64_t number) const;
 

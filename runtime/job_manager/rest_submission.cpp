@@ -144,6 +144,25 @@ Refusal refused(std::vector<Problem> problems) {
   return {Refusal::Code::validation, "refused: " + count + ", nothing was started", std::move(problems), {}};
 }
 
+Answer<json> parse_object(std::string_view body) {
+  const auto only = [&](std::string what) { return refused({{"body", std::move(what), ""}}); };
+  if (body.size() > kMaxSubmissionBytes) return only("is longer than 32 MiB");
+  if (!json_depth_within(body, kMaxJsonDepth)) return only("is nested deeper than 16 levels");
+  json parsed = json::parse(body, nullptr, false);
+  if (!parsed.is_object()) return only("is not a JSON object");
+  return parsed;
+}
+
+void read_graph(const std::string& base64, LogicalGraph& graph, std::vector<Problem>& problems) {
+  const std::optional<std::string> bytes = decode_base64(base64);
+  if (!bytes) return problems.push_back({"member graph_base64", "is not base64", ""});
+  dag::Decoded<LogicalGraph> decoded = dag::decode_graph(*bytes);
+  if (!decoded)
+    return problems.push_back(
+        {"member graph_base64", decoded.error, "submit with the freshet of this job manager's version"});
+  graph = std::move(decoded.value);
+}
+
 }  // namespace
 
 bool json_depth_within(std::string_view text, int limit) {
@@ -190,6 +209,8 @@ Answer<ChangeRequest> parse_change(const std::string& action, const json& body) 
       problems.push_back({"member parallelism", "is missing, and workers, too", "--parallelism N or --workers N"});
   }
   reader.names("drop_state", request.dropped_state);
+  if (request.kind != ChangeKind::stop && request.kind != ChangeKind::restart)
+    reader.duration("watch_for_ms", request.watch_for, kMaxWatch.count());
   if (request.kind == ChangeKind::upgrade) {
     if (const json* submission = reader.object("submission", true)) {
       Answer<Submission> parsed = parse_submission(submission->dump());
@@ -202,13 +223,27 @@ Answer<ChangeRequest> parse_change(const std::string& action, const json& body) 
   return request;
 }
 
+Answer<ComparisonRequest> parse_comparison(std::string_view body) {
+  std::vector<Problem> problems;
+  const Answer<json> object = parse_object(body);
+  if (const Refusal* refusal = std::get_if<Refusal>(&object)) return *refusal;
+  ComparisonRequest request;
+  Reader reader(std::get<json>(object), "member", problems);
+  std::string graph_base64;
+  reader.text("graph_base64", graph_base64);
+  reader.number("checkpoint", request.checkpoint.value, 0, INT64_MAX);
+  reader.names("drop_state", request.dropped_state);
+  reader.refuse_others();
+  if (problems.empty()) read_graph(graph_base64, request.graph, problems);
+  if (!problems.empty()) return refused(std::move(problems));
+  return request;
+}
+
 Answer<Submission> parse_submission(std::string_view body) {
   std::vector<Problem> problems;
-  const auto only = [&](std::string what) { return refused({{"body", std::move(what), ""}}); };
-  if (body.size() > kMaxSubmissionBytes) return only("is longer than 32 MiB");
-  if (!json_depth_within(body, kMaxJsonDepth)) return only("is nested deeper than 16 levels");
-  const json parsed = json::parse(body, nullptr, false);
-  if (!parsed.is_object()) return only("is not a JSON object");
+  const Answer<json> object = parse_object(body);
+  if (const Refusal* refusal = std::get_if<Refusal>(&object)) return *refusal;
+  const json& parsed = std::get<json>(object);
 
   Submission submission;
   Reader reader(parsed, "member", problems);
@@ -229,19 +264,7 @@ Answer<Submission> parse_submission(std::string_view body) {
   if (const json* options = reader.object("options", false)) read_options(*options, submission, problems);
   if (submission.job.size() > 256 || submission.library_name.size() > 256)
     problems.push_back({"member job", "and the library's name have at most 256 bytes", ""});
-  if (!graph_base64.empty()) {
-    const std::optional<std::string> bytes = decode_base64(graph_base64);
-    if (!bytes) {
-      problems.push_back({"member graph_base64", "is not base64", ""});
-    } else {
-      dag::Decoded<LogicalGraph> graph = dag::decode_graph(*bytes);
-      if (graph)
-        submission.graph = std::move(graph.value);
-      else
-        problems.push_back(
-            {"member graph_base64", graph.error, "submit with the freshet of this job manager's version"});
-    }
-  }
+  if (!graph_base64.empty()) read_graph(graph_base64, submission.graph, problems);
   if (!problems.empty()) return refused(std::move(problems));
   return submission;
 }

@@ -20,6 +20,15 @@ bool json_depth_within(std::string_view text, int limit);
 /// Reads the body of POST /v1/jobs, which may be hostile. All that is wrong with it is told at once.
 Answer<Submission> parse_submission(std::string_view body);
 
+/// What a checkpoint of a job is to be compared with.
+struct ComparisonRequest {
+  LogicalGraph graph{};
+  CheckpointId checkpoint{};  ///< 0: the newest
+  std::vector<std::string> dropped_state{};
+};
+/// Reads the body of POST /v1/jobs/JOB/compare, which may be hostile.
+Answer<ComparisonRequest> parse_comparison(std::string_view body);
+
 /// Reads an action that changes a job: stop, restart, rescale, upgrade or rollback, with its members.
 Answer<ChangeRequest> parse_change(const std::string& action, const nlohmann::json& body);
 

@@ -156,10 +156,11 @@ struct JobView {
   std::vector<wire::DeadLetterSample> dead_letter_samples{};
   std::optional<ChangeView> change{};  ///< the last that was asked for
   std::vector<SetAsideView> set_aside{};
+  std::optional<std::int64_t> held_ms{};  ///< for how long its sources were held, the last time they were
   FRESHET_RECORD(version, now_ms, id, name, state, health, reason, attempt, revision, restarts, submitted_ms,
                  started_ms, since_ms, tasks, records_in, records_in_per_s, watermark_ms, p99_ms, dead_letters, late,
                  state_bytes, last_checkpoint, checkpoints_failed_in_a_row, library_sha256, problems, operators,
-                 workers, dead_letter_samples, change, set_aside)
+                 workers, dead_letter_samples, change, set_aside, held_ms)
 };
 
 struct JobLine {

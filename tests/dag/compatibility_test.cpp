@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 
 #include "dag/validator.h"
 #include "tests/dag/graphs.h"
@@ -102,6 +103,64 @@ TEST(Compatibility, ThePositionsOfASourceAreItsState) {
   EXPECT_EQ(problems_after([](auto& next) { next.node("events").kind = OperatorKind::transform; }),
             (Texts{"operator events: the checkpoint holds how far it has read as a source, which it is no longer. Keep "
                    "it a source, or give up its positions: --drop-state events"}));
+}
+
+struct InnerBefore {
+  std::uint32_t size = 0;
+  std::string note{};
+  FRESHET_RECORD(size, note)
+};
+struct Before {
+  InnerBefore inner{};
+  std::vector<std::uint32_t> list{};
+  FRESHET_RECORD(inner, list)
+};
+struct InnerAfter {
+  std::uint64_t size = 0;
+  bool large = false;
+  FRESHET_RECORD(size, large)
+};
+struct After {
+  InnerAfter inner{};
+  std::vector<std::uint64_t> list{};
+  FRESHET_RECORD(inner, list)
+};
+
+TEST(Compatibility, AComparisonSaysWhatBecomesOfEachOperator) {
+  const Schema user = schema_of<std::uint64_t>();
+  const StateDeclaration value{.name = "value", .kind = "value", .key = user, .value = schema_of<Before>()};
+  const std::vector<SavedOperator> saved = {{"events", true, {}}, {"same", false, {value}},  {"other", false, {value}},
+                                            {"away", false, {}},  {"given", false, {value}}, {"bad", false, {value}}};
+  GraphMaker next;
+  next.source("events");
+  for (const char* id : {"same", "other", "bad", "more"}) next.transform(id).states = {value};
+  next.node("other").states[0].value = schema_of<After>();
+  next.node("other").states.push_back({.name = "seen", .kind = "set", .key = user});
+  next.node("bad").states[0].value = schema_of<std::string>();
+  std::map<std::string, OperatorComparison> found;
+  std::vector<std::string> order;
+  for (auto& each : compare(saved, next.graph(), {"given"})) {
+    order.push_back(each.id);
+    found[each.id] = std::move(each);
+  }
+  EXPECT_EQ(order, (std::vector<std::string>{"events", "same", "other", "away", "given", "bad", "more"}));
+  EXPECT_EQ(found["events"].fate, OperatorFate::unchanged);
+  EXPECT_EQ(found["same"].fate, OperatorFate::unchanged);
+  EXPECT_EQ(found["other"].fate, OperatorFate::changed);
+  EXPECT_EQ(found["other"].notes,
+            (Texts{"value: inner.size: u32 -> u64", "value: + inner.large (new)", "value: - inner.note (forgotten)",
+                   "value: list: [u32] -> [u64]", "seen: new"}));
+  EXPECT_EQ(found["away"].fate, OperatorFate::gone);
+  EXPECT_EQ(found["given"].fate, OperatorFate::dropped);
+  EXPECT_EQ(found["bad"].fate, OperatorFate::error);
+  ASSERT_EQ(found["bad"].problems.size(), 1u);
+  EXPECT_EQ(found["bad"].problems[0].where, "operator bad");
+  EXPECT_EQ(found["more"].fate, OperatorFate::fresh);
+}
+
+TEST(Compatibility, AGraphComparedWithItselfIsUnchanged) {
+  for (const auto& each : compare(saved_operators(shop().graph()), shop().graph(), {}))
+    EXPECT_EQ(each.fate, OperatorFate::unchanged) << each.id;
 }
 
 TEST(Compatibility, AllProblemsAreSaidAtOnce) {

@@ -54,13 +54,13 @@ class Changes : public ::testing::Test {
 
 TEST_F(Changes, RescaledStoppedAndRestartedWhileItReadsNothingIsLostOrDoubled) {
   EXPECT_THAT(must({"rescale", "shop", "--parallelism", "4"}).output,
-              AllOf(HasSubstr("savepoint"), HasSubstr("Running, attempt 2, revision 2"), HasSubstr("stood still"),
-                    HasSubstr("undo: freshet rescale shop --parallelism 2")));
+              AllOf(HasSubstr("savepoint"), HasSubstr("restored"), HasSubstr("Running, attempt 2, revision 2"),
+                    HasSubstr("stood still"), HasSubstr("\nundo: freshet rescale shop --parallelism 2")));
   EXPECT_THAT(must({"stop", "shop"}).output, HasSubstr("Stopped, all results up to it are committed"));
   EXPECT_EQ(cluster_.view().state_of("shop"), "Stopped");
   EXPECT_THAT(must({"restart", "shop"}).output, HasSubstr("Running    attempt 3"));
   must({"rescale", "shop", "--parallelism", "3"});
-  must({"rollback", "shop"});
+  EXPECT_THAT(must({"rollback", "shop"}).output, AllOf(HasSubstr("restored"), HasSubstr("stood still")));
   EXPECT_THAT(must({"revisions", "shop"}).output, AllOf(HasSubstr("submitted"), HasSubstr("rollback")));
   expect_exact_results();
 }
@@ -89,13 +89,14 @@ TEST_F(Changes, PausedItReadsNothingAndResumedItGoesOn) {
     return read == before;
   }));
   EXPECT_LT(read, kFiles * kLinesPerFile);
-  must({"resume", "shop"});
+  EXPECT_THAT(must({"resume", "shop"}).output, HasSubstr("stood still"));
+  EXPECT_THAT(must({"restart", "shop"}).output, AllOf(HasSubstr("restored"), HasSubstr("stood still")));
   expect_exact_results();
 }
 
 TEST_F(Changes, UpgradedWithOtherParametersItKeepsItsState) {
   EXPECT_THAT(must({"upgrade", "shop", FRESHET_USER_BEHAVIOR, "--job", "user_behavior", "--param", "emit=50ms"}).output,
-              AllOf(HasSubstr("revision 2"), HasSubstr("undo: freshet rollback shop")));
+              AllOf(HasSubstr("revision 2"), HasSubstr("stood still"), HasSubstr("\nundo: freshet rollback shop")));
   expect_exact_results();
 }
 

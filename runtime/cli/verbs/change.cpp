@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "runtime/cli/change_text.h"
 #include "runtime/cli/flags.h"
 #include "runtime/cli/format.h"
 #include "runtime/cli/json_fields.h"
@@ -18,13 +19,6 @@ namespace freshet::cli {
 namespace {
 
 using nlohmann::json;
-
-/// What became of the job, once there is nothing left to wait for.
-struct Outcome {
-  bool is_over = false;
-  bool is_good = true;
-  std::string text{};  ///< of a good one, the line to print; of a bad one, why
-};
 
 using Judge = std::function<Outcome(const json& status)>;
 
@@ -51,15 +45,18 @@ ExitCode act(Invocation& invocation, const json& body, const Judge& judge) {
   PatientClient patient(*client, around, true);
   json status;
   Outcome outcome;
+  bool has_said = false;
   const auto look = [&]() -> Result<bool> {
     auto answer = patient.get(job_path(id));
     if (!answer) return answer.failure();
     if (!*answer) return false;
     status = std::move(**answer);
     outcome = judge(status);
+    if (!FLAGS_json && !outcome.progress.empty() && !std::exchange(has_said, true)) print(invocation, outcome.progress);
     return outcome.is_over;
   };
-  const auto waited = wait_until(around, checked_duration_ms(FLAGS_timeout), look);
+  const auto waited =
+      wait_until(around, checked_duration_ms(FLAGS_timeout) + integer_or(body, "watch_for_ms", 0), look);
   if (!waited) return report(around, waited.failure());
   if (*waited != Waited::kReached) {
     const ExitCode code = *waited == Waited::kTimedOut ? ExitCode::kTimeout : ExitCode::kInterrupted;
@@ -67,37 +64,13 @@ ExitCode act(Invocation& invocation, const json& body, const Judge& judge) {
                                      follow_with(job)});
   }
   if (FLAGS_json) print_json(invocation, status);
+  if (!outcome.is_known) return report(around, {ExitCode::kFailed, action + ": " + outcome.text});
   if (!outcome.is_good)
     return report(around, {ExitCode::kFailed, action + " failed: " + outcome.text + ". The job is " +
                                                   text_or(status, "state", "?") + ", revision " +
                                                   std::to_string(integer_or(status, "revision", 1))});
   if (!FLAGS_json) print(invocation, outcome.text + "\n");
   return ExitCode::kDone;
-}
-
-std::string savepoint_of(const json& change) {
-  const std::int64_t number = integer_or(change, "savepoint", 0);
-  return number == 0 ? "" : "savepoint " + std::to_string(number) + "   ";
-}
-
-/// Of changes that end with the job running: "savepoint 7   Running, attempt 6, first checkpoint done    stood still
-/// …".
-Outcome judge_change(const json& status, const std::string& undo) {
-  const json& change = member(status, "change");
-  const std::string step = text_or(change, "step", "");
-  Outcome outcome;
-  outcome.is_over = step == "done" || step == "failed" || is_over(text_or(status, "state", ""));
-  outcome.is_good = step == "done";
-  if (!outcome.is_good) {
-    const std::string why = text_or(change, "why", "");
-    outcome.text = why.empty() ? text_or(status, "reason", "") : why;
-    return outcome;
-  }
-  outcome.text = savepoint_of(change) + text_or(status, "state", "?") + ", attempt " +
-                 std::to_string(integer_or(status, "attempt", 0)) + ", revision " +
-                 std::to_string(integer_or(status, "revision", 1)) + ", first checkpoint done    stood still " +
-                 latency(static_cast<double>(integer_or(change, "stood_still_ms", 0))) + "    undo: " + undo;
-  return outcome;
 }
 
 Judge reaches(const std::string& state, const std::string& behind) {
@@ -113,39 +86,34 @@ Judge reaches(const std::string& state, const std::string& behind) {
 
 ExitCode stop_job(Invocation& invocation) {
   const std::string& job = invocation.arguments[0];
-  return act(invocation, {{"action", "stop"}}, [&](const json& status) {
-    const json& change = member(status, "change");
-    Outcome outcome;
-    const std::string step = text_or(change, "step", "");
-    outcome.is_over = step == "done" || step == "failed" || is_over(text_or(status, "state", ""));
-    outcome.is_good = step == "done";
-    outcome.text = outcome.is_good ? savepoint_of(change) +
-                                         "Stopped, all results up to it are committed    undo: " + "freshet restart " +
-                                         shell_word(job)
-                                   : text_or(change, "why", text_or(status, "reason", ""));
-    return outcome;
-  });
+  return act(invocation, {{"action", "stop"}}, [&](const json& status) { return judge_stop(job, status); });
 }
 
 ExitCode restart_job(Invocation& invocation) {
   const std::string& job = invocation.arguments[0];
+  const std::string undo = "freshet stop " + shell_word(job);
+  ChangeJudge judge(job, undo);
   return act(invocation, {{"action", "restart"}}, [&](const json& status) {
     // A job that was over has no change: it is to run again.
-    if (member(status, "change").is_object()) return judge_change(status, "freshet stop " + shell_word(job));
-    return reaches("Running", "attempt " + std::to_string(integer_or(status, "attempt", 0)) +
-                                  "    undo: freshet stop " + shell_word(job))(status);
+    if (member(status, "change").is_object()) return judge.look(status);
+    return reaches("Running",
+                   "attempt " + std::to_string(integer_or(status, "attempt", 0)) + "\nundo: " + undo)(status);
   });
 }
 
 ExitCode pause_job(Invocation& invocation) {
   const std::string& job = invocation.arguments[0];
   return act(invocation, {{"action", "pause"}},
-             reaches("Paused", "no source reads; state is kept    undo: freshet resume " + shell_word(job)));
+             reaches("Paused", "no source reads; state is kept\nundo: freshet resume " + shell_word(job)));
 }
 
 ExitCode resume_job(Invocation& invocation) {
   const std::string& job = invocation.arguments[0];
-  return act(invocation, {{"action", "resume"}}, reaches("Running", "undo: freshet pause " + shell_word(job)));
+  return act(invocation, {{"action", "resume"}}, [&](const json& status) {
+    const auto held = number_of(status, "held_ms");
+    return reaches("Running", (held ? "stood still " + duration(*held) : "sources read again") +
+                                  "\nundo: freshet pause " + shell_word(job))(status);
+  });
 }
 
 ExitCode delete_job(Invocation& invocation) {
@@ -165,11 +133,20 @@ ExitCode delete_job(Invocation& invocation) {
   return ExitCode::kDone;
 }
 
-Result<json> current_revision(ManagerClient& client, const std::string& job) {
-  auto answer = client.get(job_path(job) + "/revisions");
-  if (!answer) return answer.failure();
-  const json& revisions = list(answer->body, "revisions");
-  return revisions.empty() ? json::object() : revisions[0];
+/// An action that ends with the job running, and is watched from then on when that is asked for.
+ExitCode change_job(Invocation& invocation, json body, const std::string& undo) {
+  const std::string& job = invocation.arguments[0];
+  json before;
+  if (invocation.was_given("watch-for")) {
+    body["watch_for_ms"] = checked_duration_ms(FLAGS_watch_for);
+    auto client = connect(invocation);
+    if (!client) return report(invocation.around, client.failure());
+    auto status = client->get(job_path(job));
+    if (!status && status.failure().code != ExitCode::kDone) return report(invocation.around, status.failure());
+    if (status) before = std::move(status->body);
+  }
+  ChangeJudge judge(job, undo, std::move(before));
+  return act(invocation, body, [&](const json& status) { return judge.look(status); });
 }
 
 void add_dropped_state(const Invocation& invocation, json& body) {
@@ -192,33 +169,14 @@ ExitCode rescale_job(Invocation& invocation) {
     undo += " --parallelism " + std::to_string(integer_or(*before, "parallelism", 1));
   if (before && invocation.was_given("workers"))
     undo += " --workers " + std::to_string(integer_or(*before, "workers", 1));
-  return act(invocation, body, [undo](const json& status) { return judge_change(status, undo); });
+  return change_job(invocation, std::move(body), undo);
 }
 
 ExitCode rollback_job(Invocation& invocation) {
   json body = {{"action", "rollback"}};
   add_dropped_state(invocation, body);
   const std::string undo = "freshet rollback " + shell_word(invocation.arguments[0]);
-  return act(invocation, body, [undo](const json& status) { return judge_change(status, undo); });
-}
-
-/// Parameters and parallelism that are not given stay what they are. Secrets are not shown, so they are to be given.
-void take_over(Invocation& invocation, const json& revision) {
-  auto& parameters = invocation.repeated["param"];
-  for (const json& parameter : list(revision, "parameters")) {
-    const std::string name = text_or(parameter, "name", ""), value = text_or(parameter, "value", "");
-    const bool is_given = std::any_of(parameters.begin(), parameters.end(),
-                                      [&](const std::string& word) { return word.starts_with(name + "="); });
-    if (!is_given && value != "****") parameters.push_back(name + "=" + value);
-  }
-  if (!invocation.was_given("parallelism")) {
-    FLAGS_parallelism = static_cast<std::int32_t>(integer_or(revision, "parallelism", 1));
-    invocation.given.push_back("parallelism");
-  }
-  if (!invocation.was_given("workers") && integer_or(revision, "workers", 0) > 0) {
-    FLAGS_workers = static_cast<std::int32_t>(integer_or(revision, "workers", 1));
-    invocation.given.push_back("workers");
-  }
+  return change_job(invocation, std::move(body), undo);
 }
 
 ExitCode upgrade_job(Invocation& invocation) {
@@ -242,7 +200,7 @@ ExitCode upgrade_job(Invocation& invocation) {
   json body = {{"action", "upgrade"}, {"submission", *request}};
   add_dropped_state(invocation, body);
   const std::string undo = "freshet rollback " + shell_word(job);
-  return act(invocation, body, [undo](const json& status) { return judge_change(status, undo); });
+  return change_job(invocation, std::move(body), undo);
 }
 
 ExitCode show_revisions(Invocation& invocation) {
@@ -277,6 +235,10 @@ ExitCode show_revisions(Invocation& invocation) {
 }
 
 const Flag kDropState{.name = "drop-state", .form = ValueForm::kText, .value_name = "OPERATOR", .repeated = true};
+const Flag kWatchFor{.name = "watch-for", .form = ValueForm::kDuration, .value_name = "TIME"};
+const char* const kWatched =
+    "\n--watch-for: the job manager watches it for that time from its start on, also when nobody waits. Should it fail,"
+    "\nor make no checkpoint, the job goes back by itself, with what was processed in between, and this exits 1.\n";
 
 Verb change_verb(const std::string& name, const std::string& group, const std::string& summary, Handler handler) {
   Verb verb;
@@ -337,15 +299,16 @@ Verb delete_verb() {
 Verb rescale_verb() {
   Verb verb =
       change_verb("rescale", "change", "run a job with more or fewer tasks; its state moves along", rescale_job);
-  verb.usage = "JOB [--parallelism N] [--workers N] [--detach]";
+  verb.usage = "JOB [--parallelism N] [--workers N] [--watch-for TIME] [--detach]";
   verb.help =
       "Stops at a savepoint, deals state and input positions out again, and goes on from there. Prints how long "
       "nothing\n"
-      "was processed. Operators with a parallelism of their own in the code keep it.\n"
-      "REST: POST /v1/jobs/JOB/actions {\"action\":\"rescale\",\"parallelism\":N}";
+      "was processed. Operators with a parallelism of their own in the code keep it." +
+      std::string(kWatched) + "REST: POST /v1/jobs/JOB/actions {\"action\":\"rescale\",\"parallelism\":N}";
   verb.examples = {"freshet rescale shop --parallelism 8", "freshet rescale shop --parallelism 8 --workers 4"};
   verb.flags = joined({{{.name = "parallelism", .form = ValueForm::kInteger, .value_name = "N"},
                         {.name = "workers", .form = ValueForm::kInteger, .value_name = "N", .least = 1},
+                        kWatchFor,
                         {.name = "detach", .form = ValueForm::kSwitch}},
                        manager_flags()});
   return verb;
@@ -353,15 +316,19 @@ Verb rescale_verb() {
 
 Verb upgrade_verb() {
   Verb verb = change_verb("upgrade", "change", "run another library under the state of a job", upgrade_job);
-  verb.usage = "JOB LIB [--param KEY=VALUE]… [--drop-state OPERATOR]… [--detach]";
+  verb.usage = "JOB LIB [--param KEY=VALUE]… [--drop-state OPERATOR]… [--watch-for TIME] [--detach]";
   verb.help =
       "Stops at a savepoint and starts the library from it. What does not come up goes back to the revision before, "
       "by\n"
-      "itself, and exits 1. Parameters that are not given stay what they are; secrets have to be given.\n"
+      "itself, and exits 1. Parameters that are not given stay what they are; secrets have to be given." +
+      std::string(kWatched) +
       "REST: PUT /v1/libraries/SHA256, POST /v1/jobs/JOB/actions {\"action\":\"upgrade\",\"submission\":{…}}";
-  verb.examples = {"freshet upgrade shop libshop-13.so", "freshet upgrade shop libshop-13.so --drop-state sessions"};
-  verb.flags = joined(
-      {library_flags(), option_flags(), {kDropState, {.name = "detach", .form = ValueForm::kSwitch}}, manager_flags()});
+  verb.examples = {"freshet upgrade shop libshop-13.so", "freshet upgrade shop libshop-13.so --watch-for 60s",
+                   "freshet upgrade shop libshop-13.so --drop-state sessions"};
+  verb.flags = joined({library_flags(),
+                       option_flags(),
+                       {kDropState, kWatchFor, {.name = "detach", .form = ValueForm::kSwitch}},
+                       manager_flags()});
   verb.positional = {"JOB", "LIB"};
   verb.least_arguments = verb.most_arguments = 2;
   return verb;
@@ -369,9 +336,10 @@ Verb upgrade_verb() {
 
 Verb rollback_verb() {
   Verb verb = change_verb("rollback", "change", "go back to the revision before, with today's state", rollback_job);
-  verb.usage = "JOB [--drop-state OPERATOR]… [--detach]";
-  verb.help = "REST: POST /v1/jobs/JOB/actions {\"action\":\"rollback\"}";
-  verb.flags = joined({{kDropState, {.name = "detach", .form = ValueForm::kSwitch}}, manager_flags()});
+  verb.usage = "JOB [--drop-state OPERATOR]… [--watch-for TIME] [--detach]";
+  verb.help = std::string("Stops at a savepoint and starts the revision before from it.") + kWatched +
+              "REST: POST /v1/jobs/JOB/actions {\"action\":\"rollback\"}";
+  verb.flags = joined({{kDropState, kWatchFor, {.name = "detach", .form = ValueForm::kSwitch}}, manager_flags()});
   return verb;
 }
 

@@ -8,6 +8,7 @@
 #include "runtime/cli/flags.h"
 #include "runtime/cli/format.h"
 #include "runtime/cli/json_fields.h"
+#include "runtime/cli/operation.h"
 #include "runtime/cli/parser.h"
 #include "runtime/cli/patient_client.h"
 #include "runtime/cli/verb_support.h"
@@ -41,29 +42,11 @@ Result<std::uint64_t> number_in(const Invocation& invocation, const std::string&
                                        command(invocation, "list") + "\n" + usage_line(invocation.verb)};
 }
 
-/// Asks for the operation until it is over. A failure: what became of it is not known, or will be known later.
-Result<json> follow_operation(const Invocation& invocation, ManagerClient& client, const json& accepted,
-                              const char* what) {
-  const auto& around = invocation.around;
-  const std::string path =
-      job_path(job_of(invocation)) + "/operations/" + path_segment(text_or(accepted, "operation", "?"));
-  PatientClient patient(client, around, true);
-  json operation = accepted;
-  const auto look = [&]() -> Result<bool> {
-    auto body = patient.get(path);
-    if (!body) return body.failure();
-    if (*body) operation = std::move(**body);
-    return text_or(operation, "state", "") != "open";
-  };
-  const auto waited = wait_until(around, checked_duration_ms(FLAGS_timeout), look);
+/// Asks for the operation until it is over.
+Result<json> follow(const Invocation& invocation, ManagerClient& client, const json& accepted, const char* what) {
   const std::string list = command(invocation, "list");
-  if (!waited && waited.failure().code == ExitCode::kNotFound)
-    return Failure{ExitCode::kFailed, waited.failure().message + ". What became of it: " + list};
-  if (!waited) return waited.failure();
-  if (*waited == Waited::kReached) return operation;
-  const bool late = *waited == Waited::kTimedOut;
-  return Failure{late ? ExitCode::kTimeout : ExitCode::kInterrupted,
-                 std::string(what) + " is not over yet and goes on. Follow: " + list + " --watch"};
+  return follow_operation(invocation.around, client, accepted,
+                          {job_of(invocation), what, "What became of it: " + list, "Follow: " + list + " --watch"});
 }
 
 // ---- create
@@ -102,7 +85,7 @@ ExitCode create(Invocation& invocation) {
     }
     return ExitCode::kDone;
   }
-  const auto operation = follow_operation(invocation, *client, accepted->body, kind.c_str());
+  const auto operation = follow(invocation, *client, accepted->body, kind.c_str());
   if (!operation) return report(around, operation.failure());
   if (text_or(*operation, "state", "") != "done") {
     return report(around, {ExitCode::kFailed, "no " + kind + " was made: " + text_or(*operation, "why", "?") +
@@ -240,7 +223,7 @@ ExitCode verify(Invocation& invocation) {
   const std::int64_t begin_ms = around.steady_ms();
   auto accepted = client->post(one_path(invocation, *number) + "/verify", json::object());
   if (!accepted) return report(around, accepted.failure());
-  const auto operation = follow_operation(invocation, *client, accepted->body, "the verification");
+  const auto operation = follow(invocation, *client, accepted->body, "the verification");
   if (!operation) return report(around, operation.failure());
   if (text_or(*operation, "state", "") != "done") {
     return report(around, {ExitCode::kFailed, "not verified: " + text_or(*operation, "why", "?")});

@@ -46,6 +46,44 @@ TEST_F(Libraries, ValidateListsAllErrorsAtOnce) {
             "  parameter hto: unknown. Did you mean hot? (freshet describe libshop.so)\n");
 }
 
+TEST_F(Libraries, ValidateAgainstAJobSaysWhatCanTakeOverItsState) {
+  const std::string library = folder_.touch("good.so");
+  manager_.answer("GET /v1/jobs/shop/revisions", 200,
+                  R"({"revisions":[{"revision":12,"parameters":[{"name":"input","value":"a"}]}]})");
+  manager_.answer("POST /v1/jobs/shop/compare", 202, R"({"operation":"compare-1.1","state":"open"})");
+  manager_.answer("GET /v1/jobs/shop/operations/compare-1.1", 200, R"({"operation":"compare-1.1","state":"open"})");
+  json done = json::parse(R"json({"operation":"compare-1.1","state":"done","checkpoint":1771,"revision":12,"operators":[
+    {"id":"events","fate":"unchanged"}, {"id":"dedupe","fate":"unchanged"}, {"id":"refunds","fate":"fresh"},
+    {"id":"totals","fate":"changed","notes":["state: + refunds (new)","seen: new"]}, {"id":"pages","fate":"gone"},
+    {"id":"old","fate":"dropped","entries":7,"bytes":700},
+    {"id":"sessions","fate":"error","entries":310000,"bytes":42991616,
+     "problems":[{"where":"operator sessions","message":"state state: field spent: f64 to string",
+                  "remedy":"Keep the type, or: --drop-state sessions"}]}]})json");
+  manager_.answer("GET /v1/jobs/shop/operations/compare-1.1", 200, done);
+  EXPECT_EQ(fake_.run("validate " + library + " --against shop@1771 --drop-state old"), ExitCode::kRefused)
+      << fake_.err.str();
+  test::expect_golden("validate_against.txt", fake_.out.str());
+  EXPECT_EQ(json::parse(manager_.seen()[1].body),
+            json::parse(R"({"graph_base64":"Z3JhcGg=","checkpoint":1771,"drop_state":["old"]})"));
+  done["operators"].erase(6);
+  manager_.answer("GET /v1/jobs/shop/operations/compare-1.1", 200, done);
+  EXPECT_EQ(fake_.run("validate " + library + " --against shop"), ExitCode::kRefused) << "as it was before";
+  EXPECT_EQ(fake_.run("validate " + library + " --against shop"), ExitCode::kDone);
+  EXPECT_TRUE(fake_.out.str().ends_with("\nupgrade: freshet upgrade shop " + library + "\n")) << fake_.out.str();
+  EXPECT_EQ(fake_.run("validate " + library + " --against shop@x"), ExitCode::kUsage);
+}
+
+TEST_F(Libraries, WhatCannotBeComparedSaysWhy) {
+  const std::string library = folder_.touch("good.so");
+  manager_.answer("GET /v1/jobs/shop/revisions", 200, R"({"revisions":[]})json");
+  manager_.answer("POST /v1/jobs/shop/compare", 202,
+                  R"({"operation":"compare-1.1","state":"failed","why":"it has no complete checkpoint"})");
+  manager_.answer("GET /v1/jobs/shop/operations/compare-1.1", 200,
+                  R"({"operation":"compare-1.1","state":"failed","why":"it has no complete checkpoint"})");
+  EXPECT_EQ(fake_.run("validate " + library + " --against shop"), ExitCode::kFailed);
+  EXPECT_EQ(fake_.err.str(), "not compared: it has no complete checkpoint\n");
+}
+
 TEST_F(Libraries, PlanShowsTheGraph) {
   const std::string library = folder_.touch("good.so");
   ASSERT_EQ(fake_.run("plan " + library), ExitCode::kDone);

@@ -187,14 +187,94 @@ TEST_F(Verbs, ChangesWaitUntilTheyAreDoneAndSayHowToUndoThem) {
   manager_.answer("POST /v1/jobs/shop/actions", 202, R"({"operation":"op-1","job":"j-7"})");
   json changed = status("Running");
   changed["revision"] = 6;
-  changed["change"] = {{"action", "rescale"}, {"step", "moving"}, {"savepoint", 1760}, {"stood_still_ms", 1100}};
+  changed["change"] = {{"action", "rescale"}, {"step", "moving"}, {"savepoint", 1760}, {"savepoint_ms", 400}};
   manager_.answer("GET /v1/jobs/j-7", 200, changed);
   changed["change"]["step"] = "done";
+  changed["change"]["restored_ms"] = 700;
+  changed["change"]["stood_still_ms"] = 1100;
   manager_.answer("GET /v1/jobs/j-7", 200, changed);
   EXPECT_EQ(fake_.run("rescale shop --parallelism 8"), ExitCode::kDone) << fake_.err.str();
   EXPECT_EQ(fake_.out.str(),
-            "savepoint 1760   Running, attempt 1, revision 6, first checkpoint done    stood still 1.1 s    "
-            "undo: freshet rescale shop --parallelism 4\n");
+            "savepoint 1760 (0.4 s)   restored (0.7 s)   Running, attempt 1, revision 6, first checkpoint done    "
+            "stood still 1.1 s\nundo: freshet rescale shop --parallelism 4\n");
+}
+
+TEST_F(Verbs, AChangeThatTheJobManagerHasForgottenIsNotWaitedFor) {
+  manager_.answer("POST /v1/jobs/shop/actions", 202, R"({"operation":"op-1","job":"j-7"})");
+  manager_.answer("GET /v1/jobs/j-7", 200, status("Running"));
+  EXPECT_EQ(fake_.run("rollback shop"), ExitCode::kFailed);
+  EXPECT_NE(fake_.err.str().find("does not know what became of it: freshet revisions shop"), std::string::npos);
+  manager_.answer("GET /v1/jobs/j-7", 200, status("Stopped"));
+  EXPECT_EQ(fake_.run("stop shop"), ExitCode::kFailed) << "as it was before";
+  EXPECT_EQ(fake_.run("stop shop"), ExitCode::kDone) << "what was asked for is there";
+}
+
+TEST_F(Verbs, ResumeSaysHowLongNothingWasRead) {
+  manager_.answer("POST /v1/jobs/shop/actions", 202, R"({"operation":"op-1","job":"j-7"})");
+  json resumed = status("Running");
+  resumed["held_ms"] = 12'000;
+  manager_.answer("GET /v1/jobs/j-7", 200, resumed);
+  EXPECT_EQ(fake_.run("resume shop"), ExitCode::kDone);
+  EXPECT_EQ(fake_.out.str(), "Running    stood still 12 s\nundo: freshet pause shop\n");
+}
+
+/// A rollback that is watched, so far.
+json watched(const std::string& step, const std::string& state = "Running") {
+  json body = status(state);
+  body["attempt"] = 7;
+  body["revision"] = 13;
+  body["change"] = {{"action", "rollback"}, {"step", step},           {"savepoint", 1772},     {"savepoint_ms", 400},
+                    {"restored_ms", 900},   {"stood_still_ms", 1300}, {"watch_for_ms", 60'000}};
+  return body;
+}
+
+const char* const kWatchedRuns =
+    "savepoint 1772 (0.4 s)   restored (0.9 s)   Running, attempt 7, revision 13, first checkpoint done    "
+    "stood still 1.3 s\n";
+
+TEST_F(Verbs, AWatchedChangeIsComparedWithWhatWasBeforeAndKept) {
+  manager_.answer("GET /v1/jobs/shop", 200, status("Running"));
+  manager_.answer("POST /v1/jobs/shop/actions", 202, R"({"operation":"op-1","job":"j-7"})");
+  manager_.answer("GET /v1/jobs/j-7", 200, watched("confirming"));
+  manager_.answer("GET /v1/jobs/j-7", 200, watched("watching"));
+  manager_.answer("GET /v1/jobs/j-7", 200, watched("watching"));
+  json done = watched("done");
+  done["p99_ms"] = 2.2;
+  done["operators"][1]["errors"] = 15;
+  manager_.answer("GET /v1/jobs/j-7", 200, done);
+  EXPECT_EQ(fake_.run("rollback shop --watch-for 60s"), ExitCode::kDone) << fake_.err.str();
+  EXPECT_EQ(json::parse(manager_.seen()[1].body)["watch_for_ms"], 60'000);
+  EXPECT_EQ(fake_.out.str(), kWatchedRuns + std::string("watched 1 min: restarts 0   errors 3   p99 2.2 ms (2.1 ms)"
+                                                        "   throughput 231 k/s (231 k/s)   state 2.1 GiB (2.1 GiB)"
+                                                        "     kept.\nundo: freshet rollback shop\n"));
+}
+
+TEST_F(Verbs, AWatchedChangeThatWentBackIsToldWhenTheJobRunsAgain) {
+  manager_.answer("GET /v1/jobs/shop", 200, status("Running"));
+  manager_.answer("POST /v1/jobs/shop/actions", 202, R"({"operation":"op-1","job":"j-7"})");
+  manager_.answer("GET /v1/jobs/j-7", 200, watched("watching"));
+  json back = watched("failed", "Recovering");
+  back["change"]["why"] = "worker 1 crashed; the job goes on with revision 12";
+  back["change"]["back_to"] = 12;
+  manager_.answer("GET /v1/jobs/j-7", 200, back);
+  back["state"] = "Running";
+  back["revision"] = 14;
+  back["change"]["stood_still_ms"] = 2100;
+  manager_.answer("GET /v1/jobs/j-7", 200, back);
+  EXPECT_EQ(fake_.run("rollback shop --watch-for 60s"), ExitCode::kFailed);
+  EXPECT_EQ(fake_.out.str(), kWatchedRuns);
+  EXPECT_EQ(fake_.err.str(),
+            "rollback failed: worker 1 crashed; the job goes on with revision 12, stood still 2.1 s. "
+            "The job is Running, revision 14\n");
+}
+
+TEST_F(Verbs, WhoLeavesAWatchIsToldThatItGoesOn) {
+  manager_.answer("GET /v1/jobs/shop", 200, status("Running"));
+  manager_.answer("POST /v1/jobs/shop/actions", 202, R"({"operation":"op-1","job":"j-7"})");
+  manager_.answer("GET /v1/jobs/j-7", 200, watched("watching"));
+  fake_.pauses_until_interrupt = 3;
+  EXPECT_EQ(fake_.run("rollback shop --watch-for 60s"), ExitCode::kInterrupted);
+  EXPECT_EQ(fake_.err.str(), "shop is still Running; the rollback goes on. Follow: freshet status shop --watch\n");
 }
 
 TEST_F(Verbs, AuditShowsWhatHasCrossedEachEdge) {

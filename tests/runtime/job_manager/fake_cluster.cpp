@@ -5,6 +5,7 @@
 
 #include <csignal>
 
+#include "dag/codec.h"
 #include "runtime/checkpoint/file_bytes.h"
 #include "runtime/checkpoint/snapshot_file.h"
 
@@ -233,6 +234,21 @@ std::uint32_t FakeCluster::used(const std::string& agent) const {
   for (const AgentView& view : manager->cluster().agents)
     if (view.id == agent) return view.used;
   return 0;
+}
+
+std::string base64_of(const LogicalGraph& graph) {
+  ByteBuffer encoded;
+  dag::encode_graph(encoded, graph);
+  const std::string_view bytes = encoded.view();
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t bits = 0;
+    for (std::size_t k = 0; k < 3; ++k)
+      bits = (bits << 8) | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+    for (std::size_t k = 0; k < 4; ++k) text += i + k > bytes.size() ? '=' : kDigits[(bits >> (18 - 6 * k)) & 63];
+  }
+  return text;
 }
 
 }  // namespace freshet::manager

@@ -113,4 +113,7 @@ class FakeCluster final : public transport::ControlOutbox {
   const ManagerOptions options_;
 };
 
+/// A graph as requests carry it.
+std::string base64_of(const LogicalGraph& graph);
+
 }  // namespace freshet::manager

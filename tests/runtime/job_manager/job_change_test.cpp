@@ -31,6 +31,11 @@ class JobChangeTest : public testing::Test {
   const JobChange& change() const { return *cluster.job(id).change(); }
   /// What the newest order to prepare says of checkpoints.
   wire::CheckpointOrders prepared() const { return cluster.sent<wire::PrepareWorker>().back().second.checkpoints; }
+  /// Tasks save what they were asked for while they did not.
+  void save_late() {
+    cluster.saves = true;
+    for (const auto& [peer, barrier] : cluster.sent<wire::InjectBarrier>()) cluster.inject_again(barrier);
+  }
   /// Agents and workers greet the job manager that is there now.
   void come_back() {
     cluster.add_agent("a", 8);
@@ -284,6 +289,26 @@ TEST_F(JobChangeTest, AJobBeginsFromAnothersSavepointAndDropsWhatItIsToldOnlyThe
   EXPECT_TRUE(prepared().dropped.empty());
 }
 
+TEST_F(JobChangeTest, AJobThatBeginsFromAnOldSavepointIsComparedWithTheRevisionThatMadeIt) {
+  ASSERT_TRUE(cluster.manager->request_checkpoint(id, BarrierKind::savepoint).ok());
+  cluster.deliver();
+  Submission next = cluster.submission("shop", 2);
+  next.graph.operators[1].states = {{.name = "seen", .kind = "set"}};
+  ask({.kind = ChangeKind::upgrade, .submission = next});
+  ASSERT_EQ(change().step, ChangeStep::done);
+  ASSERT_TRUE(cluster.manager->request_checkpoint(id, BarrierKind::savepoint).ok());
+  cluster.deliver();
+  Submission other = cluster.submission("shop-next", 2);
+  other.checkpoint_interval = Duration(1000);
+  other.restart = {};
+  other.from = "shop";
+  const auto newest = cluster.manager->submit(other);
+  ASSERT_TRUE(std::holds_alternative<Refusal>(newest)) << "it has no place for the state";
+  EXPECT_EQ(std::get<Refusal>(newest).problems.at(0).where, "operator totals");
+  other.from = "shop@1";
+  EXPECT_TRUE(std::holds_alternative<SubmitAnswer>(cluster.manager->submit(other)));
+}
+
 TEST_F(JobChangeTest, AJobThatIsOverIsDeletedWithItsCheckpoints) {
   EXPECT_TRUE(std::holds_alternative<Refusal>(cluster.manager->remove("shop")));
   ask({.kind = ChangeKind::stop});
@@ -292,6 +317,125 @@ TEST_F(JobChangeTest, AJobThatIsOverIsDeletedWithItsCheckpoints) {
   EXPECT_TRUE(cluster.checkpoints.files.empty());
   cluster.restart_manager();
   EXPECT_TRUE(cluster.manager->table().all().empty());
+}
+
+TEST_F(JobChangeTest, HowLongAChangeTookAndTheJobStoodStillIsTold) {
+  cluster.saves = false;
+  ask({.kind = ChangeKind::rescale, .parallelism = 3});
+  cluster.clock.advance(400ms);
+  save_late();
+  cluster.never_say_hello = {{id, Attempt{2}, {0}}};
+  cluster.deliver();
+  EXPECT_EQ(change().step, ChangeStep::moving);
+  EXPECT_EQ(change().saved_in, Duration(400));
+  EXPECT_FALSE(change().restored_in);
+  cluster.clock.advance(700ms);
+  cluster.from_worker({id, Attempt{2}, {0}}, wire::WorkerHello{{id, Attempt{2}, {0}}, 100, "tcp://late"});
+  cluster.deliver();
+  EXPECT_EQ(change().step, ChangeStep::done);
+  EXPECT_EQ(change().restored_in, Duration(700));
+  EXPECT_EQ(change().stood_still, Duration(1100));
+}
+
+TEST_F(JobChangeTest, HowLongSourcesWereHeldIsTold) {
+  ASSERT_TRUE(std::holds_alternative<std::string>(cluster.manager->pause("shop", true)));
+  cluster.run_for(200ms);
+  EXPECT_FALSE(cluster.job(id).held_for());
+  cluster.end_worker({id, Attempt{1}, {0}}, 0, 9);  // comes back paused: it is one pause
+  cluster.deliver();
+  cluster.run_for(300ms);
+  ASSERT_TRUE(std::holds_alternative<std::string>(cluster.manager->pause("shop", false)));
+  EXPECT_EQ(cluster.job(id).held_for(), Duration(500));
+}
+
+TEST_F(JobChangeTest, AWatchedUpgradeIsDoneOnlyWhenTheTimeIsOver) {
+  ask({.kind = ChangeKind::upgrade, .submission = cluster.submission("shop", 3), .watch_for = Duration(5'000)});
+  EXPECT_EQ(change().step, ChangeStep::watching);
+  cluster.run_for(4s);
+  EXPECT_EQ(change().step, ChangeStep::watching);
+  cluster.run_for(1100ms);
+  EXPECT_EQ(change().step, ChangeStep::done);
+  EXPECT_EQ(cluster.job(id).revision().number.value, 2u);
+  cluster.end_worker({id, Attempt{2}, {0}}, 0, 9);
+  cluster.deliver();
+  EXPECT_EQ(cluster.job(id).revision().number.value, 2u) << "it is watched no longer";
+}
+
+TEST_F(JobChangeTest, AWatchedUpgradeThatFailsGoesBackWithTheNewestState) {
+  Submission next = cluster.submission("shop", 3);
+  next.graph.operators.push_back(next.graph.operators[1]);  // one that the old revision has no place for
+  next.graph.operators.back().id = "more";
+  next.graph.operators.back().states = {{.name = "seen", .kind = "set"}};
+  next.graph.edges.push_back(next.graph.edges[0]);
+  next.graph.edges.back().to = 2;
+  ask({.kind = ChangeKind::upgrade, .submission = next, .watch_for = Duration(60'000)});
+  cluster.run_for(2s);
+  ASSERT_EQ(change().step, ChangeStep::watching);
+  const auto newest = cluster.job(id).checkpoints().restore_point();
+  ASSERT_GT(newest->value, change().savepoint.value + 1);
+  const auto stood_still = change().stood_still;
+  cluster.end_worker({id, Attempt{2}, {0}}, 0, 9);
+  cluster.clock.advance(300ms);
+  cluster.deliver();
+  EXPECT_EQ(cluster.state(id), JobState::running);
+  EXPECT_EQ(cluster.job(id).plan().tasks.size(), 4u);
+  EXPECT_EQ(change().step, ChangeStep::failed);
+  EXPECT_EQ(change().back_to.value, 1u);
+  EXPECT_GE(change().stood_still, stood_still);
+  EXPECT_EQ(prepared().restore, *newest);
+  EXPECT_EQ(prepared().dropped, std::vector<std::string>{"more"});
+  cluster.run_for(2s);
+  cluster.end_worker({id, Attempt{3}, {0}}, 0, 9);
+  cluster.deliver();
+  EXPECT_TRUE(prepared().dropped.empty());
+}
+
+TEST_F(JobChangeTest, AWatchedUpgradeWithoutACheckpointInTimeGoesBack) {
+  cluster.saves = false;
+  ask({.kind = ChangeKind::upgrade, .submission = cluster.submission("shop", 3), .watch_for = Duration(5'000)});
+  save_late();
+  cluster.saves = false;
+  cluster.deliver();
+  ASSERT_EQ(change().step, ChangeStep::confirming);
+  cluster.run_for(4900ms);
+  EXPECT_EQ(change().step, ChangeStep::confirming);
+  cluster.run_for(200ms);
+  EXPECT_EQ(change().step, ChangeStep::failed);
+  EXPECT_NE(change().why.find("no checkpoint within 5000 ms"), std::string::npos) << change().why;
+  EXPECT_EQ(cluster.job(id).plan().tasks.size(), 4u);
+  EXPECT_EQ(cluster.state(id), JobState::running);
+  EXPECT_EQ(prepared().restore, change().savepoint);
+}
+
+TEST_F(JobChangeTest, WhatIsWatchedMustHaveAWayBack) {
+  Submission next = cluster.submission("shop", 2);
+  next.graph.operators[1].states = {{.name = "seen", .kind = "set"}};
+  const auto answer =
+      cluster.manager->change("shop", {.kind = ChangeKind::upgrade, .submission = next, .watch_for = Duration(1)});
+  ASSERT_TRUE(std::holds_alternative<Refusal>(answer));
+  const auto& problems = std::get<Refusal>(answer).problems;
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_EQ(problems[0].message,
+            "there would be no way back: state seen is in the checkpoint, and gone from the operator");
+  ask({.kind = ChangeKind::upgrade, .submission = next});
+  EXPECT_EQ(change().step, ChangeStep::done);
+}
+
+TEST_F(JobChangeTest, AnotherChangeEndsTheWatch) {
+  ask({.kind = ChangeKind::rescale, .parallelism = 3, .watch_for = Duration(60'000)});
+  ASSERT_EQ(change().step, ChangeStep::watching);
+  ask({.kind = ChangeKind::rollback});
+  EXPECT_EQ(change().step, ChangeStep::done);
+  EXPECT_EQ(cluster.job(id).plan().tasks.size(), 4u);
+}
+
+TEST_F(JobChangeTest, AJobThatFinishesWhileItIsWatchedHasMadeIt) {
+  ask({.kind = ChangeKind::rescale, .parallelism = 3, .watch_for = Duration(60'000)});
+  cluster.end_data(id);
+  cluster.deliver();
+  cluster.run_for(1s);
+  EXPECT_EQ(cluster.state(id), JobState::finished);
+  EXPECT_EQ(change().step, ChangeStep::done);
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "dag/codec.h"
 #include "runtime/job_manager/base64.h"
 #include "runtime/job_manager/checkpoint_verifier.h"
 #include "runtime/job_manager/rest_submission.h"
@@ -14,18 +13,6 @@ namespace freshet::manager {
 namespace {
 
 using nlohmann::json;
-
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t bits = 0;
-    for (std::size_t k = 0; k < 3; ++k)
-      bits = (bits << 8) | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
-    for (std::size_t k = 0; k < 4; ++k) text += i + k > bytes.size() ? '=' : kDigits[(bits >> (18 - 6 * k)) & 63];
-  }
-  return text;
-}
 
 class FakeLogs final : public LogSource {
  public:
@@ -51,14 +38,12 @@ class RestApiTest : public testing::Test {
     return json::parse(response.body);
   }
   json submission_body(const std::string& name = "shop") {
-    ByteBuffer graph;
-    dag::encode_graph(graph, cluster.submission(name).graph);
     return {{"name", name},
             {"job", "shop"},
             {"library", {{"name", "libshop.so"}, {"sha256", base::sha256_hex(cluster.library)}}},
             {"parameters", json::object()},
             {"options", {{"parallelism", 2}}},
-            {"graph_base64", base64(graph.view())}};
+            {"graph_base64", base64_of(cluster.submission(name).graph)}};
   }
   static std::string code_of(const RestResponse& response) { return json::parse(response.body)["error"]["code"]; }
 

@@ -66,6 +66,13 @@ class RestCheckpointsTest : public testing::Test {
     for (;; std::this_thread::yield())
       if (json now = get("shop/operations/" + operation); now["state"] != "open") return now;
   }
+  /// What a job of that graph could take over, once it is known.
+  json compared(const LogicalGraph& graph, json body = json::object()) {
+    body["graph_base64"] = base64_of(graph);
+    const std::string operation = post("shop/compare", body.dump())["operation"];
+    for (;; std::this_thread::yield())
+      if (json now = get("shop/operations/" + operation); now["state"] != "open") return now;
+  }
   std::size_t files_of(JobId id) {
     return cluster.checkpoints.list("job-" + std::to_string(id.value) + "/snapshots")->size();
   }
@@ -220,6 +227,43 @@ TEST_F(RestCheckpointsTest, VerifyNamesEveryDamage) {
   EXPECT_EQ(manifest[0]["file"], "job-1/manifests/c1");
   EXPECT_EQ(refused("POST", "shop/checkpoints/77/verify", 404)["code"], "not_found");
   EXPECT_EQ(id.value, 1u);
+}
+
+TEST_F(RestCheckpointsTest, AComparisonReadsWhatTheCheckpointHolds) {
+  const JobId id = running_job();
+  LogicalGraph next = cluster.submission("shop").graph;
+  EXPECT_EQ(compared(next)["why"], "it has no complete checkpoint");
+  cluster.run_for(2100ms);
+  next.operators[1].states = {{.name = "counts", .kind = "value", .value = schema_of<std::uint64_t>()}};
+  const json good = compared(next);
+  EXPECT_EQ(good["kind"], "compare");
+  EXPECT_EQ(good["state"], "done") << good["why"];
+  EXPECT_EQ(good["checkpoint"], cluster.job(id).checkpoints().restore_point()->value) << "the newest";
+  EXPECT_EQ(good["revision"], 1);
+  ASSERT_EQ(good["operators"].size(), 2u);
+  EXPECT_EQ(good["operators"][0]["fate"], "unchanged");
+  EXPECT_EQ(good["operators"][1]["fate"], "changed");
+  EXPECT_EQ(good["operators"][1]["notes"], json::array({"counts: u32 -> u64"}));
+  EXPECT_EQ(good["operators"][1]["entries"], 4) << "one of each task";
+  next.operators[1].states[0].value = schema_of<std::string>();
+  const json bad = compared(next, {{"checkpoint", 1}});
+  EXPECT_EQ(bad["checkpoint"], 1);
+  EXPECT_EQ(bad["operators"][1]["fate"], "error");
+  EXPECT_EQ(bad["operators"][1]["problems"][0]["where"], "operator totals");
+  EXPECT_EQ(compared(next, {{"drop_state", {"totals"}}})["operators"][1]["fate"], "dropped");
+  cluster.checkpoints.files["job-1/snapshots/c1-a1-t1.0"][60] ^= 1;
+  EXPECT_NE(compared(next, {{"checkpoint", 1}})["why"].get<std::string>().find("damaged"), std::string::npos);
+  EXPECT_EQ(compared(next, {{"checkpoint", 77}})["why"], "it is no longer there");
+}
+
+TEST_F(RestCheckpointsTest, NonsenseIsNotCompared) {
+  running_job();
+  refused("GET", "shop/compare", 405);
+  refused("POST", "shop/compare/1", 404);
+  refused("POST", "nobody/compare", 404, R"({"graph_base64":"AAAA"})");
+  for (const char* body : {"", "[]", "{}", R"({"graph_base64":"%"})", R"({"graph_base64":"AAAA"})",
+                           R"({"graph_base64":"AAAA","checkpoint":-1})", R"({"graph_base64":"AAAA","more":1})"})
+    EXPECT_EQ(refused("POST", "shop/compare", 422, body)["code"], "validation") << body;
 }
 
 TEST_F(RestCheckpointsTest, ASavepointIsDeletedWithItsFilesButNotWhileTheJobWouldGoOnFromIt) {
