@@ -72,6 +72,9 @@ class CheckpointCoordinator {
   /// when the time-out finds it without an answer, the attempt fails, and recovery settles it.
   bool on_publish_failed(CheckpointId id, const std::string& why, base::SteadyTime now, CheckpointDecisions& out);
 
+  /// Tasks wait for what no other attempt would have either, as room on a disk. While they do, checkpoints that fail do
+  /// not count against this one.
+  void hold_up(bool held_up) { is_held_up_ = held_up; }
   /// The attempt ends for another reason. No failure is counted.
   void close(const std::string& why, CheckpointDecisions& out);
 
@@ -122,6 +125,7 @@ class CheckpointCoordinator {
   std::optional<RequestId> final_;  // wanted and not complete, maybe open; nothing is asked for behind it
   bool final_failed_ = false;       // it waits for the pause before it is tried again
 
+  bool is_held_up_ = false;
   bool closed_ = false;
   std::string closed_why_;
 

@@ -63,6 +63,7 @@ void Job::move_to(JobState state, Moment now, const std::string& text) {
   state_ = state;
   since_ms_ = now.wall_ms;
   time_line_.add(now.wall_ms, "state", state_text(state) + (text.empty() ? "" : ": " + text));
+  note_disks(now);
 }
 
 void Job::wait_for_slots(const std::string& text, Moment now) {
@@ -228,6 +229,7 @@ bool Job::on(const std::string&, const wire::WorkerRunning& running, Moment now,
 
 bool Job::on(const std::string&, const wire::WorkerStatus& status, Moment now, Orders&) {
   status_->take(status, now.steady);
+  note_disks(now);
   not_yet_paused_.erase(status.worker.worker);
   if (state_ == JobState::pausing && not_yet_paused_.empty() && !ending_) move_to(JobState::paused, now);
   return true;
