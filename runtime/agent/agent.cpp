@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "runtime/base/log.h"
 #include "runtime/base/sha256.h"
 
 namespace freshet::agent {
@@ -38,7 +39,7 @@ void Agent::send_heartbeat() {
   next_heartbeat_ = clock_.steady() + heartbeat_interval_;
   const MachineReading machine = gauge_.read();
   send(wire::AgentHeartbeat{options_.name, machine.cpu_percent, machine.memory_used, machine.memory_total,
-                            machine.disk_free, known_workers()});
+                            machine.disk_free, known_workers(), base::dropped_log_lines()});
 }
 
 base::SteadyTime Agent::on_tick() {

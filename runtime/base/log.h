@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include <freshet/record.h>
 #include <freshet/result.h>
 
 namespace freshet::base {
@@ -20,15 +21,19 @@ struct LogFile {
   std::string path{};
   std::uint64_t max_bytes = 16u << 20;
   std::uint32_t kept = 4;
+  Duration retry_after{1'000};  ///< how long a place that cannot be written is left alone
 };
+
+/// Lines of this process that could not be written and are lost, for every reason.
+std::uint64_t dropped_log_lines();
 
 /// Writes lines such as
 ///
 ///   2026-03-01T03:07:11.020Z warn  operator=totals late record dropped
 ///
 /// A value: copies write to the same place. `with` adds what a line is about. Line breaks in a text are written `\n`,
-/// so one entry is one line. Thread-safe. A default one writes nowhere. Lines from warn on are flushed at once, others
-/// with the next of them or flush().
+/// so one entry is one line. Thread-safe. A default one writes nowhere. Every line is flushed at once. One that cannot
+/// be written is dropped and counted; the next that can says how many were.
 class Logger {
  public:
   Logger() = default;
@@ -57,7 +62,6 @@ class Logger {
   }
 
   bool is_enabled(LogLevel level) const { return sink_ && level >= least_; }
-  void flush() const;
 
   class Sink;  // keeps the logging library out of this header
 

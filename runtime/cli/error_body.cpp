@@ -15,7 +15,8 @@ struct CodeName {
 };
 constexpr std::array kCodes{CodeName{"validation", ExitCode::kRefused},  CodeName{"not_found", ExitCode::kNotFound},
                             CodeName{"timeout", ExitCode::kTimeout},     CodeName{"bad_state", ExitCode::kBadState},
-                            CodeName{"forbidden", ExitCode::kForbidden}, CodeName{"failed", ExitCode::kFailed}};
+                            CodeName{"forbidden", ExitCode::kForbidden}, CodeName{"no_room", ExitCode::kFailed},
+                            CodeName{"failed", ExitCode::kFailed}};
 
 ExitCode code_of_status(int status) {
   switch (status) {

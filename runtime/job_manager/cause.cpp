@@ -230,12 +230,11 @@ ProblemView no_slots_problem(const std::string& text) {
   return view;
 }
 
-ProblemView checkpoint_failing_problem(const CheckpointHistory& history, std::uint32_t tolerated,
-                                       const std::string& job) {
+ProblemView checkpoint_failing_problem(const CheckpointHistory& history, std::uint32_t left, const std::string& job) {
   const std::uint32_t count = history.failures_in_a_row();
   const std::string number = history.newest_failed() ? std::to_string(history.newest_failed()->id.value) : "";
   std::string what = std::to_string(count) + " checkpoints failed in a row";
-  if (count <= tolerated) what += "; the attempt fails after " + std::to_string(tolerated + 1 - count) + " more";
+  if (left != 0) what += "; the attempt fails after " + std::to_string(left) + " more";
   ProblemView view = problem(ProblemKind::CHECKPOINT_FAILING, what, "");
   if (history.newest_failed()) view.cause = "checkpoint " + number + ": " + history.newest_failed()->why;
   view.commands = {"freshet checkpoint list " + job};
@@ -254,15 +253,36 @@ ProblemView uncommitted_problem(std::uint64_t bytes, std::uint64_t limit, const 
   return view;
 }
 
+ProblemView state_disk_full_problem(const wire::FullDisk& disk, const std::string& agent, std::uint32_t tasks,
+                                    std::size_t of, const std::string& job) {
+  ProblemView view = problem(ProblemKind::DISK_FULL,
+                             rounded_bytes(disk.free_bytes) + " free; " + std::to_string(tasks) + " of " +
+                                 std::to_string(of) + " tasks wait: their state fits neither into memory nor there",
+                             agent + " " + disk.folder);
+  view.cause = disk.why;
+  view.effect = "they take nothing in, and go on by themselves when there is room; nothing is lost";
+  view.commands = {"freshet savepoint list " + job + " --by-size", "freshet cluster status"};
+  return view;
+}
+
+ProblemView journal_full_problem(const std::string& why, const std::string& folder) {
+  ProblemView view = problem(ProblemKind::DISK_FULL, "the job manager cannot write its journal", folder);
+  view.cause = why;
+  view.effect =
+      "what runs goes on, without checkpoints; no job is submitted, changed or started again until there is room";
+  view.commands = {"freshet cluster status"};
+  return view;
+}
+
 std::string rounded_bytes(std::uint64_t bytes) {
-  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-  if (bytes < 1024) return std::to_string(bytes) + " B";
+  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   std::size_t unit = 0;
   auto value = static_cast<double>(bytes);
-  for (; value >= 1024; value /= 1024) ++unit;
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f %s", value, kUnits[unit]);
-  return text;
+  for (; value >= 1024; ++unit) value /= 1024;
+  const auto tenths = static_cast<std::int64_t>(std::lround(value * 10));
+  const bool is_whole = unit == 0 || tenths >= 100;
+  return std::to_string(is_whole ? (tenths + 5) / 10 : tenths / 10) +
+         (is_whole ? "" : "." + std::to_string(tenths % 10)) + " " + kUnits[unit];
 }
 
 std::string rounded_duration(Duration value) {

@@ -56,14 +56,19 @@ Cause silent_worker_cause(std::uint32_t worker, const std::string& agent, Durati
 /// "38 % of the records of events: field time … · PAUSED at in/events.csv line 12"
 ProblemView flood_problem(const wire::BrakePulled& brake, const std::string& job);
 ProblemView no_slots_problem(const std::string& text);
-/// Checkpoints failed in a row; the attempt fails when more than `tolerated` do. Its effect is left open.
-ProblemView checkpoint_failing_problem(const CheckpointHistory& history, std::uint32_t tolerated,
-                                       const std::string& job);
+/// Checkpoints failed in a row; the attempt fails after `left` more, or 0: has failed. Its effect is left open.
+ProblemView checkpoint_failing_problem(const CheckpointHistory& history, std::uint32_t left, const std::string& job);
 
 /// Sources are held because results of more than `limit` bytes wait for a checkpoint.
 ProblemView uncommitted_problem(std::uint64_t bytes, std::uint64_t limit, const std::string& job);
 
-/// For people: "180 B", "38.2 MiB", "2.1 GiB".
+/// `tasks` of `of` tasks wait for room on `disk` of an agent's machine. Its effect is left open.
+ProblemView state_disk_full_problem(const wire::FullDisk& disk, const std::string& agent, std::uint32_t tasks,
+                                    std::size_t of, const std::string& job);
+/// The job manager's journal cannot be written.
+ProblemView journal_full_problem(const std::string& why, const std::string& folder);
+
+/// For people: "0 B", "12 KiB", "1.5 GiB".
 std::string rounded_bytes(std::uint64_t bytes);
 /// For people: "412 ms", "4.1 s", "31 s", "2 min", "3 h".
 std::string rounded_duration(Duration value);

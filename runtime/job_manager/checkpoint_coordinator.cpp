@@ -257,6 +257,8 @@ void CheckpointCoordinator::complete(base::SteadyTime now, CheckpointDecisions& 
 void CheckpointCoordinator::give_up(std::string why, base::SteadyTime now, CheckpointDecisions& out, bool is_fatal) {
   why = cut(std::move(why));
   const BarrierKind kind = open_->kind();
+  // No other attempt could be journalled either: this one goes on.
+  const bool is_its_own = open_->state() != PendingState::journalling && !is_held_up_;
   const std::string text = name_of(open_->id(), kind) + ": " + why;
   last_failure_ = text;
   ++failed_;
@@ -265,7 +267,7 @@ void CheckpointCoordinator::give_up(std::string why, base::SteadyTime now, Check
       Abandon{open_->id(), kind, why, open_->state() != PendingState::journalling, open_->missing_tasks(), closed_});
   drop_open(PendingState::abandoned, why, out);
   if (kind == BarrierKind::final_checkpoint) final_failed_ = true;
-  if (kind != BarrierKind::savepoint) ++failures_in_a_row_;
+  if (is_its_own && kind != BarrierKind::savepoint) ++failures_in_a_row_;
   if (!closed_ && is_fatal) return fail_attempt(text, out);
   if (!closed_ && failures_in_a_row_ > policy_.tolerated)
     return fail_attempt(std::to_string(failures_in_a_row_) + " checkpoints failed in a row, " +

@@ -75,6 +75,10 @@ class CheckpointCoordinator {
   /// What the tasks counted does not fit together: the manifest is not published, and the attempt fails.
   bool on_unbalanced(CheckpointId id, const std::string& why, base::SteadyTime now, CheckpointDecisions& out);
 
+  /// Tasks wait for what no other attempt would have either, as room on a disk. While they do, checkpoints that fail do
+  /// not count against this one.
+  void hold_up(bool held_up) { is_held_up_ = held_up; }
+
   /// The attempt ends for another reason. No failure is counted.
   void close(const std::string& why, CheckpointDecisions& out);
 
@@ -125,6 +129,7 @@ class CheckpointCoordinator {
   std::optional<RequestId> final_;  // wanted and not complete, maybe open; nothing is asked for behind it
   bool final_failed_ = false;       // it waits for the pause before it is tried again
 
+  bool is_held_up_ = false;
   bool closed_ = false;
   std::string closed_why_;
 

@@ -64,6 +64,7 @@ void Job::move_to(JobState state, Moment now, const std::string& text) {
   state_ = state;
   since_ms_ = now.wall_ms;
   time_line_.add(now.wall_ms, "state", state_text(state) + (text.empty() ? "" : ": " + text));
+  note_disks(now);
 }
 
 void Job::wait_for_slots(const std::string& text, Moment now) {
@@ -226,6 +227,7 @@ bool Job::on(const std::string&, const wire::WorkerRunning& running, Moment now,
 
 bool Job::on(const std::string&, const wire::WorkerStatus& status, Moment now, Orders& orders) {
   status_->take(status, now.steady);
+  note_disks(now);
   if (status.sources_held) not_yet_paused_.erase(status.worker.worker);
   hold_while_uncommitted(now, orders);
   repeat_hold(status, orders);

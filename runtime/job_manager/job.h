@@ -122,6 +122,8 @@ class Job {
   void on_request_ended(const RequestEnded& ended, Moment now, Orders& orders);
   /// The history of its checkpoints has changed.
   void on_checkpoints_noted(Moment now);
+  /// Why the job manager's journal cannot be written; empty: it can.
+  void note_journal(const std::string& why, Moment now);
 
   JobId id() const { return id_; }
   std::string id_text() const { return "job-" + std::to_string(id_.value); }
@@ -207,6 +209,8 @@ class Job {
   void repeat_checkpoint_orders(const DeployedWorker& worker, Orders& orders);
   void begin_problem(const ProblemView& problem, Moment now);
   void clear_problem(ProblemKind kind, Moment now);
+  void keep_problem(ProblemKind kind, ProblemView problem, Moment now);
+  void note_disks(Moment now);
   void note_recovery(Moment now);
   void forget_old_failures(Moment now);
   const DeployedWorker* living(const WorkerKey& key) const;
@@ -231,6 +235,7 @@ class Job {
   Attempt attempt_{};
   TimeLine time_line_;
   std::map<ProblemKind, ProblemView> problems_;
+  std::string journal_failure_;
   JobCheckpoints checkpoints_;
   CrashBook crashes_;
   RestartStrategy restarts_;

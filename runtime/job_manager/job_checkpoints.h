@@ -56,6 +56,10 @@ class JobCheckpoints {
   bool has_decisions() const { return !decisions_.empty(); }
 
   /// Of the attempt that runs or ran last; nullptr before the first.
+  /// See CheckpointCoordinator.
+  void hold_up(bool held_up) {
+    if (coordinator_) coordinator_->hold_up(held_up);
+  }
   const CheckpointCoordinator* coordinator() const { return coordinator_ ? &*coordinator_ : nullptr; }
   const std::vector<KeptCheckpoint>& complete() const { return complete_; }
   CheckpointId last() const { return last_; }

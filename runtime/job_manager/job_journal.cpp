@@ -176,40 +176,42 @@ Status JobJournal::compact(const History& history) {
     for (const CrashedPlace& crash : job.crashes) entries.push_back(encoded({.crash = CrashEntry{id, crash}}));
     if (job.end) entries.push_back(encoded({.end = EndEntry{id, *job.end}}));
   }
-  return journal_.replace(entries);
+  return note(journal_.replace(entries));
 }
 
 Status JobJournal::record_submitted(JobId job, const RememberedJob& remembered) {
-  return journal_.append(
+  return append(
       encoded({.submitted = SubmittedEntry{job, remembered.submitted_ms, remembered.revisions.front().submission}}));
 }
 
 Status JobJournal::record_attempt(JobId job, Attempt attempt, const dag::ExecutionPlan& plan) {
-  return journal_.append(encoded({.attempt = AttemptEntry{job, attempt, plan}}));
+  return append(encoded({.attempt = AttemptEntry{job, attempt, plan}}));
 }
 
 Status JobJournal::record_checkpoint(JobId job, CheckpointId checkpoint) {
-  return journal_.append(encoded({.checkpoint = CheckpointEntry{job, checkpoint}}));
+  return append(encoded({.checkpoint = CheckpointEntry{job, checkpoint}}));
 }
 
 Status JobJournal::record_revision(JobId job, const JobRevision& revision) {
-  return journal_.append(encoded({.revision = entry_of(job, revision)}));
+  return append(encoded({.revision = entry_of(job, revision)}));
 }
 
 Status JobJournal::record_wish(JobId job, const JobWish& wish) {
-  return journal_.append(encoded({.wish = WishEntry{job, wish}}));
+  return append(encoded({.wish = WishEntry{job, wish}}));
 }
 
 Status JobJournal::record_crash(JobId job, const CrashedPlace& crash) {
-  return journal_.append(encoded({.crash = CrashEntry{job, crash}}));
+  return append(encoded({.crash = CrashEntry{job, crash}}));
 }
 
-Status JobJournal::record_reopened(JobId job) { return journal_.append(encoded({.reopened = JobEntry{job}})); }
+Status JobJournal::record_reopened(JobId job) { return append(encoded({.reopened = JobEntry{job}})); }
 
-Status JobJournal::record_deleted(JobId job) { return journal_.append(encoded({.deleted = JobEntry{job}})); }
+Status JobJournal::record_deleted(JobId job) { return append(encoded({.deleted = JobEntry{job}})); }
 
-Status JobJournal::record_end(JobId job, const JobEnd& end) {
-  return journal_.append(encoded({.end = EndEntry{job, end}}));
+Status JobJournal::record_term(Term term, std::uint64_t next_job) {
+  return append(encoded({.term = TermEntry{term, next_job}}));
 }
+
+Status JobJournal::record_end(JobId job, const JobEnd& end) { return append(encoded({.end = EndEntry{job, end}})); }
 
 }  // namespace freshet::manager

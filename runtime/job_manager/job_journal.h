@@ -52,9 +52,21 @@ class JobJournal {
   Status record_reopened(JobId job);
   /// It is as if the job had never been.
   Status record_deleted(JobId job);
+  /// Says again what is there already, to find out whether it can be written.
+  Status record_term(Term term, std::uint64_t next_job);
+
+  /// Why the last try to write it has failed; empty: it has not.
+  const std::string& failure() const { return failure_; }
 
  private:
+  Status append(const std::string& entry) { return note(journal_.append(entry)); }
+  Status note(Status written) {
+    failure_ = written ? "" : written.error().message;
+    return written;
+  }
+
   state::Journal& journal_;
+  std::string failure_;
 };
 
 }  // namespace freshet::manager

@@ -272,6 +272,25 @@ void JobManager::settle() {
   });
   if (any_ended || slots_changed_ || any_due) schedule();
   if (runner_.journalled() - compacted_at_ > kMaxCheckpointEntries) compact_journal();
+  note_journal();
+}
+
+// Jobs show it as long as it cannot be written; whether it can be again has to be tried.
+void JobManager::note_journal() {
+  if (!journal_.failure().empty() && next_journal_try_ <= clock_.steady()) {
+    if (!journal_failure_.empty()) (void)journal_.record_term(term_, next_job_);
+    next_journal_try_ = clock_.steady() + kStorageRetry;
+  }
+  if (journal_.failure().empty() != journal_failure_.empty())
+    for (const auto& [id, job] : jobs_.all()) job->note_journal(journal_.failure(), now());
+  journal_failure_ = journal_.failure();
+}
+
+Refusal JobManager::not_journalled(const std::string& what) const {
+  return {Refusal::Code::no_room,
+          what + ": " + journal_.failure() + "; what runs goes on. Give " + options_.data + " room, and ask again",
+          {},
+          {}};
 }
 
 // Keeps the journal in proportion to the list: rewritten once it holds as many forgotten jobs as the list may have.
@@ -383,8 +402,7 @@ Answer<SubmitAnswer> JobManager::submit(Submission submission) {
   const JobId id{next_job_++};
   submission.run = run_name(submission, id, term_, now().wall_ms, options_.pid);
   const RememberedJob remembered{{{Revision{1}, submission, {}, now().wall_ms, "submitted", {}}}, now().wall_ms};
-  if (const Status durable = journal_.record_submitted(id, remembered); !durable)
-    return Refusal{Refusal::Code::failed, "not accepted: " + durable.error().message, {}, {}};
+  if (!journal_.record_submitted(id, remembered)) return not_journalled("not accepted");
   Job& job = jobs_.add(
       std::make_unique<Job>(id, std::move(submission), std::move(admission.plan), options_, remembered.submitted_ms));
   end_not_journalled_.insert(id);

@@ -73,6 +73,8 @@ class JobManager {
   std::uint64_t refused_messages() const { return outbox_.refused(); }
   /// Entries that could not be journalled although the job went on.
   std::uint64_t journal_failures() const { return journal_failures_; }
+  /// Why the journal cannot be written; empty: it can.
+  const std::string& journal_failure() const { return journal_.failure(); }
 
  private:
   void on_body(const std::string& peer, const wire::AgentHello& hello);
@@ -99,6 +101,8 @@ class JobManager {
   void lose_agent(const std::string& agent, const std::string& why, const std::vector<WorkerKey>& taken_over = {});
   void settle();
   void forget_old_jobs();
+  void note_journal();
+  Refusal not_journalled(const std::string& what) const;
   void schedule();
   void schedule(Job& job);
   std::vector<Problem> check(const Submission& submission) const;
@@ -121,8 +125,10 @@ class JobManager {
   bool slots_changed_ = false;
   base::SteadyTime next_settling_{};
   base::SteadyTime next_end_entry_{};  // not before, after the journal has failed
-  std::size_t forgotten_ = 0;          // jobs that the journal still has and the table no longer
-  std::uint64_t compacted_at_ = 0;     // numbers of checkpoints journalled before the journal was last rewritten
+  base::SteadyTime next_journal_try_{};
+  std::string journal_failure_;     // as the jobs know it
+  std::size_t forgotten_ = 0;       // jobs that the journal still has and the table no longer
+  std::uint64_t compacted_at_ = 0;  // numbers of checkpoints journalled before the journal was last rewritten
   std::uint64_t dropped_ = 0;
   std::uint64_t journal_failures_ = 0;
 };

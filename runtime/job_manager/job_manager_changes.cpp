@@ -91,8 +91,7 @@ Answer<std::string> JobManager::reopen(Job& job) {
   if (const Job* other = jobs_.active(job.name()))
     return Refusal{Refusal::Code::bad_state, "the name " + job.name() + " is taken by " + other->id_text(), {}, {}};
   if (const Status can = job.can_reopen(); !can) return Refusal{Refusal::Code::bad_state, can.error().message, {}, {}};
-  if (const Status durable = journal_.record_reopened(job.id()); !durable)
-    return Refusal{Refusal::Code::failed, "nothing was changed: " + durable.error().message, {}, {}};
+  if (!journal_.record_reopened(job.id())) return not_journalled("nothing was changed");
   job.reopen(now());
   job.checkpoints().restore(job.checkpoints().last());
   end_not_journalled_.insert(job.id());
@@ -112,8 +111,7 @@ Answer<std::string> JobManager::remove(const std::string& text) {
                    "job " + found.job->name() + " is " + state_text(found.job->state()) + ": stop or cancel it first",
                    {},
                    {}};
-  if (const Status durable = journal_.record_deleted(id); !durable)
-    return Refusal{Refusal::Code::failed, durable.error().message, {}, {}};
+  if (!journal_.record_deleted(id)) return not_journalled("nothing was deleted");
   jobs_.remove(id);
   if (const Status removed = runner_.remove_all(id); !removed)
     return Refusal{

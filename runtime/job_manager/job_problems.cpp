@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "runtime/job_manager/job.h"
 
 /// What a job says is wrong with it.
@@ -74,13 +76,43 @@ void Job::on_checkpoints_noted(Moment now) {
     if (problems_.contains(ProblemKind::CHECKPOINT_FAILING)) clear_problem(ProblemKind::CHECKPOINT_FAILING, now);
     return;
   }
-  // Each failure has a text of its own; that it goes on failing is not news.
-  const auto found = problems_.find(ProblemKind::CHECKPOINT_FAILING);
-  const ProblemView problem = shortened(checkpoint_failing_problem(history, checkpoints_.policy().tolerated, name()));
+  // Not all failures count against the attempt, so this is not what the history says.
+  const std::uint32_t most = checkpoints_.policy().tolerated + 1;
+  const CheckpointCoordinator* coordinator = checkpoints_.coordinator();
+  const std::uint32_t counted = coordinator == nullptr ? most : coordinator->summary().failures_in_a_row;
+  keep_problem(ProblemKind::CHECKPOINT_FAILING,
+               checkpoint_failing_problem(history, most - std::min(most, counted), name()), now);
+}
+
+/// Its text changes all the time; that it goes on is not news.
+void Job::keep_problem(ProblemKind kind, ProblemView problem, Moment now) {
+  problem = shortened(std::move(problem));
+  const auto found = problems_.find(kind);
   if (found == problems_.end()) return begin_problem(problem, now);
-  const std::int64_t since_ms = found->second.since_ms;
-  found->second = problem;
-  found->second.since_ms = since_ms;
+  problem.since_ms = found->second.since_ms;
+  found->second = std::move(problem);
+}
+
+void Job::note_journal(const std::string& why, Moment now) {
+  journal_failure_ = why;
+  note_disks(now);
+}
+
+/// A task that waits says more of what is to be done than the journal does.
+void Job::note_disks(Moment now) {
+  const bool runs =
+      state_ == dag::JobState::running || state_ == dag::JobState::pausing || state_ == dag::JobState::paused;
+  const auto waiting = status_ && runs ? status_->waiting_for_disk() : std::nullopt;
+  checkpoints_.hold_up(waiting.has_value());
+  if (waiting) {
+    const std::string& agent = plan().workers[waiting->worker].agent;
+    keep_problem(ProblemKind::DISK_FULL,
+                 state_disk_full_problem(waiting->disk, agent, waiting->tasks, plan().tasks.size(), name()), now);
+  } else if (!journal_failure_.empty() && !is_over()) {
+    keep_problem(ProblemKind::DISK_FULL, journal_full_problem(journal_failure_, options_.data), now);
+  } else {
+    clear_problem(ProblemKind::DISK_FULL, now);
+  }
 }
 
 std::string replay_effect(const Job& job, Moment now) {

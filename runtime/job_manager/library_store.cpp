@@ -55,7 +55,12 @@ Status FileLibraryStore::put(const std::string& sha256, std::string_view bytes) 
   if (const Status good = check_library(sha256, bytes); !good) return good;
   if (size_of(sha256) == bytes.size()) return {};
   const std::string beside = path_of(sha256) + ".part";
-  const auto failed = [&] { return Error{beside + " cannot be written: " + std::strerror(errno)}; };
+  const auto failed = [&] {
+    const Error error{beside + " cannot be written: " + std::strerror(errno)};
+    std::error_code ignored;
+    fs::remove(beside, ignored);  // or a full disk is fuller
+    return error;
+  };
   {
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(beside.c_str(), "wb"), &std::fclose);
     if (!file || std::fwrite(bytes.data(), 1, bytes.size(), file.get()) != bytes.size()) return failed();

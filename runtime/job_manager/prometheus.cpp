@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 
+#include "runtime/base/log.h"
 #include "runtime/job_manager/job_manager.h"
 #include "runtime/job_manager/manager_views.h"
 
@@ -197,6 +198,8 @@ void write_workers(PrometheusText& out, const std::vector<const Job*>& jobs) {
   out.family("freshet_worker_refused_messages_total", "counter",
              "Messages from peers that the worker did not believe.");
   write([](const StatusBook& status, std::uint32_t worker) { return status.refused_by(worker); });
+  out.family("freshet_worker_log_lines_dropped_total", "counter", "Lines of a worker's log that could not be written.");
+  write([](const StatusBook& status, std::uint32_t worker) { return status.log_lines_dropped_by(worker); });
 }
 
 void write_cluster(PrometheusText& out, const JobManager& manager) {
@@ -207,6 +210,9 @@ void write_cluster(PrometheusText& out, const JobManager& manager) {
   for (const AgentView& agent : cluster.agents) out.sample({{"agent", agent.id}}, agent.slots);
   out.family("freshet_agent_slots_used", "gauge", "Tasks that are placed on the agent.");
   for (const AgentView& agent : cluster.agents) out.sample({{"agent", agent.id}}, agent.used);
+  out.family("freshet_agent_log_lines_dropped_total", "counter", "Lines of an agent's log that could not be written.");
+  for (const auto& [name, agent] : manager.agents().all())
+    out.sample({{"agent", name}}, static_cast<double>(agent.machine.dropped_log_lines));
   out.family("freshet_manager_term", "gauge", "Grows by one at every start of the job manager.");
   out.sample({}, static_cast<double>(manager.term().value));
   out.family("freshet_manager_dropped_messages_total", "counter", "Control messages that were late or made no sense.");
@@ -215,6 +221,10 @@ void write_cluster(PrometheusText& out, const JobManager& manager) {
   out.sample({}, static_cast<double>(manager.refused_messages()));
   out.family("freshet_manager_journal_failures_total", "counter", "Entries that could not be journalled.");
   out.sample({}, static_cast<double>(manager.journal_failures()));
+  out.family("freshet_manager_journal_writable", "gauge", "0 while the journal cannot be written.");
+  out.sample({}, manager.journal_failure().empty() ? 1 : 0);
+  out.family("freshet_manager_log_lines_dropped_total", "counter", "Lines of its log that could not be written.");
+  out.sample({}, static_cast<double>(base::dropped_log_lines()));
 }
 
 }  // namespace

@@ -45,6 +45,8 @@ int status_of(Refusal::Code code) {
       return 409;
     case Refusal::Code::forbidden:
       return 403;
+    case Refusal::Code::no_room:
+      return 507;
     case Refusal::Code::failed:
       return 500;
   }
@@ -134,8 +136,9 @@ RestResponse RestApi::handle_library(const RestRequest& request, const std::stri
     return nothing_here("library sha256:" + sha256);
   }
   if (request.method != "PUT") return not_allowed(request);
+  if (const Status good = check_library(sha256, request.body); !good) return invalid("library", good.error().message);
   if (const Status stored = manager_.libraries().put(sha256, request.body); !stored)
-    return invalid("library", stored.error().message);
+    return to_response({Refusal::Code::no_room, "the library is not stored: " + stored.error().message, {}, {}});
   return json_response(dump({{"sha256", sha256}, {"bytes", request.body.size()}}), is_there ? kOk : kCreated);
 }
 

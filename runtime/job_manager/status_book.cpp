@@ -40,6 +40,7 @@ void StatusBook::take(const wire::WorkerStatus& status, base::SteadyTime now) {
   const std::uint32_t worker = status.worker.worker.value;
   memory_[worker] = status.memory_bytes;
   refusals_[worker] = status.refused_messages;
+  dropped_log_lines_[worker] = status.dropped_log_lines;
   for (const wire::TaskStatus& reported : status.tasks) {
     if (!fits_plan(reported, worker)) {
       ++refused_;
@@ -56,6 +57,9 @@ void StatusBook::take(const wire::WorkerStatus& status, base::SteadyTime now) {
     }
     task.worker = worker;
     task.status = reported;
+    if (auto& disk = task.status.full_disk)
+      for (std::string* text : {&disk->folder, &disk->why})
+        if (text->size() > kMaxSampleTextBytes) text->resize(kMaxSampleTextBytes);
     task.samples.push_back(sample);
     while (task.samples.size() > kMaxSamples || (task.samples.size() > 2 && task.samples[1].at + kWindow <= now))
       task.samples.pop_front();
@@ -238,6 +242,16 @@ std::uint64_t StatusBook::uncommitted_bytes() const {
   return sum;
 }
 
+std::optional<StatusBook::WaitingForDisk> StatusBook::waiting_for_disk() const {
+  std::optional<WaitingForDisk> waiting;
+  for (const auto& [id, task] : tasks_) {
+    if (!task.status.full_disk) continue;
+    if (!waiting) waiting = WaitingForDisk{task.worker, *task.status.full_disk, 0};
+    ++waiting->tasks;
+  }
+  return waiting;
+}
+
 std::vector<StatusBook::TaskNow> StatusBook::tasks() const {
   std::vector<TaskNow> result;
   for (const auto& [id, task] : tasks_) result.push_back({id, task.worker, task.status});
@@ -262,6 +276,11 @@ StatusBook::Memory StatusBook::held_by(std::uint32_t worker) const {
 std::uint64_t StatusBook::refused_by(std::uint32_t worker) const {
   const auto found = refusals_.find(worker);
   return found == refusals_.end() ? 0 : found->second;
+}
+
+std::uint64_t StatusBook::log_lines_dropped_by(std::uint32_t worker) const {
+  const auto found = dropped_log_lines_.find(worker);
+  return found == dropped_log_lines_.end() ? 0 : found->second;
 }
 
 }  // namespace freshet::manager

@@ -41,6 +41,14 @@ class StatusBook {
     std::uint32_t worker = 0;
     wire::TaskStatus status{};
   };
+  /// Tasks that wait for room on a disk, by the worker that has said so of them first.
+  struct WaitingForDisk {
+    std::uint32_t worker = 0;
+    wire::FullDisk disk{};
+    std::uint32_t tasks = 0;  ///< of the job, on whatever disk
+  };
+  std::optional<WaitingForDisk> waiting_for_disk() const;
+
   /// The newest report of each task that has sent one, by task.
   std::vector<TaskNow> tasks() const;
   std::uint64_t memory_of(std::uint32_t worker) const;
@@ -53,6 +61,8 @@ class StatusBook {
   Memory held_by(std::uint32_t worker) const;
   /// Messages from other workers, or whoever claimed to be one, that it did not believe.
   std::uint64_t refused_by(std::uint32_t worker) const;
+  /// Lines of its log that could not be written.
+  std::uint64_t log_lines_dropped_by(std::uint32_t worker) const;
   std::uint64_t refused() const { return refused_; }
 
  private:
@@ -84,8 +94,9 @@ class StatusBook {
   const LogicalGraph& graph_;
   const dag::ExecutionPlan& plan_;
   std::map<TaskId, Task> tasks_;
-  std::map<std::uint32_t, std::uint64_t> memory_;    // by worker
-  std::map<std::uint32_t, std::uint64_t> refusals_;  // by worker
+  std::map<std::uint32_t, std::uint64_t> memory_;             // by worker
+  std::map<std::uint32_t, std::uint64_t> refusals_;           // by worker
+  std::map<std::uint32_t, std::uint64_t> dropped_log_lines_;  // by worker
   std::deque<wire::DeadLetterSample> dead_letters_;
   std::uint64_t refused_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
@@ -56,9 +57,11 @@ rocksdb::WriteOptions durable() {
 
 }  // namespace
 
-Result<std::unique_ptr<RocksDbJournal>> RocksDbJournal::open(const std::string& directory) {
+Result<std::unique_ptr<RocksDbJournal>> RocksDbJournal::open(const std::string& directory, rocksdb::Env* env) {
+  rocksdb::Options options = small_options();
+  if (env != nullptr) options.env = env;
   rocksdb::DB* raw = nullptr;
-  const rocksdb::Status opened = rocksdb::DB::Open(small_options(), directory, &raw);
+  const rocksdb::Status opened = rocksdb::DB::Open(options, directory, &raw);
   if (!opened.ok()) {
     return Error{"the journal in " + directory + " cannot be opened: " + opened.ToString() +
                  ". Is another job manager running on this data folder?"};
@@ -71,15 +74,18 @@ Result<std::unique_ptr<RocksDbJournal>> RocksDbJournal::open(const std::string& 
   if (!iterator->status().ok()) {
     return Error{"the journal in " + directory + " cannot be read: " + iterator->status().ToString()};
   }
-  return std::make_unique<RocksDbJournal>(std::move(db), directory, next);
+  return std::make_unique<RocksDbJournal>(std::move(db), directory, next, options.env);
 }
 
-RocksDbJournal::RocksDbJournal(std::unique_ptr<rocksdb::DB> db, std::string directory, std::uint64_t next)
-    : db_(std::move(db)), directory_(std::move(directory)), next_(next) {}
+RocksDbJournal::RocksDbJournal(std::unique_ptr<rocksdb::DB> db, std::string directory, std::uint64_t next,
+                               rocksdb::Env* env)
+    : db_(std::move(db)), directory_(std::move(directory)), env_(env), next_(next), acknowledged_(next) {}
 
 RocksDbJournal::~RocksDbJournal() = default;
 
 Status RocksDbJournal::replay(const std::function<void(std::string_view)>& entry) {
+  if (const rocksdb::Status open = reopen(); !open.ok())
+    return Error{"the journal in " + directory_ + " cannot be opened: " + open.ToString()};
   rocksdb::ReadOptions options;
   options.verify_checksums = true;
   const std::unique_ptr<rocksdb::Iterator> iterator(db_->NewIterator(options));
@@ -90,19 +96,46 @@ Status RocksDbJournal::replay(const std::function<void(std::string_view)>& entry
 
 Status RocksDbJournal::append(std::string_view entry) {
   if (entry.size() > kMaxEntryBytes) return Error{"a journal entry is longer than 64 MiB"};
+  rocksdb::WriteBatch batch;
   // The number is used up even when the write fails: what is on disk then is unknown.
-  const rocksdb::Status written = db_->Put(durable(), key_of(next_++), rocksdb::Slice(entry.data(), entry.size()));
-  if (written.ok()) return {};
+  return write(batch, [&] { batch.Put(key_of(next_++), rocksdb::Slice(entry.data(), entry.size())); });
+}
+
+/// After a failure RocksDB may refuse every write until it is opened anew, whatever the disk says by then. What was
+/// refused and is on the disk all the same is removed with the next entry.
+template <class Fill>
+Status RocksDbJournal::write(rocksdb::WriteBatch& batch, Fill fill) {
+  rocksdb::Status written = reopen();
+  if (written.ok()) {
+    if (acknowledged_ != next_) batch.DeleteRange(key_of(acknowledged_), key_of(next_));
+    fill();
+    written = db_->Write(durable(), &batch);
+  }
+  if (written.ok()) {
+    acknowledged_ = next_;
+    return {};
+  }
+  db_.reset();
   return Error{"the journal in " + directory_ + " cannot be written: " + written.ToString()};
+}
+
+rocksdb::Status RocksDbJournal::reopen() {
+  if (db_) return {};
+  rocksdb::Options options = small_options();
+  options.env = env_;
+  options.create_if_missing = false;
+  rocksdb::DB* raw = nullptr;
+  rocksdb::Status opened = rocksdb::DB::Open(options, directory_, &raw);
+  db_.reset(raw);
+  return opened;
 }
 
 Status RocksDbJournal::replace(const std::vector<std::string>& entries) {
   rocksdb::WriteBatch batch;
-  batch.DeleteRange(key_of(0), key_of(next_));
-  for (const std::string& entry : entries) batch.Put(key_of(next_++), entry);
-  const rocksdb::Status written = db_->Write(durable(), &batch);
-  if (written.ok()) return {};
-  return Error{"the journal in " + directory_ + " cannot be written: " + written.ToString()};
+  return write(batch, [&] {
+    batch.DeleteRange(key_of(0), key_of(next_));
+    for (const std::string& entry : entries) batch.Put(key_of(next_++), entry);
+  });
 }
 
 }  // namespace freshet::state

@@ -2,27 +2,47 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
 #include <filesystem>
 #include <mutex>
+#include <set>
 #include <stdexcept>
 
 namespace freshet::state {
 
 namespace {
 
-constexpr std::size_t kSpillBufferBytes = 16u << 20;
 constexpr int kSpillBuffers = 3;
 constexpr std::size_t kSpillCacheBytes = 24u << 20;
 
-rocksdb::Options spill_options() {
+/// Files that cannot be written are no end: what is in memory stays there, and Resume() writes it again. RocksDB thinks
+/// so of a full disk only, looks every five seconds, and takes any other error, a quota among them, as final. What it
+/// can do without, a compaction, it tries again by itself.
+class GoesOnAfterErrors final : public rocksdb::EventListener {
+ public:
+  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override {
+    if (!error->IsIOError() || error->severity() < rocksdb::Status::Severity::kFatalError) return;
+    const bool is_needed = reason != rocksdb::BackgroundErrorReason::kCompaction;
+    *error = rocksdb::Status(*error,
+                             is_needed ? rocksdb::Status::Severity::kHardError : rocksdb::Status::Severity::kSoftError);
+  }
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status error, bool* by_itself) override {
+    *by_itself = error.severity() <= rocksdb::Status::Severity::kSoftError;
+  }
+};
+
+rocksdb::Options spill_options(const RocksDbSpill::Options& wanted) {
   rocksdb::Options options;
+  if (wanted.env != nullptr) options.env = wanted.env;
+  options.listeners.push_back(std::make_shared<GoesOnAfterErrors>());
   options.create_if_missing = true;
   options.error_if_exists = true;
-  options.write_buffer_size = kSpillBufferBytes;
+  options.write_buffer_size = wanted.buffer_bytes;
   options.max_write_buffer_number = kSpillBuffers;
   options.memtable_prefix_bloom_size_ratio = 0.05;
   options.memtable_whole_key_filtering = true;
@@ -54,7 +74,8 @@ std::string_view view_of(const rocksdb::Slice& slice) { return {slice.data(), sl
 
 class RocksDbSpill::Database {
  public:
-  explicit Database(std::string folder) : folder_(std::move(folder)) {}
+  Database(std::string folder, const RocksDbSpill::Options& options)
+      : folder_(std::move(folder)), options_(spill_options(options)) {}
   ~Database() {
     if (!database_) return;
     database_.reset();
@@ -63,15 +84,24 @@ class RocksDbSpill::Database {
   }
 
   rocksdb::DB& get() {
-    std::call_once(opened_, [this] {
-      std::error_code error;
-      std::filesystem::remove_all(folder_, error);
-      std::filesystem::create_directories(folder_, error);
-      rocksdb::DB* raw = nullptr;
-      check(rocksdb::DB::Open(spill_options(), folder_, &raw));
-      database_.reset(raw);
-    });
+    check(open());
     return *database_;
+  }
+  /// Writes all of it or nothing. False: there is no room, and `trouble` says so.
+  bool write(rocksdb::WriteBatch& batch, SpillTrouble& trouble) {
+    rocksdb::Status done = open();
+    if (done.ok()) done = database_->Write(without_log(), &batch);
+    if (done.ok()) return true;
+    if (database_ && will_pass(done) && database_->Resume().ok()) done = database_->Write(without_log(), &batch);
+    if (done.ok()) return true;
+    trouble = trouble_of(done);
+    return false;
+  }
+  /// The same of one delete, without an attempt to mend anything.
+  bool remove(const rocksdb::Slice& key, SpillTrouble& trouble) {
+    const rocksdb::Status done = get().SingleDelete(without_log(), key);
+    if (!done.ok()) trouble = trouble_of(done);
+    return done.ok();
   }
   /// Throws when something has failed.
   void check(const rocksdb::Status& status) const {
@@ -81,8 +111,37 @@ class RocksDbSpill::Database {
   }
 
  private:
+  /// It is open already, or now.
+  rocksdb::Status open() {
+    const std::lock_guard lock(opening_);
+    if (database_) return {};
+    std::error_code error;
+    std::filesystem::remove_all(folder_, error);
+    std::filesystem::create_directories(folder_, error);
+    rocksdb::DB* raw = nullptr;
+    rocksdb::Status opened = rocksdb::DB::Open(options_, folder_, &raw);
+    database_.reset(raw);
+    return opened;
+  }
+  /// There is no room, or files cannot be written now; what was written before can be read.
+  static bool will_pass(const rocksdb::Status& status) {
+    using Severity = rocksdb::Status::Severity;
+    if (status.severity() >= Severity::kFatalError || status.IsCorruption()) return false;
+    return status.IsNoSpace() || status.severity() >= Severity::kSoftError || status.IsIncomplete() ||
+           status.IsBusy() || status.IsTimedOut();
+  }
+
+  /// Throws when it will not pass.
+  SpillTrouble trouble_of(const rocksdb::Status& status) const {
+    if (!will_pass(status)) check(status);
+    std::error_code unknown;
+    const std::filesystem::space_info space = std::filesystem::space(folder_, unknown);
+    return {folder_, unknown ? 0 : space.available, status.ToString()};
+  }
+
   const std::string folder_;
-  std::once_flag opened_;
+  const rocksdb::Options options_;
+  std::mutex opening_;  // several tasks may be the first
   std::unique_ptr<rocksdb::DB> database_;
 };
 
@@ -97,23 +156,35 @@ class TaskPart final : public SpillStore {
   void put(std::string_view address, std::string_view entry) override {
     database_.check(batch_.Put(slice_of(key_of(address)), slice_of(entry)));
   }
-  void flush() override {
-    if (batch_.Count() == 0) return;
-    database_.check(database_.get().Write(without_log(), &batch_));
+  bool flush() override {
+    const bool is_there = write_removals() && (batch_.Count() == 0 || database_.write(batch_, trouble_));
     batch_.Clear();
+    if (is_there) trouble_ = {};
+    return is_there;
   }
+  const SpillTrouble* trouble() const override { return trouble_.why.empty() ? nullptr : &trouble_; }
   bool take(std::string_view address, std::string& entry) override {
     const rocksdb::Slice key = slice_of(key_of(address));
+    if (!removed_.empty() && removed_.contains(key_)) return false;
     const rocksdb::Status found = database_.get().Get(rocksdb::ReadOptions(), key, &entry);
     if (found.IsNotFound()) return false;
     database_.check(found);
     // An address is put once before it is taken, so the lighter kind of delete is enough.
-    database_.check(database_.get().SingleDelete(without_log(), key));
+    if (!removed_.empty() || !database_.remove(key, trouble_)) removed_.insert(key_);
     return true;
   }
   std::unique_ptr<Walk> walk(std::string_view prefix) override;
 
  private:
+  /// Before anything else is written, or an address that is put again would have two entries.
+  bool write_removals() {
+    if (removed_.empty()) return true;
+    rocksdb::WriteBatch removals;
+    for (const std::string& key : removed_) database_.check(removals.SingleDelete(key));
+    if (!database_.write(removals, trouble_)) return false;
+    removed_.clear();
+    return true;
+  }
   std::string_view key_of(std::string_view address) {
     key_.assign(prefix_);
     key_.append(address);
@@ -124,12 +195,14 @@ class TaskPart final : public SpillStore {
   std::string prefix_;
   rocksdb::WriteBatch batch_;
   std::string key_;
+  std::set<std::string> removed_;  // keys that were taken and could not be deleted: no more than a step takes
+  SpillTrouble trouble_;           // without a reason: none
 };
 
 class RocksDbWalk final : public SpillStore::Walk {
  public:
-  RocksDbWalk(RocksDbSpill::Database& database, std::string prefix, std::size_t hidden)
-      : database_(database), prefix_(std::move(prefix)), hidden_(hidden) {
+  RocksDbWalk(RocksDbSpill::Database& database, std::string prefix, std::size_t hidden, std::set<std::string> removed)
+      : database_(database), prefix_(std::move(prefix)), hidden_(hidden), removed_(std::move(removed)) {
     rocksdb::ReadOptions options;
     options.fill_cache = false;
     options.readahead_size = 1u << 20;
@@ -137,10 +210,12 @@ class RocksDbWalk final : public SpillStore::Walk {
     at_->Seek(prefix_);
   }
   bool next(std::string_view& address, std::string_view& entry) override {
-    if (is_begun_) at_->Next();
-    is_begun_ = true;
-    database_.check(at_->status());
-    if (!at_->Valid() || !at_->key().starts_with(prefix_)) return false;
+    do {
+      if (is_begun_) at_->Next();
+      is_begun_ = true;
+      database_.check(at_->status());
+      if (!at_->Valid() || !at_->key().starts_with(prefix_)) return false;
+    } while (!removed_.empty() && removed_.contains(at_->key().ToString()));
     address = view_of(at_->key()).substr(hidden_);
     entry = view_of(at_->value());
     return true;
@@ -149,18 +224,20 @@ class RocksDbWalk final : public SpillStore::Walk {
  private:
   RocksDbSpill::Database& database_;
   const std::string prefix_;
-  const std::size_t hidden_;  // bytes of a key that are not the address
+  const std::size_t hidden_;             // bytes of a key that are not the address
+  const std::set<std::string> removed_;  // keys of entries that were gone when it began
   std::unique_ptr<rocksdb::Iterator> at_;
   bool is_begun_ = false;
 };
 
 std::unique_ptr<SpillStore::Walk> TaskPart::walk(std::string_view prefix) {
-  return std::make_unique<RocksDbWalk>(database_, std::string(key_of(prefix)), prefix_.size());
+  return std::make_unique<RocksDbWalk>(database_, std::string(key_of(prefix)), prefix_.size(), removed_);
 }
 
 }  // namespace
 
-RocksDbSpill::RocksDbSpill(std::string folder) : database_(std::make_unique<Database>(std::move(folder))) {}
+RocksDbSpill::RocksDbSpill(std::string folder, const Options& options)
+    : database_(std::make_unique<Database>(std::move(folder), options)) {}
 RocksDbSpill::~RocksDbSpill() = default;
 
 std::unique_ptr<SpillStore> RocksDbSpill::open_task(std::uint32_t number) {

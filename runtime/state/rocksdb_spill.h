@@ -2,6 +2,10 @@
 
 #include <freshet/spill.h>
 
+namespace rocksdb {
+class Env;
+}
+
 namespace freshet::state {
 
 /// The spilled state of one worker: a RocksDB in a folder of its own, which comes into being with the first entry, is
@@ -10,8 +14,14 @@ namespace freshet::state {
 /// checkpoint).
 class RocksDbSpill {
  public:
+  struct Options {
+    rocksdb::Env* env = nullptr;           ///< through which it sees files; null: the system's
+    std::size_t buffer_bytes = 16u << 20;  ///< held in memory before a file is written
+  };
+
   /// `folder`: for this alone; what stands there is removed.
-  explicit RocksDbSpill(std::string folder);
+  explicit RocksDbSpill(std::string folder) : RocksDbSpill(std::move(folder), Options()) {}
+  RocksDbSpill(std::string folder, const Options& options);
   ~RocksDbSpill();
   RocksDbSpill(const RocksDbSpill&) = delete;
   RocksDbSpill& operator=(const RocksDbSpill&) = delete;

@@ -59,7 +59,6 @@ void Chain::begin_step(std::int64_t origin_us) {
     node.op.host->check_brake(is_source ? node.records_out + node.op.host->dead_letters : node.records_in);
   }
   for (auto& edge : edges_) edge->set_origin(origin_us);
-  keep_state_within_budget();
 }
 
 void Chain::offer(std::uint32_t input, const detail::BatchView& view) {

@@ -54,6 +54,10 @@ class Chain {
 
   /// Once a step: time for the operators, the records' stamp for the edges, the dead-letter brakes.
   void begin_step(std::int64_t origin_us);
+  /// Once a step, before it takes more in. False: state does not fit into memory, and there is no room on the disk.
+  [[nodiscard]] bool keep_state_within_budget();
+  /// What keeps it from that; null while nothing does.
+  const SpillTrouble* spill_trouble() const { return spill_ == nullptr ? nullptr : spill_->trouble(); }
 
   /// Some operator of it has a state table.
   bool has_state();
@@ -118,7 +122,6 @@ class Chain {
 
   template <class Do>
   void for_each_operator(const char* what, Do act);
-  void keep_state_within_budget();
   bool drive(std::uint32_t node);
   bool flush(std::uint32_t node);
   bool flush_output(std::uint32_t node, std::uint32_t output);

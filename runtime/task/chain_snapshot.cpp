@@ -56,7 +56,9 @@ void Chain::spill_to(std::unique_ptr<SpillStore> store, std::uint64_t bytes) {
 }
 
 /// The table that takes most gives; a batch brings fewer new entries than can go.
-void Chain::keep_state_within_budget() {
+bool Chain::keep_state_within_budget() {
+  if (spill_ == nullptr) return true;
+  if (spill_->trouble() != nullptr && !spill_->flush()) return false;
   std::size_t all = 0, most = 0;
   StateTable* largest = nullptr;
   for (StateTable* table : tables_) {
@@ -66,11 +68,12 @@ void Chain::keep_state_within_budget() {
     largest = table;
     most = bytes;
   }
-  if (largest == nullptr || all <= state_bytes_) return;
+  if (largest == nullptr || all <= state_bytes_) return true;
   // A little more than what is too much, so that it is not done again before each batch.
   const std::size_t wanted = all - state_bytes_ + state_bytes_ / 16;
   const std::size_t resident = std::max<std::size_t>(largest->resident_keys(), 1);
   (void)largest->evict(std::min(kEvictedAtOnce, wanted * resident / most + 1));
+  return spill_->trouble() == nullptr;
 }
 
 bool Chain::wants_everything() {
@@ -217,7 +220,9 @@ void Chain::restore_state(Node& node, const SavedRecord& saved, const RestoreSco
     entry.value = converted_.view();
   }
   if (!restoring_->restore(entry)) refuse("an entry is not of its types");
-  if (++restored_entries_ % kEvictedAtOnce == 0) keep_state_within_budget();
+  if (++restored_entries_ % kEvictedAtOnce != 0 || keep_state_within_budget()) return;
+  refuse("what does not fit into memory cannot be written to " + spill_->trouble()->folder + ": " +
+         spill_->trouble()->why + "; give it room there, or more memory (--state-memory)");
 }
 
 }  // namespace freshet::task

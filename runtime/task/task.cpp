@@ -11,6 +11,8 @@ namespace {
 constexpr auto kWatermarkInterval = std::chrono::milliseconds(20);
 /// How long a source that found nothing is left alone, or a task whose snapshot has no room.
 constexpr auto kShortRest = std::chrono::milliseconds(1);
+/// How long a disk that had no room is left alone.
+constexpr auto kDiskRest = std::chrono::milliseconds(500);
 /// A task that waits for something due looks at the clock at least this often.
 constexpr Duration kLongestRest = std::chrono::hours(1);
 
@@ -111,11 +113,27 @@ void Task::read_mail() {
 
 Progress Task::step_running() {
   chain_->begin_step(gate_.has_channels() ? gate_.origin_us() : clock_.wall_us());
+  waits_for_disk_ = false;
   commit();
   if (!settle()) return Progress::blocked;
   if (phase_ == Phase::ended) return Progress::done;
+  waits_for_disk_ = !has_room_for_state();
+  if (waits_for_disk_) return step_without_room();
   if (!chain_->emit_due()) return Progress::blocked;
   return chain_->source() != nullptr ? step_source() : step_gate();
+}
+
+bool Task::has_room_for_state() {
+  if (chain_->spill_trouble() != nullptr && clock_.steady() < next_disk_try_) return false;
+  if (chain_->keep_state_within_budget()) return true;
+  next_disk_try_ = clock_.steady() + kDiskRest;
+  return false;
+}
+
+/// Nothing is taken in, so a barrier that comes through a gate waits behind its records; a source's can pass.
+Progress Task::step_without_room() {
+  if (!take_barrier()) return Progress::blocked;
+  return settle() ? Progress::progress : Progress::blocked;
 }
 
 void Task::commit() {
@@ -204,14 +222,18 @@ bool Task::end_stream() {
   return true;
 }
 
+/// The next barrier that a source was asked for, if there is one, is to go out.
+bool Task::take_barrier() {
+  if (barriers_.empty() || (ending_ != Ending::no && ending_ != Ending::end_of_stream)) return false;
+  barrier_ = {
+      .kind = ElementKind::barrier, .checkpoint = barriers_.front().checkpoint, .barrier = barriers_.front().kind};
+  barriers_.erase(barriers_.begin());
+  watermark_due_ = has_barrier_ = true;
+  return true;
+}
+
 Progress Task::step_source() {
-  if (!barriers_.empty() && (ending_ == Ending::no || ending_ == Ending::end_of_stream)) {
-    barrier_ = {
-        .kind = ElementKind::barrier, .checkpoint = barriers_.front().checkpoint, .barrier = barriers_.front().kind};
-    barriers_.erase(barriers_.begin());
-    watermark_due_ = has_barrier_ = true;
-    return settle() ? Progress::progress : Progress::blocked;
-  }
+  if (take_barrier()) return settle() ? Progress::progress : Progress::blocked;
   if (paused_ || ending_ != Ending::no) return Progress::idle;
   const Progress progress = chain_->read();
   if (progress == Progress::done) {
@@ -275,6 +297,7 @@ void Task::after_work(Progress progress) {
 
 base::SteadyTime Task::next_wakeup() const {
   if (phase_ == Phase::running && snapshot_ != nullptr && !all_saved_) return clock_.steady() + kShortRest;
+  if (phase_ == Phase::running && waits_for_disk_) return next_disk_try_;
   // A blocked task waits for a grant, which comes as mail: what is due must wait, too.
   if (phase_ != Phase::running || last_progress_ == Progress::blocked) return base::SteadyTime::max();
   const auto now = clock_.steady();
@@ -325,6 +348,8 @@ wire::TaskStatus Task::status() {
   status.watermark_ms = chain_->watermark_ms();
   status.latency_us = latency_.to_counts();
   status.operators = chain_->statuses();
+  if (const SpillTrouble* trouble = chain_->spill_trouble(); trouble != nullptr && waits_for_disk_)
+    status.full_disk = wire::FullDisk{trouble->folder, trouble->free_bytes, trouble->why};
   return status;
 }
 

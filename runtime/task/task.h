@@ -47,6 +47,9 @@ class Task {
   enum class Phase { running, ended, failed };
 
   Progress step_running();
+  Progress step_without_room();
+  bool has_room_for_state();
+  bool take_barrier();
   Progress step_source();
   Progress step_gate();
   void read_mail();
@@ -94,6 +97,9 @@ class Task {
   bool offered_ = false;
   std::uint64_t taken_before_ = 0;
   std::uint64_t refused_before_ = 0;
+
+  bool waits_for_disk_ = false;       // state does not fit into memory, and its disk has no room
+  base::SteadyTime next_disk_try_{};  // while that is so
 
   // Sources only.
   bool paused_ = false;

@@ -70,7 +70,8 @@ struct AgentHeartbeat {
   std::uint64_t memory_total = 0;
   std::uint64_t disk_free = 0;
   std::vector<WorkerKey> workers{};
-  FRESHET_RECORD(agent, cpu_percent, memory_used, memory_total, disk_free, workers)
+  std::uint64_t dropped_log_lines = 0;  ///< of its own, that could not be written
+  FRESHET_RECORD(agent, cpu_percent, memory_used, memory_total, disk_free, workers, dropped_log_lines)
 };
 
 struct WorkerStarted {
@@ -229,6 +230,15 @@ struct OperatorStatus {
                  counters)
 };
 
+/// A disk that has no room. Who wants to write there takes nothing in until there is some.
+struct FullDisk {
+  std::string folder{};
+  std::uint64_t free_bytes = 0;
+  std::string why{};  ///< "IO error: No space left on device: …"
+  bool operator==(const FullDisk&) const = default;
+  FRESHET_RECORD(folder, free_bytes, why)
+};
+
 struct TaskStatus {
   TaskId task{};
   std::string phase{};  ///< running, ended, failed
@@ -242,8 +252,9 @@ struct TaskStatus {
       latency_us{};  ///< histogram from entering the job to being processed here: see base/histogram.h
   std::vector<OperatorStatus> operators{};
   std::uint64_t uncommitted_bytes = 0;  ///< of results that wait for a checkpoint
+  std::optional<FullDisk> full_disk{};  ///< that it waits for: its state fits neither into memory nor there
   FRESHET_RECORD(task, phase, bytes_in, bytes_out, frames_in, frames_out, busy_ns, blocked_ns, idle_ns, queue_bytes,
-                 in_flight_bytes, overflow_bytes, watermark_ms, latency_us, operators, uncommitted_bytes)
+                 in_flight_bytes, overflow_bytes, watermark_ms, latency_us, operators, uncommitted_bytes, full_disk)
 };
 
 /// A sample of what was set aside: the newest few since the last report; all are counted in OperatorStatus.
@@ -263,8 +274,9 @@ struct WorkerStatus {
   std::uint64_t refused_messages = 0;
   std::uint64_t memory_bytes = 0;  ///< resident
   std::vector<DeadLetterSample> dead_letters{};
-  bool sources_held = false;  ///< by PauseSources, or a brake
-  FRESHET_RECORD(worker, tasks, refused_messages, memory_bytes, dead_letters, sources_held)
+  bool sources_held = false;            ///< by PauseSources, or a brake
+  std::uint64_t dropped_log_lines = 0;  ///< that could not be written
+  FRESHET_RECORD(worker, tasks, refused_messages, memory_bytes, dead_letters, sources_held, dropped_log_lines)
 };
 
 /// A source paused itself: more than `pause_above` of a minute's records were dead letters.

@@ -7,6 +7,7 @@
 #include "dag/fingerprint.h"
 #include "dag/validator.h"
 #include "runtime/base/check.h"
+#include "runtime/base/log.h"
 #include "runtime/base/planted_bug.h"
 #include "runtime/worker/restore.h"
 #include "runtime/worker/snapshot_file_out.h"
@@ -239,6 +240,7 @@ void Worker::send_status() {
   status.worker = setup_.key;
   status.tasks = statuses_;
   status.refused_messages = exchange_->refused() + setup_.transport->refused();
+  status.dropped_log_lines = base::dropped_log_lines();
   status.memory_bytes = setup_.memory();
   status.sources_held = sources_held_;
   {

@@ -100,7 +100,6 @@ class WorkerProcess {
     loop_.remove_fd(signals);
     background_.reset();
     log_.info("ended");
-    log_.flush();
     return worker_->end_problem();
   }
 
@@ -148,7 +147,6 @@ int run_worker(const WorkerProcessOptions& options) {
   auto log = base::Logger::to_file({.path = options.data + "/worker.log"}, base::log_level(options.log_level));
   if (!log) return refuse(log.error().message);
   log->info(to_string(options.key), " starts, pid ", base::own_pid(), ", library ", options.library);
-  log->flush();  // user code may crash before the next line that is
   if (!options.crash_file.empty()) install_crash_report(options.crash_file);
   Problem unusable;
   auto library = JobLibrary::load(options.library, unusable);

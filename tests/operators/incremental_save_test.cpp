@@ -84,8 +84,9 @@ void change_something(States& op, base::Random& random, std::int64_t& now) {
   if (random.chance(0.1)) values.sweep(3);
 }
 
-/// Tables that give entries to a spill store all the time.
-void spill_something(States& op, base::Random& random) {
+/// Tables that give entries to a spill store all the time; now and then it has no room.
+void spill_something(States& op, base::Random& random, MemorySpill& spill) {
+  spill.is_full = random.chance(0.3);
   for (auto& [name, table] : op.states)
     if (random.chance(0.3)) (void)table->evict(static_cast<std::size_t>(random.between(1, 20)));
 }
@@ -107,10 +108,10 @@ void save_while_changing(Duration ttl, std::uint64_t seed, bool spills) {
     for (auto& [name, table] : op.states) {
       while (!table->save_some(static_cast<std::size_t>(random.between(1, 5)))) {
         change_something(op, random, now);
-        if (spills) spill_something(op, random);
+        if (spills) spill_something(op, random, spill);
       }
     }
-    if (spills) spill_something(op, random);
+    if (spills) spill_something(op, random, spill);
     MemorySpill spill_of_other;
     States other(ttl);
     for (std::uint32_t i = 0; i < chains.size(); ++i) {
@@ -219,6 +220,7 @@ TEST(IncrementalSave, IdsThatWereSeenAreSavedLikeEverythingElse) {
     const std::pair<std::uint64_t, std::uint64_t> key{random.between(0, 9), random.between(0, 9)};
     (void)seen.is_new(key, Seen::hash_of(key_hash(key.first), key.second), now, now - 50);
     if (random.chance(0.3)) seen.sweep(4, now - 50);
+    spill.is_full = random.chance(0.3);
     if (random.chance(0.3)) (void)seen.evict(3);
   };
   for (std::size_t saves = 0; saves < 100; ++saves) {

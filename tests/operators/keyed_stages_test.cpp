@@ -181,7 +181,8 @@ TEST(DedupeStage, TheFirstOfEachIdPasses) {
 /// A spill store whose disk can no longer be read.
 struct UnreadableSpill final : SpillStore {
   void put(std::string_view, std::string_view) override {}
-  void flush() override {}
+  bool flush() override { return true; }
+  const SpillTrouble* trouble() const override { return nullptr; }
   bool take(std::string_view, std::string&) override { throw std::runtime_error("input/output error"); }
   std::unique_ptr<Walk> walk(std::string_view) override { return nullptr; }
 };

@@ -30,6 +30,7 @@ class SimDisk {
 
   /// There is no room for a while: nothing can be written.
   void fill_up(Nanoseconds duration) { full_until_ = std::max(full_until_, scheduler_.now() + duration); }
+  bool is_full() const { return scheduler_.now() < full_until_; }
   /// Of all calls so many fail, each in some way that the disk may.
   void set_error_share(double share) { error_share_ = share; }
   std::uint64_t errors() const { return errors_; }

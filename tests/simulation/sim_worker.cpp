@@ -13,6 +13,19 @@ constexpr auto kMostWait = std::chrono::milliseconds(50);
 /// Without the job manager a worker ends by itself after this: the default of WorkerProcessOptions.
 constexpr auto kOrphanAfter = std::chrono::seconds(120);
 
+/// Full whenever the checkpoint storage is: they are on one disk.
+class SimSpill final : public test::MemorySpill {
+ public:
+  explicit SimSpill(const SimDisk& disk) : disk_(disk) {}
+  bool flush() override {
+    is_full = disk_.is_full();
+    return MemorySpill::flush();
+  }
+
+ private:
+  const SimDisk& disk_;
+};
+
 }  // namespace
 
 SimWorker::SimWorker(World& world, Machine machine, agent::WorkerSpec spec, std::uint64_t pid, OnExit on_exit)
@@ -53,7 +66,7 @@ void SimWorker::boot() {
     return executor;
   };
   setup.post = [this](std::function<void()> work) { post(std::move(work)); };
-  setup.open_spill = [](std::uint32_t) { return std::make_unique<test::MemorySpill>(); };
+  setup.open_spill = [this](std::uint32_t) { return std::make_unique<SimSpill>(world_.disk); };
   setup.on_barrier = [this](const TaskId& task, std::uint64_t checkpoint) {
     counts_at_[{task, checkpoint}] = counts_of(*world_.executors.stepping);
     world_.on_saved();

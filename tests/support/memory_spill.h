@@ -10,13 +10,23 @@
 namespace freshet::test {
 
 /// A spill store in memory that ends the process when its rules are broken: an address is put once before it is taken.
-class MemorySpill final : public SpillStore {
+/// Its lever: `is_full`.
+class MemorySpill : public SpillStore {
  public:
   void put(std::string_view address, std::string_view entry) override {
-    if (!entries.emplace(address, entry).second) std::abort();
-    ++puts;
+    if (entries.contains(std::string(address)) || !new_.emplace(address, entry).second) std::abort();
   }
-  void flush() override {}
+  bool flush() override {
+    is_in_trouble_ = is_full;
+    if (is_full) {
+      new_.clear();
+      return false;
+    }
+    puts += new_.size();
+    entries.merge(new_);
+    return true;
+  }
+  const SpillTrouble* trouble() const override { return is_in_trouble_ ? &trouble_ : nullptr; }
   bool take(std::string_view address, std::string& entry) override {
     const auto found = entries.find(std::string(address));
     if (found == entries.end()) return false;
@@ -35,6 +45,7 @@ class MemorySpill final : public SpillStore {
   std::map<std::string, std::string> entries;
   std::uint64_t puts = 0;
   std::uint64_t takes = 0;
+  bool is_full = false;
 
  private:
   struct All final : Walk {
@@ -47,6 +58,10 @@ class MemorySpill final : public SpillStore {
     std::vector<std::pair<std::string, std::string>> entries;
     std::size_t at = 0;
   };
+
+  const SpillTrouble trouble_{"/memory", 0, "No space left on device"};
+  bool is_in_trouble_ = false;
+  std::map<std::string, std::string> new_;  // put, not there before flush()
 };
 
 }  // namespace freshet::test

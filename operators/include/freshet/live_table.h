@@ -63,17 +63,23 @@ class LiveTable : public StateTable {
   std::size_t resident_keys() const override { return cells_.size(); }
   std::size_t evict(std::size_t most) override {
     if (spill_ == nullptr || stays_) return 0;
-    std::size_t evicted = 0;
-    for (std::size_t steps = most * 8 + 64; evicted < most && steps != 0 && cells_.size() != 0; --steps) {
+    leaving_.clear();
+    // Twice around at most: one that was chosen counts as touched, so that it is not chosen again.
+    const std::size_t around = std::size_t{cells_.slots()} * 2;
+    for (std::size_t steps = std::min(most * 8 + 64, around); leaving_.size() < most && steps != 0; --steps) {
       if (hand_ >= cells_.slots()) hand_ = 0;
       const std::uint32_t slot = hand_++;
       if (!cells_.is_used(slot) || (pinned_ != nullptr && slot < pinned_->size() && (*pinned_)[slot])) continue;
       if (was_touched(slot)) continue;  // a second chance
-      evict_slot(slot);
-      ++evicted;
+      put_into_spill(slot);
+      note_touch(slot);
     }
-    spill_->flush();
-    return evicted;
+    const bool is_there = spill_->flush();
+    for (const Leaving& each : leaving_) {
+      (void)was_touched(each.slot);
+      if (is_there) let_go(each);
+    }
+    return is_there ? leaving_.size() : 0;
   }
   /// Slots of this are not evicted. It outlives the table, or is null.
   void pin(const std::vector<bool>* slots) { pinned_ = slots; }
@@ -185,20 +191,28 @@ class LiveTable : public StateTable {
     const std::uint64_t bit = std::uint64_t{1} << (slot % 64);
     return (std::exchange(recent_[slot / 64], recent_[slot / 64] & ~bit) & bit) != 0;
   }
-  void evict_slot(std::uint32_t slot) {
-    if (save_.before_evict(slot, saver())) {  // it has to reach the next snapshot
-      Log log{save_};
-      write_slot(slot, log, bytes_, true);
-      on_saved(slot);
-    }
+  struct Leaving {
+    std::uint32_t slot;
+    std::size_t entries;
+  };
+  void put_into_spill(std::uint32_t slot) {
     packed_.bytes.clear();
     packed_.count = 0;
     write_slot(slot, packed_, bytes_, false);
     spill_->put(address_of(cells_.at(slot).key), packed_.bytes.view());
+    leaving_.push_back({slot, packed_.count});
+  }
+  /// The spill store has it.
+  void let_go(const Leaving& leaving) {
+    if (save_.before_evict(leaving.slot, saver())) {  // it has to reach the next snapshot
+      Log log{save_};
+      write_slot(leaving.slot, log, bytes_, true);
+      on_saved(leaving.slot);
+    }
     ++spilled_keys_;
-    spilled_entries_ += packed_.count;
-    on_evicted(slot);
-    cells_.erase(slot);
+    spilled_entries_ += leaving.entries;
+    on_evicted(leaving.slot);
+    cells_.erase(leaving.slot);
   }
   std::uint32_t fetch(const Key& key, std::uint64_t hash) {
     try {
@@ -237,6 +251,7 @@ class LiveTable : public StateTable {
   std::size_t spilled_entries_ = 0;
   std::vector<std::uint64_t> recent_;  // a bit a slot: touched since the hand last passed (clock, Corbató 1968)
   std::uint32_t hand_ = 0;
+  std::vector<Leaving> leaving_;  // put into the spill store, which has not said yet that it has them
   const std::vector<bool>* pinned_ = nullptr;
   bool stays_ = false;
   std::unique_ptr<SpillStore::Walk> saving_spilled_;

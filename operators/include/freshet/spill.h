@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -13,9 +14,17 @@ struct StateLost : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Why a spill store takes nothing at the moment.
+struct SpillTrouble {
+  std::string folder{};
+  std::uint64_t free_bytes = 0;  ///< there, when it was last tried
+  std::string why{};             ///< "No space left on device"
+};
+
 /// Where the tables of one task keep entries that do not fit into memory. An entry is in its table or here, never in
 /// both. Empty when the task begins, gone when it ends: what survives a crash is the checkpoint. The task's thread
-/// only; all of it may wait for a disk, and throws std::runtime_error when that fails.
+/// only; all of it may wait for a disk. A disk that is full is no failure: nothing can be put until it has room again,
+/// and what is there can be taken all the while. Any other failure throws std::runtime_error.
 class SpillStore {
  public:
   /// Entries as they were when the walk began, in the order of their addresses.
@@ -27,9 +36,12 @@ class SpillStore {
   };
 
   virtual ~SpillStore() = default;
-  /// Nothing stands under `address` yet. It is there from flush() on.
+  /// Nothing stands under `address` yet. It is there when flush() has said true.
   virtual void put(std::string_view address, std::string_view entry) = 0;
-  virtual void flush() = 0;
+  /// False: there is no room, see trouble(); nothing of what was put since the last flush() is there, or comes later.
+  [[nodiscard]] virtual bool flush() = 0;
+  /// Null while there is room, as far as the last try tells.
+  virtual const SpillTrouble* trouble() const = 0;
   /// Takes an entry out. False: there is none of that address.
   virtual bool take(std::string_view address, std::string& entry) = 0;
   /// Those whose addresses begin with `prefix`.

@@ -70,7 +70,8 @@ class StateTable {
   virtual std::size_t resident_bytes() = 0;
   /// How many of its keys are in memory.
   virtual std::size_t resident_keys() const = 0;
-  /// Gives at most `entries` that were not touched lately to the spill store; between calls only. Answers how many.
+  /// Gives at most `entries` that were not touched lately to the spill store; between calls only. Answers how many:
+  /// none when that has no room.
   virtual std::size_t evict(std::size_t entries) = 0;
   /// Takes back what was saved, oldest first. False: the bytes are not an entry of this table.
   [[nodiscard]] virtual bool restore(const StateEntry& entry) = 0;

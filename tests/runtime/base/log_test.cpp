@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "runtime/base/file.h"
 
@@ -63,6 +64,50 @@ TEST_F(LogTest, FileIsMovedAsideAtItsLimitAndOldOnesAreDropped) {
   EXPECT_LE(content().size(), 1000u);
 }
 
+TEST_F(LogTest, LinesThatDoNotFitOnTheDiskAreDroppedAndCounted) {
+  const std::string path = directory_ + "/a.log";
+  std::filesystem::create_symlink("/dev/full", path);
+  const auto logger = Logger::to_file({.path = path, .retry_after = {}}, LogLevel::info).value();
+  const std::uint64_t before = dropped_log_lines();
+  for (int i = 0; i < 3; ++i) logger.info("lost");
+  logger.with("operator", "totals").error(std::string(100'000, 'x'));  // more than its buffer
+  EXPECT_EQ(dropped_log_lines(), before + 4);
+  std::filesystem::remove(path);
+  logger.info("kept");
+  logger.info("kept, too");
+  EXPECT_THAT(content(), MatchesRegex("[^\n]*Z warn  4 lines were dropped: [^\n]*No space left on device\n"
+                                      "[^\n]*Z info  kept\n[^\n]*Z info  kept, too\n"));
+  EXPECT_EQ(dropped_log_lines(), before + 4);
+}
+
+TEST_F(LogTest, AFullDiskIsNotTriedForEachLine) {
+  const std::string path = directory_ + "/a.log";
+  std::filesystem::create_symlink("/dev/full", path);
+  const auto logger = Logger::to_file({.path = path, .retry_after = std::chrono::hours(1)}, LogLevel::info).value();
+  logger.info("lost");
+  std::filesystem::remove(path);
+  const std::uint64_t before = dropped_log_lines();
+  logger.info("would fit");
+  EXPECT_EQ(dropped_log_lines(), before + 1);
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST_F(LogTest, AFileThatCouldNotBeMovedAsideIsNoEnd) {
+  const std::string path = directory_ + "/a.log";
+  const auto logger =
+      Logger::to_file({.path = path, .max_bytes = 1000, .kept = 2, .retry_after = {}}, LogLevel::info).value();
+  logger.info("first");
+  std::filesystem::rename(directory_, directory_ + "-away");
+  ASSERT_TRUE(write_file_atomically(directory_, "in the way"));
+  const std::uint64_t before = dropped_log_lines();
+  for (int i = 0; i < 20; ++i) logger.info(std::string(100, 'x'));
+  EXPECT_GT(dropped_log_lines(), before);
+  std::filesystem::remove(directory_);
+  std::filesystem::rename(directory_ + "-away", directory_);
+  logger.info("last");
+  EXPECT_THAT(content(), HasSubstr("info  last\n"));
+}
+
 TEST_F(LogTest, PlaceThatCannotBeWrittenIsAnError) {
   ASSERT_TRUE(write_file_atomically(directory_ + "/file", ""));
   const auto logger = Logger::to_file({.path = directory_ + "/file/a.log"}, LogLevel::info);
@@ -73,7 +118,6 @@ TEST_F(LogTest, PlaceThatCannotBeWrittenIsAnError) {
 TEST(Logger, DefaultWritesNowhere) {
   const Logger logger;
   logger.error("nobody hears this");
-  logger.flush();
   EXPECT_FALSE(logger.is_enabled(LogLevel::error));
 }
 

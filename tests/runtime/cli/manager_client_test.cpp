@@ -79,7 +79,8 @@ TEST_F(ManagerClientTest, SendsBytesAndAsksForExistence) {
 TEST_F(ManagerClientTest, MapsEveryErrorCodeToItsExitCode) {
   const std::pair<const char*, ExitCode> cases[] = {
       {"validation", ExitCode::kRefused}, {"not_found", ExitCode::kNotFound},  {"timeout", ExitCode::kTimeout},
-      {"bad_state", ExitCode::kBadState}, {"forbidden", ExitCode::kForbidden}, {"failed", ExitCode::kFailed}};
+      {"bad_state", ExitCode::kBadState}, {"forbidden", ExitCode::kForbidden}, {"no_room", ExitCode::kFailed},
+      {"failed", ExitCode::kFailed}};
   for (const auto& [code, expected] : cases) {
     const std::string path = std::string("/v1/") + code;
     manager_.answer("GET " + path, 400, json{{"error", {{"code", code}, {"message", "because"}}}});

@@ -211,6 +211,31 @@ TEST(CheckpointCoordinator, OneFailureMoreThanToleratedInARowFailsTheAttempt) {
   EXPECT_EQ(stage.refusal(savepoint), "no checkpoint can be made any more: " + last);
 }
 
+TEST(CheckpointCoordinator, WhatTheAttemptCannotHelpDoesNotFailIt) {
+  CheckpointPolicy policy;
+  policy.tolerated = 1;
+  Stage stage(policy);
+  stage.start();
+  stage.coordinator.hold_up(true);
+  std::uint64_t id = 1;
+  for (; id <= 5; ++id) {
+    stage.request(checkpoint);
+    EXPECT_EQ(stage.fails(id).size(), 2u);
+  }
+  stage.coordinator.hold_up(false);
+  for (; id <= 10; ++id) {
+    stage.request(checkpoint);
+    EXPECT_TRUE(stage.coordinator.on_journal_failed({id}, "no space", stage.now, stage.out));
+    EXPECT_EQ(stage.take().size(), 2u);
+  }
+  EXPECT_EQ(stage.coordinator.summary().failures_in_a_row, 0u);
+  for (; id <= 12; ++id) {
+    stage.request(checkpoint);
+    (void)stage.fails(id);
+  }
+  EXPECT_TRUE(stage.coordinator.is_closed());
+}
+
 TEST(CheckpointCoordinator, SavepointsThatFailDoNotFailTheAttempt) {
   CheckpointPolicy policy;
   policy.tolerated = 0;

@@ -395,7 +395,7 @@ TEST_F(JobLifeTest, SourcesAreHeldWhileTooManyResultsWaitForACheckpoint) {
   EXPECT_FALSE(cluster.sent<wire::InjectBarrier>().empty()) << "and a checkpoint is asked for";
   const ProblemView* slow = problem(job, ProblemKind::CHECKPOINT_SLOW);
   ASSERT_NE(slow, nullptr);
-  EXPECT_EQ(slow->what, "101.0 MiB of results wait for a checkpoint, more than 100.0 MiB (--max-uncommitted)");
+  EXPECT_EQ(slow->what, "101 MiB of results wait for a checkpoint, more than 100 MiB (--max-uncommitted)");
   cluster.uncommitted = {{{1, 0}, 0}, {{1, 1}, 0}};
   cluster.run_for(300ms);
   EXPECT_TRUE(cluster.held.empty());

@@ -1,4 +1,4 @@
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <csignal>
 
@@ -148,7 +148,7 @@ TEST_F(JobProblems, AKillForMemoryIsToldWithItsLimitAndWhatFreshetHeld) {
   EXPECT_EQ(problem.where, "worker 0 on a");
   EXPECT_EQ(problem.cause,
             "the agent and its workers reached their limit of 2.0 GiB (memory.events oom_kill +1). It last held "
-            "1.9 GiB, of which Freshet knows 1000.0 MiB (state 900.0 MiB, frames 100.0 MiB); 900.0 MiB are outside of "
+            "1.9 GiB, of which Freshet knows 1000 MiB (state 900 MiB, frames 100 MiB); 900 MiB are outside of "
             "that: user code, libraries, allocator");
   EXPECT_EQ(problem.commands,
             (std::vector<std::string>{"freshet status shop --operators", "freshet logs shop --worker 0"}));
@@ -189,7 +189,92 @@ TEST(WorkerEnd, SizesAreRounded) {
   EXPECT_EQ(rounded_bytes(0), "0 B");
   EXPECT_EQ(rounded_bytes(1023), "1023 B");
   EXPECT_EQ(rounded_bytes(1536), "1.5 KiB");
-  EXPECT_EQ(rounded_bytes(~std::uint64_t{0}), "16.0 EiB");
+  EXPECT_EQ(rounded_bytes(~std::uint64_t{0}), "16 EiB");
+}
+
+TEST_F(JobProblems, TasksThatWaitForRoomOnADiskAreToldUntilTheyGoOn) {
+  const JobId id = running_job();
+  const WorkerKey key{id, cluster.job(id).attempt(), {0}};
+  const auto report = [&](std::uint32_t task, std::uint64_t busy, std::optional<wire::FullDisk> disk) {
+    wire::TaskStatus status{.task = {0, task}, .phase = "running", .busy_ns = busy};
+    status.full_disk = std::move(disk);
+    cluster.from_worker(key, wire::WorkerStatus{key, {status}});
+    cluster.deliver();
+  };
+  const wire::FullDisk disk{"/data/local-1/state", 12'288, "IO error: No space left on device"};
+  report(0, 1, disk);
+  report(1, 1, disk);
+  const JobView waiting = view(id);
+  ASSERT_EQ(waiting.problems.size(), 1u);
+  const ProblemView& problem = waiting.problems[0];
+  EXPECT_EQ(problem.kind, "DISK_FULL");
+  EXPECT_EQ(problem.where, "a /data/local-1/state");
+  EXPECT_EQ(problem.what, "12 KiB free; 2 of 4 tasks wait: their state fits neither into memory nor there");
+  EXPECT_EQ(problem.cause, "IO error: No space left on device");
+  EXPECT_EQ(problem.effect, "they take nothing in, and go on by themselves when there is room; nothing is lost");
+  EXPECT_EQ(problem.commands,
+            (std::vector<std::string>{"freshet savepoint list shop --by-size", "freshet cluster status"}));
+  EXPECT_EQ(waiting.health, "DEGRADED");
+  EXPECT_TRUE(metric(R"(freshet_job_problem{job="shop",kind="DISK_FULL"} 1)"));
+  report(0, 2, std::nullopt);
+  ASSERT_EQ(view(id).problems.size(), 1u);
+  EXPECT_EQ(view(id).problems[0].since_ms, problem.since_ms);
+  report(1, 2, std::nullopt);
+  EXPECT_TRUE(view(id).problems.empty());
+}
+
+TEST_F(JobProblems, AJobThatIsOverWaitsForNoDisk) {
+  const JobId id = running_job();
+  const WorkerKey key{id, cluster.job(id).attempt(), {0}};
+  wire::TaskStatus status{.task = {0, 0}, .phase = "running"};
+  status.full_disk = wire::FullDisk{"/data", 0, "full"};
+  cluster.from_worker(key, wire::WorkerStatus{key, {status}});
+  cluster.deliver();
+  ASSERT_EQ(view(id).problems.size(), 1u);
+  ASSERT_TRUE(std::holds_alternative<std::string>(cluster.manager->cancel("shop")));
+  cluster.deliver();
+  EXPECT_EQ(cluster.state(id), JobState::cancelled);
+  EXPECT_TRUE(view(id).problems.empty());
+}
+
+TEST_F(JobProblems, WhileTheJournalCannotBeWrittenJobsGoOnAndSaySo) {
+  const JobId id = running_job();
+  cluster.run_for(1500ms);
+  cluster.journal.fail_appends = true;
+  cluster.run_for(20s);
+  EXPECT_EQ(cluster.state(id), JobState::running);
+  EXPECT_EQ(cluster.job(id).attempt().value, 1u) << "no other attempt could be journalled either";
+  const JobView failing = view(id);
+  ASSERT_EQ(failing.problems.size(), 2u);
+  EXPECT_EQ(failing.problems[0].kind, "CHECKPOINT_FAILING");
+  EXPECT_THAT(failing.problems[0].what,
+              testing::EndsWith(" checkpoints failed in a row; the attempt fails after 4 more"));
+  EXPECT_EQ(failing.problems[1].kind, "DISK_FULL");
+  EXPECT_EQ(failing.problems[1].what, "the job manager cannot write its journal");
+  EXPECT_EQ(failing.problems[1].cause, "the journal is told to fail");
+  EXPECT_TRUE(metric("freshet_manager_journal_writable 0"));
+  cluster.journal.fail_appends = false;
+  cluster.run_for(1100ms);
+  EXPECT_TRUE(view(id).problems.empty());
+  EXPECT_TRUE(metric("freshet_manager_journal_writable 1"));
+}
+
+TEST_F(JobProblems, TheJournalIsTriedAlsoWhenThereIsNothingToSay) {
+  cluster.add_agent("a", 4);
+  cluster.deliver();
+  const JobId id = cluster.submit("shop");  // without checkpoints
+  cluster.deliver();
+  cluster.journal.fail_appends = true;
+  EXPECT_TRUE(std::holds_alternative<Refusal>(cluster.manager->submit(cluster.submission("other"))));
+  cluster.run_for(1100ms);
+  EXPECT_EQ(view(id).problems.size(), 1u);
+  const std::size_t entries = cluster.journal.entries.size();
+  cluster.journal.fail_appends = false;
+  cluster.run_for(5s);
+  EXPECT_TRUE(view(id).problems.empty());
+  EXPECT_EQ(cluster.journal.entries.size(), entries + 1) << "once it can be written there is nothing to find out";
+  cluster.restart_manager();
+  EXPECT_EQ(cluster.manager->term().value, 2u);
 }
 
 }  // namespace

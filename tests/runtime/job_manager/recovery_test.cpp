@@ -27,11 +27,13 @@ TEST(Recovery, TermGrowsAndJobsThatAreOverStaySo) {
 }
 
 TEST(Recovery, SubmissionThatCannotBeJournalledIsNotAccepted) {
-  FakeCluster cluster;
+  FakeCluster cluster({.data = "/data"});
   cluster.journal.fail_appends = true;
   const auto answer = cluster.manager->submit(cluster.submission("shop"));
   ASSERT_TRUE(std::holds_alternative<Refusal>(answer));
-  EXPECT_EQ(std::get<Refusal>(answer).code, Refusal::Code::failed);
+  EXPECT_EQ(std::get<Refusal>(answer).code, Refusal::Code::no_room);
+  EXPECT_EQ(std::get<Refusal>(answer).message,
+            "not accepted: the journal is told to fail; what runs goes on. Give /data room, and ask again");
   EXPECT_TRUE(cluster.manager->table().all().empty());
 }
 

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "tests/runtime/state/disk_with_lever.h"
+
 namespace freshet::state {
 namespace {
 
@@ -68,6 +70,51 @@ TEST_F(RocksDbJournalTest, EntryOverTheLimitIsRefused) {
   auto journal = open();
   EXPECT_FALSE(journal->append(std::string(Journal::kMaxEntryBytes + 1, 'x')).ok());
   EXPECT_TRUE(entries(*journal).empty());
+}
+
+TEST_F(RocksDbJournalTest, AFullDiskIsSaidAndForgottenWhenItHasRoomAgain) {
+  for (const auto fault : {DiskWithLever::Fault::full, DiskWithLever::Fault::quota}) {
+    const auto disk = std::make_shared<DiskWithLever>();
+    const auto env = rocksdb::NewCompositeEnv(disk);
+    std::vector<std::string> wanted;
+    {
+      auto opened = RocksDbJournal::open(directory_ + "/journal", env.get());
+      ASSERT_TRUE(opened.ok());
+      RocksDbJournal& journal = **opened;
+      ASSERT_TRUE(journal.replace({}).ok());
+      for (int rounds = 0; rounds < 3; ++rounds) {
+        wanted.push_back("kept " + std::to_string(rounds));
+        ASSERT_TRUE(journal.append(wanted.back()).ok());
+        disk->fault = fault;
+        for (int tries = 0; tries < 3; ++tries) {
+          const auto refused = journal.append("refused");
+          ASSERT_FALSE(refused.ok());
+          EXPECT_EQ(refused.error().message.find("the journal in " + directory_ + "/journal cannot be written: "), 0u);
+        }
+        EXPECT_FALSE(journal.replace({"refused"}).ok());
+        disk->fault = DiskWithLever::Fault::none;
+        wanted.push_back("kept as well");
+        ASSERT_TRUE(journal.append(wanted.back()).ok());
+        EXPECT_EQ(entries(journal), wanted);
+      }
+    }
+    EXPECT_EQ(entries(*open()), wanted);
+  }
+}
+
+TEST_F(RocksDbJournalTest, AnEntryThatIsOnTheDiskAlthoughItWasRefusedIsGoneWithTheNext) {
+  const auto disk = std::make_shared<DiskWithLever>();
+  const auto env = rocksdb::NewCompositeEnv(disk);
+  auto opened = RocksDbJournal::open(directory_ + "/journal", env.get());
+  ASSERT_TRUE(opened.ok());
+  RocksDbJournal& journal = **opened;
+  ASSERT_TRUE(journal.append("a").ok());
+  disk->fails_to_sync = true;
+  ASSERT_FALSE(journal.append("refused").ok());
+  disk->fails_to_sync = false;
+  EXPECT_EQ(entries(journal), (std::vector<std::string>{"a", "refused"})) << "else this is a test of nothing";
+  ASSERT_TRUE(journal.append("b").ok());
+  EXPECT_EQ(entries(journal), (std::vector<std::string>{"a", "b"}));
 }
 
 }  // namespace

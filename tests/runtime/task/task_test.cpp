@@ -6,6 +6,7 @@
 
 #include "runtime/task/frame_mix.h"
 #include "tests/runtime/task/chain_support.h"
+#include "tests/support/memory_spill.h"
 
 namespace freshet::task {
 
@@ -190,6 +191,72 @@ TEST(Task, WakesWhenSomethingIsDueAndRestsWhileItIsBlocked) {
   EXPECT_EQ(gate.task->next_wakeup(), gate.fixture.clock.steady());
   EXPECT_EQ(gate.task->step(), Progress::blocked);
   EXPECT_EQ(gate.task->next_wakeup(), base::SteadyTime::max()) << "only a grant helps: nothing must spin until then";
+}
+
+/// A gate task whose state goes to disk beyond what some 20 keys take.
+class SpillingTask : public GateTask {
+ public:
+  static constexpr std::size_t kBudget = 4096;
+
+  SpillingTask() : GateTask(newest(at_end()), 1u << 20) {
+    auto store = std::make_unique<test::MemorySpill>();
+    disk = store.get();
+    chain->spill_to(std::move(store), kBudget);
+  }
+  /// Until there is nothing to do but wait.
+  Progress step_on() {
+    Progress progress = Progress::progress;
+    while (progress == Progress::progress) progress = task->step();
+    return progress;
+  }
+  std::size_t keys() { return task->status().operators[0].state_entries; }
+
+  test::MemorySpill* disk = nullptr;
+};
+
+TEST(Task, WhileTheDiskOfItsStateIsFullItTakesNothingIn) {
+  SpillingTask spilling;
+  spilling.post(0, 100);
+  EXPECT_EQ(spilling.step_on(), Progress::idle);
+  EXPECT_FALSE(spilling.disk->entries.empty());
+  EXPECT_EQ(spilling.task->status().full_disk, std::nullopt);
+
+  spilling.disk->is_full = true;
+  for (std::uint64_t i = 1; i < 10; ++i) spilling.post(i * 100, i * 100 + 100);
+  EXPECT_EQ(spilling.step_on(), Progress::blocked);
+  const std::size_t keys = spilling.keys();
+  EXPECT_LE(keys, 300u) << "about one batch more than fits";
+  EXPECT_EQ(spilling.task->status().full_disk, (wire::FullDisk{"/memory", 0, "No space left on device"}));
+  EXPECT_EQ(spilling.step_on(), Progress::blocked);
+  EXPECT_EQ(spilling.keys(), keys);
+
+  spilling.disk->is_full = false;
+  EXPECT_EQ(spilling.task->step(), Progress::blocked) << "it is not tried all the time";
+  const auto wakeup = spilling.task->next_wakeup();
+  ASSERT_GT(wakeup, spilling.fixture.clock.steady());
+  spilling.fixture.clock.advance(wakeup - spilling.fixture.clock.steady());
+  EXPECT_EQ(spilling.step_on(), Progress::idle);
+  EXPECT_EQ(spilling.task->status().full_disk, std::nullopt);
+  EXPECT_EQ(spilling.keys(), 1000u);
+  EXPECT_EQ(spilling.task->next_wakeup(), base::SteadyTime::max());
+}
+
+TEST(Task, WhatIsOnAFullDiskIsPartOfTheSnapshotAndComesBack) {
+  SpillingTask spilling;
+  spilling.post(0, 100);
+  EXPECT_EQ(spilling.step_on(), Progress::idle);
+  spilling.disk->is_full = true;
+  spilling.post(0, 50, {{.kind = ElementKind::barrier, .checkpoint = 1}});  // known keys: they come back from there
+  const std::uint64_t takes = spilling.disk->takes;
+  while (spilling.fixture.listener.barriers.empty() && spilling.task->status().full_disk == std::nullopt)
+    (void)spilling.task->step();
+  EXPECT_GT(spilling.disk->takes, takes);
+  EXPECT_EQ(spilling.keys(), 100u);
+  spilling.disk->is_full = false;
+  spilling.fixture.clock.advance(1s);
+  EXPECT_EQ(spilling.step_on(), Progress::idle);
+  EXPECT_THAT(spilling.fixture.listener.barriers, ElementsAre(1u));
+  EXPECT_EQ(spilling.keys(), 100u);
 }
 
 TEST(Task, ABarrierWaitsForWhatIsDue) {
