@@ -42,7 +42,8 @@ Status check_snapshots(const Manifest& manifest) {
 
 /// What must hold in a manifest, whatever wrote it.
 Status check_manifest(const Manifest& manifest) {
-  if (manifest.kind == ManifestKind::void_ && !(manifest.snapshots.empty() && manifest.handles.empty() && manifest.edges.empty()))
+  if (manifest.kind == ManifestKind::void_ &&
+      !(manifest.snapshots.empty() && manifest.handles.empty() && manifest.edges.empty()))
     return Error{"it is void and yet has snapshots, handles or edges"};
   if (manifest.edges.size() > kMaxManifestEdges)
     return Error{"it has more than " + std::to_string(kMaxManifestEdges) + " edges"};

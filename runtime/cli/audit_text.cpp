@@ -38,7 +38,8 @@ bool is_balanced(const json& audit) {
 std::string audit_summary(const json& audit) {
   const std::size_t edges = list(audit, "edges").size();
   if (edges == 0) return "";
-  return dag::counted(edges, "edge") + (is_balanced(audit) ? (edges == 1 ? " balances" : " balance") : " DO NOT BALANCE");
+  return dag::counted(edges, "edge") +
+         (is_balanced(audit) ? (edges == 1 ? " balances" : " balance") : " DO NOT BALANCE");
 }
 
 std::string audit_text(const json& audit, const Terminal& terminal) {

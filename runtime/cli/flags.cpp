@@ -41,9 +41,12 @@ DEFINE_string(load_timeout, "10s", "time in which the library must load and desc
 DEFINE_int32(parallelism, 1, "tasks per operator that does not say otherwise");
 DEFINE_int32(workers, 1, "worker processes");
 DEFINE_int32(key_groups, 128, "key groups; fixed when the job first starts");
-DEFINE_string(max_uncommitted, "8GiB", "results that may wait for a checkpoint; beyond, sources are held until it is complete");
+DEFINE_string(max_uncommitted, "8GiB",
+              "results that may wait for a checkpoint; beyond, sources are held until it is complete");
 DEFINE_string(state_memory, "", "memory that state may take in each worker, more goes to disk; default: no limit");
-DEFINE_string(guarantee, "exactly-once", "what results promise after a failure: exactly-once; at-least-once, without waiting for barriers; at-most-once, without checkpoints");
+DEFINE_string(guarantee, "exactly-once",
+              "what results promise after a failure: exactly-once; at-least-once, without waiting for barriers; "
+              "at-most-once, without checkpoints");
 DEFINE_string(checkpoint_interval, "", "time between checkpoints, 0 for none; default: as the job says");
 DEFINE_string(
     restart, "",

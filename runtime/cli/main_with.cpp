@@ -25,11 +25,10 @@ ExitCode show_help(const VerbTable& table, const CommandLine& line, std::ostream
 
 VerbTable make_verbs(const Roles& roles) {
   std::vector<Verb> verbs{
-      plan_verb(),          describe_verb(),     validate_verb(),      submit_verb(),    list_verb(),   status_verb(),
-      pause_verb(),         resume_verb(),       stop_verb(),          restart_verb(),   cancel_verb(), delete_verb(),
-      rescale_verb(),       upgrade_verb(),      rollback_verb(),      revisions_verb(), events_verb(), logs_verb(),
-       audit_verb(),
-      cluster_start_verb(), cluster_stop_verb(), cluster_status_verb()};
+      plan_verb(),    describe_verb(),      validate_verb(),     submit_verb(),        list_verb(),   status_verb(),
+      pause_verb(),   resume_verb(),        stop_verb(),         restart_verb(),       cancel_verb(), delete_verb(),
+      rescale_verb(), upgrade_verb(),       rollback_verb(),     revisions_verb(),     events_verb(), logs_verb(),
+      audit_verb(),   cluster_start_verb(), cluster_stop_verb(), cluster_status_verb()};
   for (Verb& verb : state_verbs()) verbs.push_back(std::move(verb));
   for (Verb& verb : checkpoint_verbs()) verbs.push_back(std::move(verb));
   for (Verb& verb : role_verbs(roles)) verbs.push_back(std::move(verb));

@@ -217,9 +217,9 @@ Result<SettledCheckpoints> CheckpointRunner::settle(const Job& job, std::optiona
     if (!manifest) {
       settled.damage = "checkpoint " + std::to_string(id.value) + " is damaged: " + manifest.error().message;
     } else if (manifest->kind == ManifestKind::complete) {
-      settled.complete.push_back(
-          {id, manifest->barrier, manifest->created_ms, checkpoint::needed_files(id, manifest->snapshots),
-           manifest->attempt, manifest->edges});
+      settled.complete.push_back({id, manifest->barrier, manifest->created_ms,
+                                  checkpoint::needed_files(id, manifest->snapshots), manifest->attempt,
+                                  manifest->edges});
       settled.damage.clear();
     }
   }

@@ -108,7 +108,12 @@ DeploymentSpec Job::spec_of(Attempt attempt, dag::ExecutionPlan plan) const {
     if (submission().graph.operators[i].kind == OperatorKind::source) spec.sources.push_back(i);
   spec.plan = std::move(plan);
   const CheckpointId restore = checkpoints_.restore_point().value_or(CheckpointId{0});
-  spec.checkpoints = {checkpoints_.enabled(), submission().run, options_.checkpoints, id_, restore, {},
+  spec.checkpoints = {checkpoints_.enabled(),
+                      submission().run,
+                      options_.checkpoints,
+                      id_,
+                      restore,
+                      {},
                       checkpoints_.policy().mode == CheckpointMode::exactly_once};
   // Given up is what the revision found when it began, and not what it has saved itself since.
   if (restore.value != 0 && restore == revision().savepoint) spec.checkpoints.dropped = submission().dropped_state;

@@ -74,7 +74,8 @@ class Job {
   bool on_message(const std::string& peer, const wire::ControlBody& body, Moment now, Orders& orders);
   /// The agent's process is there (again), with these `workers` running: what it may not have heard is said once more.
   void on_agent_hello(const std::string& agent, const std::vector<WorkerKey>& workers, Moment now, Orders& orders);
-  /// All workers on that agent are given up, but for those that its next process has taken over. `why`: "silent for 6s".
+  /// All workers on that agent are given up, but for those that its next process has taken over. `why`: "silent for
+  /// 6s".
   void on_agent_lost(const std::string& agent, const std::string& why, const std::vector<WorkerKey>& taken_over,
                      Moment now, Orders& orders);
   void on_tick(Moment now, Orders& orders);

@@ -122,8 +122,7 @@ void JobCheckpoints::forget(CheckpointId id) {
 CheckpointDecisions JobCheckpoints::take_decisions() {
   for (const auto& decision : decisions_) {
     if (const auto* complete = std::get_if<NotifyCommit>(&decision)) {
-      if (complete_.empty() || complete_.back().id < complete->id)
-        complete_.push_back(std::exchange(published_, {}));
+      if (complete_.empty() || complete_.back().id < complete->id) complete_.push_back(std::exchange(published_, {}));
       damage_.clear();
     } else if (const auto* publish = std::get_if<Publish>(&decision)) {
       published_ = {publish->id, publish->kind, 0, checkpoint::needed_files(publish->id, publish->refs()), {}, {}};

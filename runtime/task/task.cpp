@@ -67,7 +67,8 @@ Progress Task::step() {
         const bool has_room = snapshot_->has_room();
         if (has_room) save_some(setup_.save_entries);
         // Until all is saved it does not rest, not even when it waits for room in its outputs.
-        if (has_room && snapshot_ != nullptr && !all_saved_ && progress != Progress::done) progress = Progress::progress;
+        if (has_room && snapshot_ != nullptr && !all_saved_ && progress != Progress::done)
+          progress = Progress::progress;
       }
     } catch (const TaskFailure& failure) {
       fail(failure);

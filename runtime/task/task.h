@@ -89,9 +89,9 @@ class Task {
 
   std::unique_ptr<SnapshotOut> snapshot_;  // being filled, of checkpoint saving_
   std::uint64_t saving_ = 0;
-  bool all_saved_ = false;                 // snapshot_ is whole, and waits for its barrier to leave
-  bool tallied_ = false;                   // its barrier has left
-  std::vector<wire::EdgeTally> tallies_;   // at that barrier
+  bool all_saved_ = false;                // snapshot_ is whole, and waits for its barrier to leave
+  bool tallied_ = false;                  // its barrier has left
+  std::vector<wire::EdgeTally> tallies_;  // at that barrier
 
   // Of the operator that takes in records, when the last batch was offered to it.
   bool offered_ = false;

@@ -129,8 +129,9 @@ void Worker::make_tasks_of(const wire::PrepareWorker& order) {
   exchange_ = std::make_unique<Exchange>(setup_.key, order.plan, setup_.transport, [this](const std::string& reason) {
     setup_.post([this, reason] { fail("channel broken", reason); });
   });
-  tasks_ = make_tasks({job_.get(), &order.plan, setup_.key, order.options, setup_.clock, exchange_.get(), this,
-                       partitions_, order.checkpoints.enabled, order.checkpoints.run, setup_.open_spill, order.checkpoints.aligned});
+  tasks_ =
+      make_tasks({job_.get(), &order.plan, setup_.key, order.options, setup_.clock, exchange_.get(), this, partitions_,
+                  order.checkpoints.enabled, order.checkpoints.run, setup_.open_spill, order.checkpoints.aligned});
   statuses_.resize(tasks_.size());
   asked_.resize(tasks_.size());
   for (auto& task : tasks_) exchange_->add_task(task->id(), task->mailbox());

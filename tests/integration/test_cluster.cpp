@@ -32,10 +32,10 @@ TestCluster::TestCluster(std::string data, int agents, const std::vector<std::st
     : data_(std::move(data)),
       port_(free_port()),
       control_port_(free_port()),
-      start_(joined({"cluster", "start", "--agents", std::to_string(agents), "--slots", "256", "--port",
-                     std::to_string(port_), "--control-port", std::to_string(control_port_), "--data", data_,
-                     "--timeout", "60s"},
-                    flags)),
+      start_(joined(
+          {"cluster", "start", "--agents", std::to_string(agents), "--slots", "256", "--port", std::to_string(port_),
+           "--control-port", std::to_string(control_port_), "--data", data_, "--timeout", "60s"},
+          flags)),
       view_("127.0.0.1:" + std::to_string(port_)) {
   const auto started = run_freshet(start_);
   if (started.exit_code != 0) throw std::runtime_error(started.output);

@@ -53,21 +53,20 @@ std::vector<SimWorker*> SimAgent::workers() const {
 
 Result<std::uint64_t> SimAgent::start(const agent::WorkerSpec& spec) {
   const std::uint64_t pid = machine_ * 1000 + workers_.size() + 1;
-  auto* worker = workers_
-                     .emplace_back(std::make_unique<SimWorker>(
-                         world_, machine_, spec, pid,
-                         [this, key = spec.worker](const agent::ExitStatus& status) {
-                           const auto hear = [this, key, status, life = life_] {
-                             const auto watched = watched_.find(key);
-                             if (life != life_ || watched == watched_.end()) return;
-                             const bool guesses = !watched->second && status.signal != 0;
-                             run([&] {
-                               agent_->on_worker_exit(key, guesses ? agent::ExitStatus{-1, 0, true} : status);
-                             });
-                           };
-                           world_.scheduler.after(Nanoseconds(0), "child", hear, &freeze_);
-                         }))
-                     .get();
+  auto* worker =
+      workers_
+          .emplace_back(std::make_unique<SimWorker>(
+              world_, machine_, spec, pid,
+              [this, key = spec.worker](const agent::ExitStatus& status) {
+                const auto hear = [this, key, status, life = life_] {
+                  const auto watched = watched_.find(key);
+                  if (life != life_ || watched == watched_.end()) return;
+                  const bool guesses = !watched->second && status.signal != 0;
+                  run([&] { agent_->on_worker_exit(key, guesses ? agent::ExitStatus{-1, 0, true} : status); });
+                };
+                world_.scheduler.after(Nanoseconds(0), "child", hear, &freeze_);
+              }))
+          .get();
   watched_[spec.worker] = true;
   world_.scheduler.after(Nanoseconds(world_.random.between(1'000'000, 60'000'000)), "boot",
                          [worker] { worker->boot(); });

@@ -21,9 +21,9 @@ ExitCode audit(Invocation& invocation) {
   else if (member(body, "checkpoint").is_number())
     print(invocation, audit_text(body, around.terminal));
   if (!member(body, "checkpoint").is_number())
-    return report(around, {ExitCode::kBadState, "there is nothing to audit: " + text_or(body, "why", "?") +
-                                                    ". See: freshet checkpoint list " +
-                                                    shell_word(invocation.arguments[0])});
+    return report(around,
+                  {ExitCode::kBadState, "there is nothing to audit: " + text_or(body, "why", "?") +
+                                            ". See: freshet checkpoint list " + shell_word(invocation.arguments[0])});
   return is_balanced(body) ? ExitCode::kDone : ExitCode::kFailed;
 }
 

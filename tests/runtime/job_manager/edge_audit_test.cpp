@@ -26,8 +26,8 @@ class EdgeAudit : public testing::Test {
     cluster.tallies.clear();
     cluster.tallies[{0, 0}] = {{.sent = sent - 1, .sent_sum = 70}};
     cluster.tallies[{0, 1}] = {{.sent = 1, .sent_sum = 7}};
-    cluster.tallies[{1, 0}] = {{.received = received, .received_sum = received_sum, .applied = received - refused,
-                                .refused = refused}};
+    cluster.tallies[{1, 0}] = {
+        {.received = received, .received_sum = received_sum, .applied = received - refused, .refused = refused}};
   }
   const EdgeAuditView& edge() {
     view = audit_view(cluster.job(id), {});

@@ -83,14 +83,14 @@ class FakeCluster final : public transport::ControlOutbox {
   std::map<WorkerKey, std::string> processes;  // that run, with their agents
   std::map<WorkerKey, wire::PrepareWorker> prepared;
   std::set<WorkerKey> running;
-  std::set<WorkerKey> held;                      // whose sources are
-  std::map<TaskId, std::uint64_t> uncommitted;   // bytes of results that tasks say wait for a checkpoint
-  std::set<WorkerKey> deaf;             // do nothing of what they are told
-  std::set<WorkerKey> deaf_to_stop;     // do not end, whoever tells them
-  bool saves = true;                    // tasks save at barriers
-  bool saves_files = false;             // … real files
+  std::set<WorkerKey> held;                                // whose sources are
+  std::map<TaskId, std::uint64_t> uncommitted;             // bytes of results that tasks say wait for a checkpoint
+  std::set<WorkerKey> deaf;                                // do nothing of what they are told
+  std::set<WorkerKey> deaf_to_stop;                        // do not end, whoever tells them
+  bool saves = true;                                       // tasks save at barriers
+  bool saves_files = false;                                // … real files
   std::map<TaskId, std::vector<wire::EdgeTally>> tallies;  // that they say they have counted
-  std::set<WorkerKey> never_say_hello;  // keyed by what they will be
+  std::set<WorkerKey> never_say_hello;                     // keyed by what they will be
   std::map<WorkerKey, Problem> find_problem;
   bool wrong_fingerprint = false;
   std::size_t extra_splits = 0;
