@@ -164,7 +164,7 @@ Result<std::uint64_t> ProcessLauncher::start(const WorkerSpec& spec) {
   }
   // Should it not be written, another agent does not find the worker, and the job manager has it end.
   if (const auto started = base::process_start_time(*pid); started)
-    std::ofstream(path + kProcessFile) << *pid << ' ' << *started << '\n';
+    std::ofstream(path + std::string(kProcessFile)) << *pid << ' ' << *started << '\n';
   return static_cast<std::uint64_t>(*pid);
 }
 

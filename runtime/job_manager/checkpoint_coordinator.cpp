@@ -21,6 +21,9 @@ std::string name_of(CheckpointId id, BarrierKind kind) {
   return "checkpoint " + number;
 }
 
+/// Between two tries of what the attempt is not to blame for.
+constexpr Duration kRestAfterTrouble{1000};
+
 std::string cut(std::string text) {
   if (text.size() > CheckpointCoordinator::kMaxWhyBytes) text.resize(CheckpointCoordinator::kMaxWhyBytes);
   return text;
@@ -262,7 +265,8 @@ void CheckpointCoordinator::give_up(std::string why, base::SteadyTime now, Check
   const std::string text = name_of(open_->id(), kind) + ": " + why;
   last_failure_ = text;
   ++failed_;
-  pause_over_ = now + policy_.minimum_pause;
+  // What does not count is tried for ever, and not at once.
+  pause_over_ = now + (is_its_own ? policy_.minimum_pause : std::max(policy_.minimum_pause, kRestAfterTrouble));
   out.emplace_back(
       Abandon{open_->id(), kind, why, open_->state() != PendingState::journalling, open_->missing_tasks(), closed_});
   drop_open(PendingState::abandoned, why, out);

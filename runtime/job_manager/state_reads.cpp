@@ -184,9 +184,9 @@ class Reading {
     return "checkpoint " + std::to_string(manifest_.checkpoint.value) + " of job " + wanted_.job_name;
   }
   const std::vector<std::string>& key_fields() const {
-    static const std::vector<std::string> kNone;
+    static const std::vector<std::string> kNoFields;
     const auto found = wanted_.key_fields.find(operator_);
-    return found == wanted_.key_fields.end() ? kNone : found->second;
+    return found == wanted_.key_fields.end() ? kNoFields : found->second;
   }
 
   std::string head() const {

@@ -75,7 +75,7 @@ TEST_F(Libraries, ValidateAgainstAJobSaysWhatCanTakeOverItsState) {
 
 TEST_F(Libraries, WhatCannotBeComparedSaysWhy) {
   const std::string library = folder_.touch("good.so");
-  manager_.answer("GET /v1/jobs/shop/revisions", 200, R"({"revisions":[]})json");
+  manager_.answer("GET /v1/jobs/shop/revisions", 200, R"({"revisions":[]})");
   manager_.answer("POST /v1/jobs/shop/compare", 202,
                   R"({"operation":"compare-1.1","state":"failed","why":"it has no complete checkpoint"})");
   manager_.answer("GET /v1/jobs/shop/operations/compare-1.1", 200,

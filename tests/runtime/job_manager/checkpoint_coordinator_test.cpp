@@ -236,6 +236,20 @@ TEST(CheckpointCoordinator, WhatTheAttemptCannotHelpDoesNotFailIt) {
   EXPECT_TRUE(stage.coordinator.is_closed());
 }
 
+// Found by simulation: it was tried again at once, and for ever.
+TEST(CheckpointCoordinator, AFinalOneThatCannotBeJournalledIsTriedAgainAfterAWhile) {
+  Stage stage{CheckpointPolicy()};
+  stage.start();
+  stage.request(final_checkpoint);
+  for (std::uint64_t id = 1; id <= 9; ++id) {
+    EXPECT_TRUE(stage.coordinator.on_journal_failed({id}, "no space", stage.now, stage.out));
+    EXPECT_EQ(stage.take().size(), 1u) << "given up, and no other begun";
+    EXPECT_EQ(stage.after(Duration(900)), Lines{});
+    EXPECT_EQ(stage.after(Duration(100)), Lines{"journal f" + std::to_string(id + 1)});
+  }
+  EXPECT_FALSE(stage.coordinator.is_closed());
+}
+
 TEST(CheckpointCoordinator, SavepointsThatFailDoNotFailTheAttempt) {
   CheckpointPolicy policy;
   policy.tolerated = 0;

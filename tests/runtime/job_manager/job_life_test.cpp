@@ -54,7 +54,7 @@ TEST_F(JobLifeTest, BoundedJobRunsAndFinishesByItself) {
   EXPECT_EQ(starts[0].second.peers.size(), 2u);
   // Three ranges of two files, dealt out over two tasks; ranges of a file share its partition number.
   const std::vector<wire::AssignedSplit> wanted = {
-      {0, 0, 0, {"in/a.csv", 0, 10}}, {0, 1, 1, {"in/b.csv", 0, 20}}, {0, 0, 1, {"in/b.csv", 20, 40}}};
+      {0, 0, 1, {"in/a.csv", 0, 10}}, {0, 1, 2, {"in/b.csv", 0, 20}}, {0, 0, 2, {"in/b.csv", 20, 40}}};
   EXPECT_EQ(starts[0].second.splits, wanted);
   EXPECT_EQ(cluster.used("a") + cluster.used("b"), 4u);
 

@@ -234,7 +234,9 @@ TEST_F(RestCheckpointsTest, AComparisonReadsWhatTheCheckpointHolds) {
   LogicalGraph next = cluster.submission("shop").graph;
   EXPECT_EQ(compared(next)["why"], "it has no complete checkpoint");
   cluster.run_for(2100ms);
-  next.operators[1].states = {{.name = "counts", .kind = "value", .value = schema_of<std::uint64_t>()}};
+  const StateDeclaration counts{
+      .name = "counts", .kind = "value", .key = schema_of<std::string>(), .value = schema_of<std::uint64_t>()};
+  next.operators[1].states = {counts, {.name = "more", .kind = "value", .key = counts.key, .value = counts.value}};
   const json good = compared(next);
   EXPECT_EQ(good["kind"], "compare");
   EXPECT_EQ(good["state"], "done") << good["why"];
@@ -243,7 +245,7 @@ TEST_F(RestCheckpointsTest, AComparisonReadsWhatTheCheckpointHolds) {
   ASSERT_EQ(good["operators"].size(), 2u);
   EXPECT_EQ(good["operators"][0]["fate"], "unchanged");
   EXPECT_EQ(good["operators"][1]["fate"], "changed");
-  EXPECT_EQ(good["operators"][1]["notes"], json::array({"counts: u32 -> u64"}));
+  EXPECT_EQ(good["operators"][1]["notes"], json::array({"more: new"}));
   EXPECT_EQ(good["operators"][1]["entries"], 4) << "one of each task";
   next.operators[1].states[0].value = schema_of<std::string>();
   const json bad = compared(next, {{"checkpoint", 1}});
