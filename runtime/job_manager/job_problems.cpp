@@ -41,11 +41,16 @@ void Job::hold_while_uncommitted(Moment now, Orders& orders) {
   const std::uint64_t limit = submission().data.max_uncommitted_bytes;
   const std::uint64_t waiting = status_->uncommitted_bytes();
   const bool is_too_much = limit != 0 && waiting > limit;
-  if (state_ != JobState::running || ending_ || !checkpoints_.enabled() || is_too_much == waits_for_commit_) return;
-  waits_for_commit_ = is_too_much;
-  deployment_->broadcast(wire::PauseSources{{}, is_too_much}, orders);
-  if (!is_too_much) return clear_problem(ProblemKind::CHECKPOINT_SLOW, now);
-  begin_problem(uncommitted_problem(waiting, limit, name()), now);
+  if (state_ != JobState::running || ending_ || !checkpoints_.enabled()) return;
+  if (is_too_much != waits_for_commit_) {
+    waits_for_commit_ = is_too_much;
+    deployment_->broadcast(wire::PauseSources{{}, is_too_much}, orders);
+    if (!is_too_much) clear_problem(ProblemKind::CHECKPOINT_SLOW, now);
+  }
+  if (!is_too_much) return;
+  keep_problem(ProblemKind::CHECKPOINT_SLOW, uncommitted_problem(waiting, limit, name()), now);
+  // What was on its way behind the last barrier may be too much again.
+  if (checkpoints_.coordinator() == nullptr || checkpoints_.coordinator()->pending() != nullptr) return;
   if (const auto asked = checkpoints_.request(BarrierKind::checkpoint, now.steady); !asked)
     time_line_.add(now.wall_ms, "checkpoint", "no checkpoint: " + asked.error().message);
 }

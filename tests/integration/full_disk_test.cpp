@@ -44,7 +44,8 @@ class FullDisk : public ::testing::Test {
   nlohmann::json job() const { return cluster_->view().job("shop"); }
   /// Its problem of that kind, or null.
   nlohmann::json full_disk() const {
-    for (const auto& problem : job()["problems"])
+    const auto status = job();
+    for (const auto& problem : status["problems"])
       if (problem["kind"] == "DISK_FULL") return problem;
     return {};
   }

@@ -383,7 +383,6 @@ TEST_F(JobLifeTest, SourcesAreHeldWhileTooManyResultsWaitForACheckpoint) {
   ASSERT_TRUE(std::holds_alternative<SubmitAnswer>(cluster.manager->submit(std::move(wanted))));
   const JobId job = cluster.manager->table().all().rbegin()->first;
   cluster.deliver();
-  cluster.saves = false;
   cluster.uncommitted = {{{1, 0}, 60u << 20}, {{1, 1}, 40u << 20}};
   cluster.run_for(300ms);
   EXPECT_TRUE(cluster.held.empty()) << "no more than may wait";
@@ -396,6 +395,9 @@ TEST_F(JobLifeTest, SourcesAreHeldWhileTooManyResultsWaitForACheckpoint) {
   const ProblemView* slow = problem(job, ProblemKind::CHECKPOINT_SLOW);
   ASSERT_NE(slow, nullptr);
   EXPECT_EQ(slow->what, "101 MiB of results wait for a checkpoint, more than 100 MiB (--max-uncommitted)");
+  const std::size_t asked = cluster.sent<wire::InjectBarrier>().size();
+  cluster.run_for(300ms);
+  EXPECT_GT(cluster.sent<wire::InjectBarrier>().size(), asked) << "too much came behind the barrier: once more";
   cluster.uncommitted = {{{1, 0}, 0}, {{1, 1}, 0}};
   cluster.run_for(300ms);
   EXPECT_TRUE(cluster.held.empty());
