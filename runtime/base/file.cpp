@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 Error failure(const std::string& what, const std::string& path, int error) {
-  return Error{what + " " + path + ": " + std::strerror(error)};
+  return Error{what + " " + path + ": " + std::strerror(error), is_no_space(error)};
 }
 
 Error failure(const std::string& what, const std::string& path, const std::error_code& error) {
@@ -59,6 +59,8 @@ Status write_and_sync(const std::string& path, std::string_view bytes) {
 }
 
 }  // namespace
+
+bool is_no_space(int error) { return error == ENOSPC || error == EDQUOT; }
 
 Result<std::string> read_file(const std::string& path, std::uint64_t max_bytes) {
   const auto file = open_file(path, O_RDONLY);

@@ -8,6 +8,9 @@
 #include <freshet/result.h>
 
 /// Files, with what went wrong as a value that names the file and the reason. Blocking; from any thread.
+
+/// `error`, an errno, says that a disk or a quota is full.
+bool is_no_space(int error);
 namespace freshet::base {
 
 /// The whole file. Error when it is longer than `max_bytes`.

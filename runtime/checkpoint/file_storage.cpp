@@ -29,7 +29,7 @@ constexpr mode_t kFileMode = 0600;
 constexpr mode_t kFolderMode = 0700;
 
 Error failure(const std::string& what, const std::string& path, int error) {
-  return Error{"cannot " + what + " " + path + ": " + std::strerror(error)};
+  return Error{"cannot " + what + " " + path + ": " + std::strerror(error), base::is_no_space(error)};
 }
 
 std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
@@ -143,7 +143,7 @@ Result<bool> FileCheckpointStorage::publish(std::string_view name, std::string_v
 Result<bool> FileCheckpointStorage::create(std::string_view name, std::string_view bytes, LastSync on_failure) {
   if (const auto checked = check_name(name); !checked) return checked.error();
   const std::string path = path_of(name);
-  const auto cannot = [&](const Error& error) { return Error{"cannot write " + path + ": " + error.message}; };
+  const auto cannot = [&](const Error& error) { return Error{"cannot write " + path + ": " + error.message, error.no_space}; };
   if (const auto made = make_folders(name); !made) return cannot(made.error());
   const auto linked = write_and_link(path, bytes);
   if (!linked) return cannot(linked.error());
@@ -151,7 +151,7 @@ Result<bool> FileCheckpointStorage::create(std::string_view name, std::string_vi
   if (const auto synced = base::sync_directory(folder_of(path)); !synced) {
     // A published file stays: others may have seen it and act on it.
     if (*linked && on_failure == LastSync::undo) ::unlink(path.c_str());
-    return Error{"cannot make " + path + " durable: " + synced.error().message};
+    return Error{"cannot make " + path + " durable: " + synced.error().message, synced.error().no_space};
   }
   return linked;
 }

@@ -79,7 +79,7 @@ void CheckpointCoordinator::on_time(base::SteadyTime now, CheckpointDecisions& o
                          ? "its id was not durable within " + limit
                          : "not all tasks had saved within " + limit + ": " + std::to_string(open_->acknowledged()) +
                                " of " + std::to_string(open_->tasks()) + " had, not " + open_->missing(),
-                     now, out);
+                     open_->state() == PendingState::journalling ? Weight::none : Weight::one, now, out);
     if (!closed_) {
       last_failure_ = "it is not known whether " + name_of(open_->id(), open_->kind()) +
                       " is complete: its publication had no answer within " + limit;
@@ -163,7 +163,7 @@ bool CheckpointCoordinator::on_journalled(CheckpointId id, base::SteadyTime now,
 bool CheckpointCoordinator::on_journal_failed(CheckpointId id, const std::string& why, base::SteadyTime now,
                                               CheckpointDecisions& out) {
   if (open(id, PendingState::journalling) == nullptr) return false;
-  give_up("its id could not be made durable: " + why, now, out);
+  give_up("its id could not be made durable: " + why, Weight::none, now, out);
   return true;
 }
 
@@ -178,7 +178,7 @@ bool CheckpointCoordinator::on_acknowledged(const Acknowledged& acknowledged, ba
   if (checkpoint->is_too_long()) {
     give_up("the file names and commit handles of its tasks are longer than " +
                 std::to_string(PendingCheckpoint::kMaxTextBytes >> 20) + " MiB",
-            now, out);
+            Weight::one, now, out);
   } else if (checkpoint->is_complete()) {
     publish(now, out);
   }
@@ -192,7 +192,8 @@ bool CheckpointCoordinator::on_declined(const Declined& declined, base::SteadyTi
     ++ignored_;
     return false;
   }
-  give_up("task " + task_text(declined.task) + " could not save: " + declined.why, now, out);
+  give_up("task " + task_text(declined.task) + " could not save: " + declined.why.message,
+          declined.why.no_space ? Weight::none : Weight::one, now, out);
   return true;
 }
 
@@ -221,17 +222,17 @@ bool CheckpointCoordinator::on_published(CheckpointId id, bool made, base::Stead
   return true;
 }
 
-bool CheckpointCoordinator::on_publish_failed(CheckpointId id, const std::string& why, base::SteadyTime now,
+bool CheckpointCoordinator::on_publish_failed(CheckpointId id, const Error& why, base::SteadyTime now,
                                               CheckpointDecisions& out) {
   if (open(id, PendingState::publishing) == nullptr) return false;
-  give_up("its manifest could not be published: " + why, now, out);
+  give_up("its manifest could not be published: " + why.message, why.no_space ? Weight::none : Weight::one, now, out);
   return true;
 }
 
 bool CheckpointCoordinator::on_unbalanced(CheckpointId id, const std::string& why, base::SteadyTime now,
                                           CheckpointDecisions& out) {
   if (open(id, PendingState::publishing) == nullptr) return false;
-  give_up(why, now, out, true);
+  give_up(why, Weight::fatal, now, out);
   return true;
 }
 
@@ -257,11 +258,10 @@ void CheckpointCoordinator::complete(base::SteadyTime now, CheckpointDecisions& 
   begin_next(now, out);
 }
 
-void CheckpointCoordinator::give_up(std::string why, base::SteadyTime now, CheckpointDecisions& out, bool is_fatal) {
+void CheckpointCoordinator::give_up(std::string why, Weight weight, base::SteadyTime now, CheckpointDecisions& out) {
   why = cut(std::move(why));
   const BarrierKind kind = open_->kind();
-  // No other attempt could be journalled either: this one goes on.
-  const bool is_its_own = open_->state() != PendingState::journalling && !is_held_up_;
+  const bool is_its_own = weight != Weight::none && !is_held_up_;
   const std::string text = name_of(open_->id(), kind) + ": " + why;
   last_failure_ = text;
   ++failed_;
@@ -272,7 +272,7 @@ void CheckpointCoordinator::give_up(std::string why, base::SteadyTime now, Check
   drop_open(PendingState::abandoned, why, out);
   if (kind == BarrierKind::final_checkpoint) final_failed_ = true;
   if (is_its_own && kind != BarrierKind::savepoint) ++failures_in_a_row_;
-  if (!closed_ && is_fatal) return fail_attempt(text, out);
+  if (!closed_ && weight == Weight::fatal) return fail_attempt(text, out);
   if (!closed_ && failures_in_a_row_ > policy_.tolerated)
     return fail_attempt(std::to_string(failures_in_a_row_) + " checkpoints failed in a row, " +
                             std::to_string(policy_.tolerated) + " are tolerated; the last: " + text,

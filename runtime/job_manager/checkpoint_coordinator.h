@@ -68,9 +68,9 @@ class CheckpointCoordinator {
   bool on_declined(const Declined& declined, base::SteadyTime now, CheckpointDecisions& out);
   /// `made`: the manifest is there and is the one of Publish. Not `made`: another one is.
   bool on_published(CheckpointId id, bool made, base::SteadyTime now, CheckpointDecisions& out);
-  /// The manifest is not there and will never be. As long as that is not certain, the publication has to be repeated;
+  /// The manifest is not there and will never be; a full disk does not count against the attempt. As long as that is not certain, the publication has to be repeated;
   /// when the time-out finds it without an answer, the attempt fails, and recovery settles it.
-  bool on_publish_failed(CheckpointId id, const std::string& why, base::SteadyTime now, CheckpointDecisions& out);
+  bool on_publish_failed(CheckpointId id, const Error& why, base::SteadyTime now, CheckpointDecisions& out);
 
   /// What the tasks counted does not fit together: the manifest is not published, and the attempt fails.
   bool on_unbalanced(CheckpointId id, const std::string& why, base::SteadyTime now, CheckpointDecisions& out);
@@ -98,7 +98,13 @@ class CheckpointCoordinator {
   void begin_next(base::SteadyTime now, CheckpointDecisions& out);
   void publish(base::SteadyTime now, CheckpointDecisions& out);
   void complete(base::SteadyTime now, CheckpointDecisions& out);
-  void give_up(std::string why, base::SteadyTime now, CheckpointDecisions& out, bool is_fatal = false);
+  /// What a checkpoint's failure means for the attempt.
+  enum class Weight {
+    none,   // no other attempt would have fared better: this one goes on
+    one,    // so many in a row are tolerated
+    fatal,  // it must end
+  };
+  void give_up(std::string why, Weight weight, base::SteadyTime now, CheckpointDecisions& out);
   void drop_open(PendingState state, const std::string& why, CheckpointDecisions& out);
   void fail_attempt(const std::string& why, CheckpointDecisions& out);
   void shut(const std::string& why, CheckpointDecisions& out);

@@ -65,7 +65,7 @@ struct Acknowledged {
 struct Declined {
   CheckpointId id{};
   TaskId task{};
-  std::string why{};
+  Error why{};
 };
 
 /// A complete checkpoint that an earlier coordinator of the job left.

@@ -100,7 +100,7 @@ void CheckpointRunner::publish(Job& job, const Publication& publication, Moment 
   const Publish& decision = publication.decision;
   auto& checkpoints = job.checkpoints();
   const auto bytes = checkpoint::encode_manifest(manifest_of(job, decision, publication.created_ms, publication.edges));
-  if (!bytes) return checkpoints.on_publish_failed(decision.id, bytes.error().message, now.steady);
+  if (!bytes) return checkpoints.on_publish_failed(decision.id, bytes.error(), now.steady);
   const std::string name = checkpoint::manifest_name(job.id(), decision.id);
   const auto published = storage_.publish(name, *bytes);
   if (published && *published) return checkpoints.on_published(decision.id, true, now.steady);
@@ -111,7 +111,7 @@ void CheckpointRunner::publish(Job& job, const Publication& publication, Moment 
   if (again && (*again || (there && *there == *bytes))) return checkpoints.on_published(decision.id, true, now.steady);
   const auto listed = checkpoint::list_checkpoints(storage_, job.id());
   const bool is_absent = listed && std::ranges::find(*listed, decision.id) == listed->end();
-  if (is_absent) checkpoints.on_publish_failed(decision.id, again ? "" : again.error().message, now.steady);
+  if (is_absent) checkpoints.on_publish_failed(decision.id, again ? Error{} : again.error(), now.steady);
   // Else nothing is known. Should that last, its time-out fails the attempt, and recovery settles it.
   if (!is_absent) unanswered_[job.id()] = publication;
 }

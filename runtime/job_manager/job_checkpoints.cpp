@@ -80,7 +80,8 @@ bool JobCheckpoints::on_stored(const wire::SnapshotStored& stored, base::SteadyT
 }
 
 bool JobCheckpoints::on_declined(const wire::SnapshotDeclined& declined, base::SteadyTime now) {
-  return coordinator_ && coordinator_->on_declined({declined.checkpoint, declined.task, declined.why}, now, decisions_);
+  return coordinator_ && coordinator_->on_declined(
+                             {declined.checkpoint, declined.task, {declined.why, declined.no_space}}, now, decisions_);
 }
 
 void JobCheckpoints::on_time(base::SteadyTime now) {
@@ -105,7 +106,7 @@ void JobCheckpoints::on_published(CheckpointId id, bool made, base::SteadyTime n
   if (!made) unsettled_ = id;  // what the other one published is looked at before the job goes on
 }
 
-void JobCheckpoints::on_publish_failed(CheckpointId id, const std::string& why, base::SteadyTime now) {
+void JobCheckpoints::on_publish_failed(CheckpointId id, const Error& why, base::SteadyTime now) {
   coordinator_->on_publish_failed(id, why, now, decisions_);
   if (unsettled_ == id) unsettled_.reset();
 }

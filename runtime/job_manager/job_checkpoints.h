@@ -42,7 +42,7 @@ class JobCheckpoints {
   // What carrying out decisions led to; see CheckpointCoordinator.
   void on_journalled(CheckpointId id, const Status& durable, base::SteadyTime now);
   void on_published(CheckpointId id, bool made, base::SteadyTime now);
-  void on_publish_failed(CheckpointId id, const std::string& why, base::SteadyTime now);
+  void on_publish_failed(CheckpointId id, const Error& why, base::SteadyTime now);
   /// It must not be published, for records are lost or doubled in it: the attempt is over.
   void on_unbalanced(CheckpointId id, const std::string& why, base::SteadyTime now);
   /// What the manifest that is about to be published says of the plan's edges.

@@ -8,6 +8,7 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <mutex>
 #include <set>
@@ -18,7 +19,6 @@ namespace freshet::state {
 namespace {
 
 constexpr int kSpillBuffers = 3;
-constexpr std::size_t kSpillCacheBytes = 24u << 20;
 
 /// Files that cannot be written are no end: what is in memory stays there, and Resume() writes it again. RocksDB thinks
 /// so of a full disk only, looks every five seconds, and takes any other error, a quota among them, as final. What it
@@ -53,7 +53,7 @@ rocksdb::Options spill_options(const RocksDbSpill::Options& wanted) {
   options.keep_log_file_num = 1;
   rocksdb::BlockBasedTableOptions table;
   // One shard: a file's filter is larger than a small share of the cache, and would be read again for each look-up.
-  table.block_cache = rocksdb::NewLRUCache(kSpillCacheBytes, 0);
+  table.block_cache = rocksdb::NewLRUCache(wanted.cache_bytes, 0);
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
@@ -235,6 +235,15 @@ std::unique_ptr<SpillStore::Walk> TaskPart::walk(std::string_view prefix) {
 }
 
 }  // namespace
+
+RocksDbSpill::Options RocksDbSpill::Options::beside(std::uint64_t state_bytes) {
+  constexpr std::uint64_t kLeastBuffer = 256u << 10, kLeastCache = 4u << 20;
+  const Options most;
+  Options options;
+  options.buffer_bytes = std::clamp<std::uint64_t>(state_bytes / (2 * kSpillBuffers), kLeastBuffer, most.buffer_bytes);
+  options.cache_bytes = std::clamp<std::uint64_t>(state_bytes / 2, kLeastCache, most.cache_bytes);
+  return options;
+}
 
 RocksDbSpill::RocksDbSpill(std::string folder, const Options& options)
     : database_(std::make_unique<Database>(std::move(folder), options)) {}

@@ -2,6 +2,10 @@
 
 #include <freshet/spill.h>
 
+#include <cstdint>
+#include <memory>
+#include <string>
+
 namespace rocksdb {
 class Env;
 }
@@ -10,13 +14,17 @@ namespace freshet::state {
 
 /// The spilled state of one worker: a RocksDB in a folder of its own, which comes into being with the first entry, is
 /// never reused, and is removed with the object. What it holds is lost with the process, so nothing is synced. Takes
-/// memory of its own: some 150 MiB with 2 M small entries, of which a walk in progress holds a part (scripts/bench.sh
-/// checkpoint).
+/// memory of its own: buffers and a cache as Options say, and some 80 MiB more with 2 M small entries, of which a walk in
+/// progress holds a part (scripts/bench.sh checkpoint).
 class RocksDbSpill {
  public:
   struct Options {
     rocksdb::Env* env = nullptr;           ///< through which it sees files; null: the system's
-    std::size_t buffer_bytes = 16u << 20;  ///< held in memory before a file is written
+    std::size_t buffer_bytes = 16u << 20;  ///< held in memory before a file is written; there are three such buffers
+    std::size_t cache_bytes = 24u << 20;   ///< of files' blocks
+
+    /// For a worker whose tables may take `state_bytes`: as much again altogether, within what makes sense.
+    static Options beside(std::uint64_t state_bytes);
   };
 
   /// `folder`: for this alone; what stands there is removed.

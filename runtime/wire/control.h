@@ -337,7 +337,8 @@ struct SnapshotDeclined {
   TaskId task{};
   CheckpointId checkpoint{};
   std::string why{};
-  FRESHET_RECORD(worker, task, checkpoint, why)
+  bool no_space = false;  ///< the checkpoint storage is full
+  FRESHET_RECORD(worker, task, checkpoint, why, no_space)
 };
 
 /// All sources of the worker have read everything.

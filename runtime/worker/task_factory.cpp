@@ -152,8 +152,9 @@ std::vector<std::unique_ptr<task::Task>> make_tasks(const TaskFactorySetup& setu
     if (tasks.back()->chain().has_state()) with_state.push_back(&tasks.back()->chain());
   }
   if (setup.options.state_bytes == 0 || !setup.open_spill) return tasks;
+  const std::uint64_t bytes = setup.options.state_bytes;
   for (std::uint32_t number = 0; number < with_state.size(); ++number)
-    with_state[number]->spill_to(setup.open_spill(number), setup.options.state_bytes / with_state.size());
+    with_state[number]->spill_to(setup.open_spill(number, bytes), bytes / with_state.size());
   return tasks;
 }
 

@@ -22,8 +22,8 @@ struct TaskFactorySetup {
   std::shared_ptr<const task::PartitionTable> partitions;  ///< filled before the tasks are opened
   bool checkpoints = false;                                ///< sources wait at the end, and sinks commit by them
   std::string run{};                                       ///< see StageHost
-  /// Where the state of one task goes that does not fit into memory; may be empty.
-  std::function<std::unique_ptr<SpillStore>(std::uint32_t task)> open_spill{};
+  /// Where the state of one task goes that does not fit into the `state_bytes` of its worker; may be empty.
+  std::function<std::unique_ptr<SpillStore>(std::uint32_t task, std::uint64_t state_bytes)> open_spill{};
   bool aligns = true;  ///< see task::InputGate
 };
 

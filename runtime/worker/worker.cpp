@@ -335,7 +335,7 @@ void Worker::on_snapshot(const TaskId& task, std::uint64_t checkpoint, std::uniq
       if (stored)
         told = wire::SnapshotStored{setup_.key, task, {checkpoint}, *stored};
       else
-        told = wire::SnapshotDeclined{setup_.key, task, {checkpoint}, stored.error().message};
+        told = wire::SnapshotDeclined{setup_.key, task, {checkpoint}, stored.error().message, stored.error().no_space};
       send(told);
     });
   });

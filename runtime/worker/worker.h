@@ -38,8 +38,8 @@ struct WorkerSetup {
   /// Runs something that may wait for disks, soon, in the order posted, on a thread that ends before the worker does.
   /// Callable from any thread.
   std::function<void(std::function<void()>)> in_background;
-  /// Where the state of one task goes that does not fit into memory; outlives the worker.
-  std::function<std::unique_ptr<SpillStore>(std::uint32_t task)> open_spill{};
+  /// Where the state of one task goes that does not fit into the `state_bytes` of its worker; outlives the worker.
+  std::function<std::unique_ptr<SpillStore>(std::uint32_t task, std::uint64_t state_bytes)> open_spill{};
   /// Hears of each barrier that has passed a task, on the task's thread; may be empty.
   std::function<void(const TaskId& task, std::uint64_t checkpoint)> on_barrier{};
   /// Opens the checkpoint storage in a folder; an Error when this machine cannot use it.

@@ -81,7 +81,10 @@ class WorkerProcess {
       return std::shared_ptr<checkpoint::CheckpointStorage>(
           std::make_shared<checkpoint::FileCheckpointStorage>(folder));
     };
-    setup.open_spill = [this](std::uint32_t task) { return spill_.open_task(task); };
+    setup.open_spill = [this](std::uint32_t task, std::uint64_t state_bytes) {
+      if (!spill_) spill_.emplace(options_.data + "/state", state::RocksDbSpill::Options::beside(state_bytes));
+      return spill_->open_task(task);
+    };
     setup.show_progress = [this](const WorkerProgress& progress) { progress_.show(progress); };
     setup.memory = [] { return base::resident_bytes(base::own_pid()).value_or(0); };
     worker_ = std::make_unique<Worker>(std::move(setup));
@@ -127,7 +130,7 @@ class WorkerProcess {
   base::Logger log_;
   transport::EventLoop loop_;
   std::unique_ptr<base::BackgroundThread> background_ = std::make_unique<base::BackgroundThread>("snapshots");
-  state::RocksDbSpill spill_{options_.data + "/state"};
+  std::optional<state::RocksDbSpill> spill_;
   std::unique_ptr<Worker> worker_;  // before the client: its callbacks use it, and it may send until it is destroyed
   std::unique_ptr<transport::ZmqControlClient> client_;
   transport::EventLoop::TimerId orphan_timer_ = 0;

@@ -10,8 +10,9 @@ using checkpoint::Manifest;
 
 namespace {
 
-Error disk_error(std::string_view what, std::string_view name) {
-  return Error{"cannot " + std::string(what) + " " + std::string(name) + ": input/output error"};
+Error disk_error(std::string_view what, std::string_view name, bool is_full = false) {
+  const char* const why = is_full ? "no space left on device" : "input/output error";
+  return Error{"cannot " + std::string(what) + " " + std::string(name) + ": " + why, is_full};
 }
 
 }  // namespace
@@ -86,7 +87,7 @@ Status SimStorage::put(std::string_view name, std::string_view bytes) {
   if (const auto checked = checkpoint::check_name(name); !checked) return checked.error();
   spend();
   if (disk_.files_.contains(std::string(name))) return Error{std::string(name) + " exists already"};
-  if (disk_.draw_trouble(false) != SimDisk::Trouble::none) return disk_error("write", name);
+  if (disk_.draw_trouble(false) != SimDisk::Trouble::none) return disk_error("write", name, disk_.is_full());
   const auto made =
       disk_.files_.emplace(name, SimDisk::File{std::string(bytes), this, disk_.scheduler_.now() + spent_});
   disk_.check_new(made.first->first, made.first->second);
@@ -97,7 +98,7 @@ Result<bool> SimStorage::publish(std::string_view name, std::string_view bytes) 
   if (const auto checked = checkpoint::check_name(name); !checked) return checked.error();
   spend();
   const auto trouble = disk_.draw_trouble(true);
-  if (trouble == SimDisk::Trouble::nothing_there) return disk_error("write", name);
+  if (trouble == SimDisk::Trouble::nothing_there) return disk_error("write", name, disk_.is_full());
   const auto [at, made] =
       disk_.files_.try_emplace(std::string(name), SimDisk::File{std::string(bytes), this, base::SteadyTime::max()});
   if (made) disk_.check_new(at->first, at->second);

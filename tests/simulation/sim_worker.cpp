@@ -66,7 +66,7 @@ void SimWorker::boot() {
     return executor;
   };
   setup.post = [this](std::function<void()> work) { post(std::move(work)); };
-  setup.open_spill = [this](std::uint32_t) { return std::make_unique<SimSpill>(world_.disk); };
+  setup.open_spill = [this](std::uint32_t, std::uint64_t) { return std::make_unique<SimSpill>(world_.disk); };
   setup.on_barrier = [this](const TaskId& task, std::uint64_t checkpoint) {
     counts_at_[{task, checkpoint}] = counts_of(*world_.executors.stepping);
     world_.on_saved();

@@ -10,6 +10,7 @@ namespace freshet {
 /// Why something expected to fail sometimes did fail: what is wrong, where, and what to do, in one sentence.
 struct Error {
   std::string message{};
+  bool no_space = false;  ///< a disk or a quota is full: it may pass, and who tried is not to blame
   bool operator==(const Error&) const = default;
 };
 

@@ -233,6 +233,22 @@ TEST_F(FailingDisk, APutThatFailsSaysWhyAndLeavesNothing) {
                  });
 }
 
+TEST_F(FailingDisk, AFullOneIsToldApart) {
+  for (const bool publishes : {false, true}) {
+    fail_each_call(
+        [&](auto& files) {
+          const auto published = publishes ? files.publish(kName, "whole") : Result<bool>(false);
+          const auto put = publishes ? Status() : files.put(kName, "whole");
+          if (published && put) return std::string("success");
+          return std::string((published ? put.error() : published.error()).no_space ? "full" : "broken");
+        },
+        [&](auto&, const std::string& answer, const std::string& failed, const std::string& error) {
+          const bool has_failed = failed != "nothing" && failed != "unlink";
+          EXPECT_EQ(answer, !has_failed ? "success" : error == std::strerror(ENOSPC) ? "full" : "broken");
+        });
+  }
+}
+
 TEST_F(FailingDisk, APublishThatFailsCanBeAskedAgain) {
   fail_each_call(
       [](auto& files) {

@@ -45,7 +45,7 @@ TEST(CheckpointCoordinator, MessagesThatAreLateTwiceOrOfNobodyAreCountedAndChang
   EXPECT_FALSE(stage.coordinator.on_journalled({1}, stage.now, stage.out));
   EXPECT_FALSE(stage.coordinator.on_journal_failed({1}, "late", stage.now, stage.out));
   EXPECT_FALSE(stage.coordinator.on_published({1}, true, stage.now, stage.out));
-  EXPECT_FALSE(stage.coordinator.on_publish_failed({1}, "early", stage.now, stage.out));
+  EXPECT_FALSE(stage.coordinator.on_publish_failed({1}, {"early"}, stage.now, stage.out));
   EXPECT_TRUE(stage.acknowledge(1, kSource));
   EXPECT_FALSE(stage.acknowledge(1, kSource, {"another", 1, 1, true, {}})) << "the first word counts";
   EXPECT_FALSE(stage.acknowledge(1, {2, 0})) << "no such task";
@@ -142,7 +142,7 @@ TEST(CheckpointCoordinator, ATaskThatCannotSaveEndsTheCheckpointEverywhere) {
   stage.start().after(10s);
   stage.journalled(1);
   stage.acknowledge(1, kLeft);
-  EXPECT_EQ(stage.declined(1), Lines{"abandon c1 everywhere: task 1/0 could not save: disk full"});
+  EXPECT_EQ(stage.declined(1), Lines{"abandon c1 everywhere: task 1/0 could not save: bad disk"});
   EXPECT_FALSE(stage.acknowledge(1, kRight));
   EXPECT_EQ(stage.after(10s), Lines{"journal c2"});
   EXPECT_EQ(stage.completes(2), Lines{"commit c2"});
@@ -193,7 +193,7 @@ TEST(CheckpointCoordinator, OneFailureMoreThanToleratedInARowFailsTheAttempt) {
     const bool succeeds = id % 3 == 0;
     EXPECT_EQ((succeeds ? stage.completes(id) : stage.fails(id)).front(),
               succeeds ? "commit c" + std::to_string(id)
-                       : "abandon c" + std::to_string(id) + " everywhere: task 1/0 could not save: disk full");
+                       : "abandon c" + std::to_string(id) + " everywhere: task 1/0 could not save: bad disk");
     EXPECT_EQ(stage.coordinator.summary().failures_in_a_row, id % 3);
   }
   for (std::uint64_t id = 10; id <= 11; ++id) {
@@ -203,9 +203,9 @@ TEST(CheckpointCoordinator, OneFailureMoreThanToleratedInARowFailsTheAttempt) {
   stage.request(checkpoint);
   stage.request(savepoint);
   const std::string last =
-      "3 checkpoints failed in a row, 2 are tolerated; the last: checkpoint 12: task 1/0 could not save: disk full";
-  EXPECT_EQ(stage.fails(12), (Lines{"abandon c12 everywhere: task 1/0 could not save: disk full",
-                                    "request 12 failed: task 1/0 could not save: disk full", "fail: " + last,
+      "3 checkpoints failed in a row, 2 are tolerated; the last: checkpoint 12: task 1/0 could not save: bad disk";
+  EXPECT_EQ(stage.fails(12), (Lines{"abandon c12 everywhere: task 1/0 could not save: bad disk",
+                                    "request 12 failed: task 1/0 could not save: bad disk", "fail: " + last,
                                     "request 13 failed: " + last}));
   EXPECT_TRUE(stage.coordinator.is_closed());
   EXPECT_EQ(stage.refusal(savepoint), "no checkpoint can be made any more: " + last);
@@ -228,8 +228,21 @@ TEST(CheckpointCoordinator, WhatTheAttemptCannotHelpDoesNotFailIt) {
     EXPECT_TRUE(stage.coordinator.on_journal_failed({id}, "no space", stage.now, stage.out));
     EXPECT_EQ(stage.take().size(), 2u);
   }
+  for (; id <= 15; ++id) {
+    stage.request(checkpoint);
+    stage.journalled(id);
+    EXPECT_TRUE(stage.coordinator.on_declined({{id}, kLeft, {"full", true}}, stage.now, stage.out));
+    EXPECT_EQ(stage.take().size(), 2u);
+  }
+  for (; id <= 20; ++id) {
+    stage.request(checkpoint);
+    stage.journalled(id);
+    for (const TaskId task : {kSource, kLeft, kRight}) stage.acknowledge(id, task);
+    EXPECT_TRUE(stage.coordinator.on_publish_failed({id}, {"full", true}, stage.now, stage.out));
+    EXPECT_EQ(stage.take().size(), 3u);
+  }
   EXPECT_EQ(stage.coordinator.summary().failures_in_a_row, 0u);
-  for (; id <= 12; ++id) {
+  for (; id <= 22; ++id) {
     stage.request(checkpoint);
     (void)stage.fails(id);
   }
@@ -272,7 +285,7 @@ TEST(CheckpointCoordinator, AManifestThatCouldNotBePublishedIsAFailureOfTheCheck
   stage.journalled(1);
   for (const TaskId task : {kSource, kLeft, kRight}) stage.acknowledge(1, task, true);
   stage.take();
-  EXPECT_TRUE(stage.coordinator.on_publish_failed({1}, "read-only", stage.now, stage.out));
+  EXPECT_TRUE(stage.coordinator.on_publish_failed({1}, {"read-only"}, stage.now, stage.out));
   EXPECT_EQ(stage.take(), (Lines{"abandon c1 everywhere: its manifest could not be published: read-only",
                                  "request 1 failed: its manifest could not be published: read-only"}));
   stage.request(checkpoint);
@@ -372,7 +385,7 @@ TEST(CheckpointCoordinator, TextsFromOutsideAreCutAndTooMuchOfThemEndsTheCheckpo
   Stage stage({});
   stage.start().request(checkpoint);
   stage.journalled(1);
-  EXPECT_TRUE(stage.coordinator.on_declined({{1}, kLeft, std::string(100'000, 'x')}, stage.now, stage.out));
+  EXPECT_TRUE(stage.coordinator.on_declined({{1}, kLeft, {std::string(100'000, 'x')}}, stage.now, stage.out));
   EXPECT_EQ(std::get<Abandon>(stage.out.at(0)).why.size(), CheckpointCoordinator::kMaxWhyBytes);
   EXPECT_LT(stage.coordinator.summary().last_failure.size(), CheckpointCoordinator::kMaxWhyBytes + 100);
   stage.take();
@@ -418,7 +431,7 @@ TEST(CheckpointCoordinator, TheSummaryTellsWhatIsOpenAndWhatWasMade) {
   EXPECT_EQ(summary.completed, 1u);
   EXPECT_EQ(summary.failed, 1u);
   EXPECT_EQ(summary.failures_in_a_row, 1u);
-  EXPECT_EQ(summary.last_failure, "checkpoint 2: task 1/0 could not save: disk full");
+  EXPECT_EQ(summary.last_failure, "checkpoint 2: task 1/0 could not save: bad disk");
 }
 
 TEST(CheckpointPolicy, AreCheckedByTheirRanges) {

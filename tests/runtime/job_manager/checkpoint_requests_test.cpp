@@ -63,7 +63,7 @@ TEST(CheckpointCoordinator, TheFinalOneIsTriedAgainAfterThePauseAndThenNothingFo
   Stage stage(policy);
   stage.start();
   EXPECT_EQ(stage.request(final_checkpoint), Lines{"journal f1"});
-  EXPECT_EQ(stage.fails(1), Lines{"abandon f1 everywhere: task 1/0 could not save: disk full"});
+  EXPECT_EQ(stage.fails(1), Lines{"abandon f1 everywhere: task 1/0 could not save: bad disk"});
   EXPECT_EQ(stage.after(2'999ms), Lines{});
   EXPECT_EQ(stage.after(1ms), Lines{"journal f2"});
   EXPECT_EQ(stage.completes(2), (Lines{"commit f2", "request 1 made 2"}));
@@ -76,11 +76,11 @@ TEST(CheckpointCoordinator, AFinalOneThatFailsTooOftenFailsTheAttemptAndItsReque
   policy.tolerated = 1;
   Stage stage(policy);
   stage.start().request(final_checkpoint);
-  EXPECT_EQ(stage.fails(1), (Lines{"abandon f1 everywhere: task 1/0 could not save: disk full", "journal f2"}));
+  EXPECT_EQ(stage.fails(1), (Lines{"abandon f1 everywhere: task 1/0 could not save: bad disk", "journal f2"}));
   const std::string why =
       "2 checkpoints failed in a row, 1 are tolerated; the last: final checkpoint 2: task 1/0 could not save: disk "
       "full";
-  EXPECT_EQ(stage.fails(2), (Lines{"abandon f2 everywhere: task 1/0 could not save: disk full", "fail: " + why,
+  EXPECT_EQ(stage.fails(2), (Lines{"abandon f2 everywhere: task 1/0 could not save: bad disk", "fail: " + why,
                                    "request 1 failed: " + why}));
 }
 
@@ -114,7 +114,7 @@ TEST(CheckpointCoordinator, WhatIsBeingPublishedWhenItClosesIsStillSettled) {
     if (made) {
       EXPECT_EQ(stage.published(1), (Lines{"commit f1", "request 1 made 1"}));
     } else {
-      stage.coordinator.on_publish_failed({1}, "gone", stage.now, stage.out);
+      stage.coordinator.on_publish_failed({1}, {"gone"}, stage.now, stage.out);
       EXPECT_EQ(stage.take(), (Lines{"abandon f1 everywhere: its manifest could not be published: gone",
                                      "request 1 failed: its manifest could not be published: gone"}));
     }

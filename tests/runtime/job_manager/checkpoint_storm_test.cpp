@@ -109,7 +109,7 @@ class Storm {
   void speak_for_a_task() {
     const TaskId task = tasks_[random_.below(tasks_.size())];
     if (random_.chance(0.01)) {
-      EXPECT_EQ(coordinator_->on_declined({*open_, task, "no"}, now_, out_), !ended_.contains(task));
+      EXPECT_EQ(coordinator_->on_declined({*open_, task, {"no"}}, now_, out_), !ended_.contains(task));
     } else {
       const SnapshotInfo info = some_info();
       const bool counts = !ended_.contains(task) && acknowledged_.emplace(task, info).second;
@@ -121,7 +121,7 @@ class Storm {
   void answer_publication() {
     const CheckpointId id = *open_;
     if (random_.chance(0.03)) {
-      EXPECT_TRUE(coordinator_->on_publish_failed(id, "no", now_, out_));
+      EXPECT_TRUE(coordinator_->on_publish_failed(id, {"no"}, now_, out_));
     } else {
       made_ = !random_.chance(0.03);
       EXPECT_TRUE(coordinator_->on_published(id, made_, now_, out_));
@@ -136,7 +136,7 @@ class Storm {
     const bool is_open = open_ && any == *open_;
     const TaskId stranger{99, 0};
     EXPECT_FALSE(coordinator_->on_acknowledged({any, stranger, some_info()}, now_, out_));
-    EXPECT_FALSE(coordinator_->on_declined({any, stranger, "no"}, now_, out_));
+    EXPECT_FALSE(coordinator_->on_declined({any, stranger, {"no"}}, now_, out_));
     if (!is_open || journalled_) {
       EXPECT_FALSE(coordinator_->on_journalled(any, now_, out_));
       EXPECT_FALSE(coordinator_->on_journal_failed(any, "no", now_, out_));
@@ -144,11 +144,11 @@ class Storm {
     if (!is_open || published_.empty()) {
       EXPECT_FALSE(coordinator_->on_published(any, true, now_, out_));
       EXPECT_FALSE(coordinator_->on_published(any, false, now_, out_));
-      EXPECT_FALSE(coordinator_->on_publish_failed(any, "no", now_, out_));
+      EXPECT_FALSE(coordinator_->on_publish_failed(any, {"no"}, now_, out_));
     }
     if (!is_open) {
       EXPECT_FALSE(coordinator_->on_acknowledged({any, tasks_[0], some_info()}, now_, out_));
-      EXPECT_FALSE(coordinator_->on_declined({any, tasks_[0], "no"}, now_, out_));
+      EXPECT_FALSE(coordinator_->on_declined({any, tasks_[0], {"no"}}, now_, out_));
     }
     EXPECT_TRUE(out_.empty());
     check();

@@ -95,7 +95,7 @@ class Stage {
   bool acknowledge(std::uint64_t id, TaskId task, bool ended = false) {
     return acknowledge(id, task, {task_text(task) + "@" + std::to_string(id), 10, 7, ended, {}});
   }
-  bool decline(std::uint64_t id, TaskId task) { return coordinator.on_declined({{id}, task, "disk full"}, now, out); }
+  bool decline(std::uint64_t id, TaskId task) { return coordinator.on_declined({{id}, task, {"bad disk"}}, now, out); }
   Lines declined(std::uint64_t id) {
     EXPECT_TRUE(decline(id, kLeft));
     return take();
