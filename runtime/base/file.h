@@ -8,10 +8,10 @@
 #include <freshet/result.h>
 
 /// Files, with what went wrong as a value that names the file and the reason. Blocking; from any thread.
+namespace freshet::base {
 
 /// `error`, an errno, says that a disk or a quota is full.
 bool is_no_space(int error);
-namespace freshet::base {
 
 /// The whole file. Error when it is longer than `max_bytes`.
 Result<std::string> read_file(const std::string& path, std::uint64_t max_bytes);
