@@ -173,7 +173,7 @@ class TaskPart final : public SpillStore {
     if (!removed_.empty() || !database_.remove(key, trouble_)) removed_.insert(key_);
     return true;
   }
-  std::unique_ptr<Walk> walk(std::string_view prefix) override;
+  std::unique_ptr<Walk> walk(std::string_view prefix, std::string_view after) override;
 
  private:
   /// Before anything else is written, or an address that is put again would have two entries.
@@ -201,13 +201,15 @@ class TaskPart final : public SpillStore {
 
 class RocksDbWalk final : public SpillStore::Walk {
  public:
-  RocksDbWalk(RocksDbSpill::Database& database, std::string prefix, std::size_t hidden, std::set<std::string> removed)
+  /// `from`: the first key it may show. `whole`: it will be gone through to its end.
+  RocksDbWalk(RocksDbSpill::Database& database, std::string prefix, const std::string& from, bool whole,
+              std::size_t hidden, std::set<std::string> removed)
       : database_(database), prefix_(std::move(prefix)), hidden_(hidden), removed_(std::move(removed)) {
     rocksdb::ReadOptions options;
     options.fill_cache = false;
-    options.readahead_size = 1u << 20;
+    if (whole) options.readahead_size = 1u << 20;
     at_.reset(database_.get().NewIterator(options));
-    at_->Seek(prefix_);
+    at_->Seek(from);
   }
   bool next(std::string_view& address, std::string_view& entry) override {
     do {
@@ -230,8 +232,11 @@ class RocksDbWalk final : public SpillStore::Walk {
   bool is_begun_ = false;
 };
 
-std::unique_ptr<SpillStore::Walk> TaskPart::walk(std::string_view prefix) {
-  return std::make_unique<RocksDbWalk>(database_, std::string(key_of(prefix)), prefix_.size(), removed_);
+std::unique_ptr<SpillStore::Walk> TaskPart::walk(std::string_view prefix, std::string_view after) {
+  std::string from(key_of(after.empty() ? prefix : after));
+  if (!after.empty()) from += '\0';  // the smallest key behind it
+  return std::make_unique<RocksDbWalk>(database_, std::string(key_of(prefix)), from, after.empty(), prefix_.size(),
+                                       removed_);
 }
 
 }  // namespace

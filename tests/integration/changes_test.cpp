@@ -23,7 +23,7 @@ using ::testing::HasSubstr;
 /// A cluster of two agents and the user_behavior job, which reads some files for some seconds.
 class Changes : public ::testing::Test {
  protected:
-  static constexpr int kFiles = 2, kLinesPerFile = 6'000, kUsers = 40;
+  static constexpr int kFiles = 2, kLinesPerFile = 6'000, kUsers = 40, kLeastEvents = 20;
 
   void SetUp() override {
     const auto submitted = submit();
@@ -101,14 +101,18 @@ TEST_F(Changes, UpgradedWithOtherParametersItKeepsItsState) {
 }
 
 TEST_F(Changes, ASecondJobBesideItBeginsWithItsState) {
+  ASSERT_TRUE(eventually(kPatience, [&] { return cluster_.view().job("shop").value("records_in", 0) > kUsers * kLeastEvents * 2; }));
   must({"savepoint", "create", "shop"});
   const auto second = submit("next", "next", {"--from", "shop"});
   ASSERT_EQ(second.exit_code, 0) << second.output;
   ASSERT_TRUE(cluster_.view().wait_for("next", "Finished")) << cluster_.view().job("next");
   const ResultTable users(directory_.path("next/users"));
-  std::map<std::string, long long> most;
-  for (std::size_t row = 0; row < users.rows(); ++row)
+  std::map<std::string, long long> first, most;
+  for (std::size_t row = 0; row < users.rows(); ++row) {
+    first.emplace(users.text(row, "user"), users.number(row, "events"));
     most[users.text(row, "user")] = std::max(most[users.text(row, "user")], users.number(row, "events"));
+  }
+  for (const auto& [user, events] : first) EXPECT_GE(events, kLeastEvents) << user << " began anew";
   EXPECT_EQ(most, events_.by_user()) << "what it did not read itself it has from the savepoint";
   expect_exact_results();
 }

@@ -169,6 +169,7 @@ TEST_F(FailingOperator, CrashesAreCountedOnWhenTheJobManagerIsKilledBetweenThem)
     return job.contains("problems") && !job["problems"].empty() && job["problems"][0]["kind"] == "WORKER_CRASHED";
   };
   ASSERT_TRUE(eventually(kPatience, has_crashed));
+  ASSERT_LT(cluster_.view().job("poison")["attempt"], 3) << "crashes have to be left for the job manager to come";
   kill(cluster_.manager_pid(), SIGKILL);
   const auto port_of = [](const std::string& address) { return address.substr(address.rfind(':') + 1); };
   const BackgroundProgram manager(

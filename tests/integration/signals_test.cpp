@@ -165,7 +165,11 @@ TEST_F(SignalsToCluster, AnAgentThatIsStartedAnewTakesItsWorkersOver) {
   ASSERT_TRUE(all_gone({killed}));
   const auto started = cluster_.start_again();
   ASSERT_EQ(started.exit_code, 0) << started.output;
-  const auto events = [&] { return cluster_.view().job(kJob)["records_in"].get<long long>(); };
+  ASSERT_TRUE(eventually(kPatience, [&] {
+    const auto cluster = cluster_.view().cluster();
+    return cluster.contains("agents") && cluster["agents"].at(0).value("pid", killed) != killed;
+  })) << cluster_.view().cluster();
+  const auto events = [&] { return cluster_.view().job(kJob).value("records_in", 0LL); };
   const long long before = events();
   EXPECT_TRUE(eventually(kPatience, [&] { return events() > before; })) << status();
   const auto job = cluster_.view().job(kJob);

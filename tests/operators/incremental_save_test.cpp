@@ -11,40 +11,6 @@
 namespace freshet::test {
 namespace {
 
-using Records = std::vector<std::string>;
-
-/// One save of one table.
-class SavedLog final : public StateWriter {
- public:
-  void put(const StateEntry& entry) override {
-    ByteBuffer record;
-    append_state_entry(record, entry);
-    records.emplace_back(record.view());
-  }
-  Records records;
-};
-
-void restore(const Records& records, StateTable& table) {
-  for (const auto& record : records) {
-    StateEntry entry;
-    ASSERT_TRUE(read_state_entry(record, entry));
-    ASSERT_TRUE(table.restore(entry));
-  }
-}
-
-/// The saves of one table, oldest first: everything, then what changed.
-struct SavedTableChain {
-  void begin(StateTable& table, bool everything) {
-    if (everything) logs.clear();
-    logs.push_back(std::make_unique<SavedLog>());
-    table.begin_save(*logs.back(), everything);
-  }
-  void restore_to(StateTable& table) const {
-    for (const auto& log : logs) restore(log->records, table);
-  }
-  std::vector<std::unique_ptr<SavedLog>> logs;
-};
-
 void change_something(States& op, base::Random& random, std::int64_t& now) {
   op.at(now += random.between(0, 4));
   op.enter(static_cast<std::uint64_t>(random.between(0, 30)));
@@ -80,8 +46,8 @@ void change_something(States& op, base::Random& random, std::int64_t& now) {
     op.roll_back();
   else
     op.commit();
-  auto& values = dynamic_cast<detail::ValueCells<std::uint64_t, std::string>&>(*op.states[0].second);
-  if (random.chance(0.1)) values.sweep(3);
+  if (random.chance(0.1))
+    for (auto& [name, table] : op.states) table->sweep(static_cast<std::size_t>(random.between(1, 200)), now);
 }
 
 /// Tables that give entries to a spill store all the time; now and then it has no room.
@@ -219,7 +185,7 @@ TEST(IncrementalSave, IdsThatWereSeenAreSavedLikeEverythingElse) {
     now += random.between(0, 3);
     const std::pair<std::uint64_t, std::uint64_t> key{random.between(0, 9), random.between(0, 9)};
     (void)seen.is_new(key, Seen::hash_of(key_hash(key.first), key.second), now, now - 50);
-    if (random.chance(0.3)) seen.sweep(4, now - 50);
+    if (random.chance(0.3)) seen.sweep(4, now);
     spill.is_full = random.chance(0.3);
     if (random.chance(0.3)) (void)seen.evict(3);
   };

@@ -184,7 +184,7 @@ struct UnreadableSpill final : SpillStore {
   bool flush() override { return true; }
   const SpillTrouble* trouble() const override { return nullptr; }
   bool take(std::string_view, std::string&) override { throw std::runtime_error("input/output error"); }
-  std::unique_ptr<Walk> walk(std::string_view) override { return nullptr; }
+  std::unique_ptr<Walk> walk(std::string_view, std::string_view) override { return nullptr; }
 };
 
 TEST(FoldStage, StateThatIsLostOnDiskFailsTheTaskAndIsNoRecordsFault) {

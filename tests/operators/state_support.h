@@ -1,8 +1,12 @@
 #pragma once
 
 #include <freshet/operator.h>
+#include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace freshet::test {
 
@@ -55,5 +59,43 @@ inline std::vector<std::string> all_rows(const OperatorBase& op) {
   }
   return all;
 }
+
+using Records = std::vector<std::string>;
+
+/// One save of one table.
+class SavedLog final : public StateWriter {
+ public:
+  void put(const StateEntry& entry) override {
+    ByteBuffer record;
+    append_state_entry(record, entry);
+    records.emplace_back(record.view());
+  }
+  Records records;
+};
+
+inline void restore(const Records& records, StateTable& table) {
+  for (const auto& record : records) {
+    StateEntry entry;
+    ASSERT_TRUE(read_state_entry(record, entry));
+    ASSERT_TRUE(table.restore(entry));
+  }
+}
+
+/// The saves of one table, oldest first: everything, then what changed.
+struct SavedTableChain {
+  void begin(StateTable& table, bool everything) {
+    if (everything) logs.clear();
+    logs.push_back(std::make_unique<SavedLog>());
+    table.begin_save(*logs.back(), everything);
+  }
+  void save(StateTable& table, bool everything) {
+    begin(table, everything);
+    while (!table.save_some(100)) continue;
+  }
+  void restore_to(StateTable& table) const {
+    for (const auto& log : logs) restore(log->records, table);
+  }
+  std::vector<std::unique_ptr<SavedLog>> logs;
+};
 
 }  // namespace freshet::test

@@ -35,16 +35,18 @@ class MemorySpill : public SpillStore {
     ++takes;
     return true;
   }
-  std::unique_ptr<Walk> walk(std::string_view prefix) override {
+  std::unique_ptr<Walk> walk(std::string_view prefix, std::string_view after) override {
+    ++walks;
     auto all = std::make_unique<All>();
     for (const auto& [address, entry] : entries)
-      if (address.starts_with(prefix)) all->entries.emplace_back(address, entry);
+      if (address.starts_with(prefix) && address > after) all->entries.emplace_back(address, entry);
     return all;
   }
 
   std::map<std::string, std::string> entries;
   std::uint64_t puts = 0;
   std::uint64_t takes = 0;
+  std::uint64_t walks = 0;
   bool is_full = false;
 
  private:

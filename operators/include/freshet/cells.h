@@ -31,16 +31,6 @@ struct KeyScope : CallScope {
   const K* key = nullptr;
 };
 
-/// Erases expired(slot) among the next `steps` slots of a table, and goes round.
-template <class Cells, class Expired>
-void sweep(Cells& cells, std::uint32_t& cursor, std::size_t steps, Expired expired) {
-  for (; steps != 0 && cells.slots() != 0; --steps) {
-    if (cursor >= cells.slots()) cursor = 0;
-    if (cells.is_used(cursor) && expired(cursor)) cells.erase(cursor);
-    ++cursor;
-  }
-}
-
 /// What all keyed tables share: the map from key to a V, TTL, and one cached look-up per call.
 template <class K, class V>
 class KeyedCells : public LiveTable<K, V> {
@@ -61,12 +51,11 @@ class KeyedCells : public LiveTable<K, V> {
   bool is_live_at(std::int64_t written_ms) const {
     return !expires() || written_ms + options_.ttl.count() > scope_->now_ms;
   }
-  /// Erases what has outlived its TTL, two slots per record of a batch, so that keys that never come back cost no
-  /// memory. Between calls only.
-  void sweep(std::size_t records) {
+  void sweep(std::size_t records, std::int64_t now_ms) override {
     if (!expires()) return;
-    detail::sweep(this->cells_, sweep_cursor_, records * 2, [this](std::uint32_t slot) {
-      if (is_live(slot)) return false;
+    const std::int64_t deadline = now_ms - options_.ttl.count();
+    Base::sweep(records * 2, now_ms, deadline, [this, deadline](std::uint32_t slot) {
+      if (written_ms_[slot] > deadline) return false;
       before_erase(slot);
       return true;
     });
@@ -149,7 +138,6 @@ class KeyedCells : public LiveTable<K, V> {
 
  private:
   std::vector<std::int64_t> written_ms_;  // by slot; empty where nothing expires
-  std::uint32_t sweep_cursor_ = 0;
 };
 
 /// See StateTable::write_blank().

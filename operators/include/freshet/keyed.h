@@ -172,7 +172,7 @@ class FoldStage final : public UserCodeStage {
   std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
     const auto& in = static_cast<const KeyedBatch<K, In>&>(*view.batch);
     scope_.now_ms = host_->now().time_since_epoch().count();
-    cells_.sweep(view.size);
+    cells_.sweep(view.size, scope_.now_ms);
     LookAhead look_ahead(cells_.cells(), view, from);
     return for_each_record<In>(
         view, from,
@@ -245,6 +245,7 @@ class ProcessStage final : public UserCodeStage {
     Out<R> collector;
     collector.bind(out.records);
     scope_.now_ms = host_->now().time_since_epoch().count();
+    cells_.sweep(view.size, scope_.now_ms);
     LookAhead look_ahead(cells_.cells(), view, from);
     return for_each_record<In>(
         view, from,
@@ -297,9 +298,10 @@ class SeenTable final : public LiveTable<std::pair<K, M>, std::int64_t> {  // va
     seen_ms = now_ms;
     return true;
   }
-  /// Erases what was not seen after `deadline`, among the next `steps` slots.
-  void sweep(std::size_t steps, std::int64_t deadline) {
-    detail::sweep(this->cells_, sweep_cursor_, steps, [this, deadline](std::uint32_t slot) {
+  void sweep(std::size_t records, std::int64_t now_ms) override {
+    if (options_.ttl == Duration::max()) return;
+    const std::int64_t deadline = now_ms - options_.ttl.count();
+    Base::sweep(records * 2, now_ms, deadline, [this, deadline](std::uint32_t slot) {
       const auto& entry = this->cells_.at(slot);
       if (entry.value > deadline) return false;
       this->save_.before_erase(slot, this->saver());
@@ -349,7 +351,6 @@ class SeenTable final : public LiveTable<std::pair<K, M>, std::int64_t> {  // va
 
  private:
   StateOptions options_;
-  std::uint32_t sweep_cursor_ = 0;
 };
 
 /// Lets the first record of each id pass, per key, within the TTL.
@@ -366,7 +367,7 @@ class DedupeStage final : public UserCodeStage {
     const auto now_ms = host_->now().time_since_epoch().count();
     const bool expires = seen_.options().ttl != Duration::max();
     const auto deadline = expires ? now_ms - seen_.options().ttl.count() : std::numeric_limits<std::int64_t>::min();
-    if (expires) seen_.sweep(view.size * 2, deadline);
+    seen_.sweep(view.size, now_ms);
     return for_each_record<T>(
         view, from,
         [&](std::size_t i) {
@@ -415,7 +416,7 @@ class RecentStage final : public UserCodeStage {
   std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
     const auto& in = static_cast<const KeyedBatch<K, T>&>(*view.batch);
     scope_.now_ms = host_->now().time_since_epoch().count();
-    cells_.sweep(view.size);
+    cells_.sweep(view.size, scope_.now_ms);
     LookAhead look_ahead(cells_.cells(), view, from);
     return for_each_record<T>(
         view, from,

@@ -23,14 +23,14 @@ class LiveTable : public StateTable {
     for (std::uint32_t slot = 0; slot < cells_.slots(); ++slot)
       if (cells_.is_used(slot)) write_slot(slot, out, bytes, false);
     if (spilled_keys_ == 0) return;
-    const auto walk = spill_->walk(prefix());
+    const auto walk = spill_->walk(prefix(), {});
     std::string_view address, packed;
     while (walk->next(address, packed)) for_each_packed(packed, [&](const StateEntry& entry) { out.put(entry); });
   }
 
   void begin_save(StateWriter& out, bool everything) override {
     save_.begin(out, everything, cells_.used_bits());
-    if (save_.everything() && spilled_keys_ != 0) saving_spilled_ = spill_->walk(prefix());
+    if (save_.everything() && spilled_keys_ != 0) saving_spilled_ = spill_->walk(prefix(), {});
   }
   bool wants_everything() const override { return save_.wants_everything(); }
   bool save_some(std::size_t entries) override {
@@ -106,7 +106,7 @@ class LiveTable : public StateTable {
   template <class Entry>
   bool next_spilled(Entry& entry, std::int64_t& written_ms) {
     if (spilled_keys_ == 0) return false;
-    if (walking_ == nullptr) walking_ = spill_->walk(prefix());
+    if (walking_ == nullptr) walking_ = spill_->walk(prefix(), {});
     std::string_view address, packed;
     if (!walking_->next(address, packed)) return false;
     for_each_packed(packed, [&](const StateEntry& stored) {
@@ -119,6 +119,19 @@ class LiveTable : public StateTable {
   }
 
  protected:
+  /// What StateTable::sweep() does, in steps of one entry. `is_over(slot)` tells whether the entry was written at
+  /// `deadline` or before, and if so notes that it goes.
+  template <class IsOver>
+  void sweep(std::size_t steps, std::int64_t now_ms, std::int64_t deadline, IsOver is_over) {
+    for (std::size_t left = steps; left != 0 && cells_.slots() != 0; --left) {
+      if (sweep_slot_ >= cells_.slots()) sweep_slot_ = 0;
+      if (cells_.is_used(sweep_slot_) && is_over(sweep_slot_)) cells_.erase(sweep_slot_);
+      ++sweep_slot_;
+    }
+    if (spilled_keys_ == 0 || (swept_to_.size() == 0 && now_ms < next_round_ms_)) return;
+    spilled_steps_ += steps;
+    if (spilled_steps_ >= kSweptAtOnce) sweep_spilled(now_ms, deadline, is_over);
+  }
   /// Gives `out` the entries of a slot, or those that have changed since the last save.
   virtual void write_slot(std::uint32_t slot, StateWriter& out, EntryBytes& bytes, bool changes_only) const = 0;
   /// What write_slot() calls changes is saved.
@@ -227,6 +240,32 @@ class LiveTable : public StateTable {
     });
     return cells_.find(key, hash);
   }
+  /// Those that are over come back into the table, and go from there.
+  template <class IsOver>
+  void sweep_spilled(std::int64_t now_ms, std::int64_t deadline, IsOver is_over) {
+    if (swept_to_.size() == 0) next_round_ms_ = now_ms + (now_ms - deadline) / kRoundsPerTtl;
+    const auto walk = spill_->walk(prefix(), swept_to_.view());
+    std::string_view address, packed;
+    for (; spilled_steps_ != 0; --spilled_steps_) {
+      if (!walk->next(address, packed)) {
+        swept_to_.clear();
+        spilled_steps_ = 0;
+        return;
+      }
+      if (spilled_steps_ == 1) {
+        swept_to_.clear();
+        swept_to_.append(address);
+      }
+      StateEntry entry;
+      if (!next_packed_entry(packed, entry)) throw damaged();
+      if (entry.written_ms > deadline) continue;
+      Key key{};
+      std::uint64_t hash = 0;
+      if (!decode_address(entry, key, hash)) throw damaged();
+      if (cells_.find(key, hash) != Cells::kNone) continue;  // it was looked for since the walk began
+      if (const std::uint32_t slot = fetch(key, hash); slot != Cells::kNone && is_over(slot)) cells_.erase(slot);
+    }
+  }
   /// One value at a time: the average follows soon enough.
   void sample_heap() {
     for (std::uint32_t tries = 0; tries < 64 && cells_.slots() != 0; ++tries) {
@@ -245,6 +284,9 @@ class LiveTable : public StateTable {
     IncrementalSave& save;
   };
 
+  static constexpr std::size_t kSweptAtOnce = 256;  // spilled entries: beginning a walk costs as much as many steps
+  static constexpr std::int64_t kRoundsPerTtl = 8;  // of the sweep over what is spilled, at most
+
   SpillStore* spill_ = nullptr;
   char prefix_[4] = {};
   std::size_t spilled_keys_ = 0;
@@ -256,6 +298,10 @@ class LiveTable : public StateTable {
   bool stays_ = false;
   std::unique_ptr<SpillStore::Walk> saving_spilled_;
   std::unique_ptr<SpillStore::Walk> walking_;
+  std::uint32_t sweep_slot_ = 0;
+  std::size_t spilled_steps_ = 0;   // that the sweep owes
+  ByteBuffer swept_to_;             // address; empty: a round begins
+  std::int64_t next_round_ms_ = 0;  // begins then at the earliest
   ByteBuffer address_;
   Packer packed_;
   std::string fetched_;

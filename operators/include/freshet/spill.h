@@ -44,8 +44,8 @@ class SpillStore {
   virtual const SpillTrouble* trouble() const = 0;
   /// Takes an entry out. False: there is none of that address.
   virtual bool take(std::string_view address, std::string& entry) = 0;
-  /// Those whose addresses begin with `prefix`.
-  virtual std::unique_ptr<Walk> walk(std::string_view prefix) = 0;
+  /// Those whose addresses begin with `prefix`, as far as they come after the address `after`; it may be empty.
+  virtual std::unique_ptr<Walk> walk(std::string_view prefix, std::string_view after) = 0;
 };
 
 }  // namespace freshet

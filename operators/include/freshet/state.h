@@ -73,6 +73,9 @@ class StateTable {
   /// Gives at most `entries` that were not touched lately to the spill store; between calls only. Answers how many:
   /// none when that has no room.
   virtual std::size_t evict(std::size_t entries) = 0;
+  /// Erases entries that have outlived their TTL, if they have one, among the next few, wherever they are: so many that
+  /// keys which never come back cost nothing for long. Before a batch of `records`, between calls.
+  virtual void sweep(std::size_t records, std::int64_t now_ms) = 0;
   /// Takes back what was saved, oldest first. False: the bytes are not an entry of this table.
   [[nodiscard]] virtual bool restore(const StateEntry& entry) = 0;
   /// Appends the value of an entry nobody has written to, member initialisers included; of a list, a list of one such

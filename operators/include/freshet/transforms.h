@@ -162,6 +162,7 @@ class OperatorStage final : public UserCodeStage {
     if constexpr (!std::is_void_v<K>) {
       op_->key_scope.undo = host_->sets_aside;
       op_->key_scope.now_ms = op_->now_value.time_since_epoch().count();
+      for (const auto& [name, table] : op_->states) table->sweep(view.size, op_->key_scope.now_ms);
     }
     return for_each_record<In>(
         view, from,

@@ -104,7 +104,7 @@ TEST_F(ProcessLauncherTest, ANewOneTakesOverWhatStillRuns) {
 
 TEST_F(ProcessLauncherTest, WhatATakenOverWorkerSaysOfItsEndIsBelieved) {
   const auto options = options_with(
-      "while [ \"$1\" != --data ]; do shift; done; while [ ! -e \"$2/go\" ]; do sleep 0.02; done; echo 3 > "
+      "while [ \"$1\" != --data ]; do shift; done; while [ -d \"$2\" ] && [ ! -e \"$2/go\" ]; do sleep 0.02; done; echo 3 > "
       "\"$2/exit_code\"");
   const auto left = static_cast<pid_t>(*ProcessLauncher(options).start(spec_));
   ProcessLauncher second(options);
@@ -120,9 +120,10 @@ TEST_F(ProcessLauncherTest, AProcessThatHasOnlyThePidOfAWorkerIsNotTakenOver) {
   const std::string attempt = directory_ + "/jobs/job-7/attempt-2";
   fs::create_directories(attempt);
   const std::string own = std::to_string(base::own_pid());
+  int number = 0;
   for (const std::string& text :
        {own + " 1", std::string("1 1"), std::string("-1 1"), std::string("words"), std::string()})
-    std::ofstream(attempt + "/worker-" + std::to_string(text.size()) + ".process") << text;
+    std::ofstream(attempt + "/worker-" + std::to_string(number++) + ".process") << text;
   std::ofstream(attempt + "/worker-1x.process") << own << ' ' << *base::process_start_time(base::own_pid());
   EXPECT_TRUE(ProcessLauncher(options_with("exit 0")).take_over().empty());
 }

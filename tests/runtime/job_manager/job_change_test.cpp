@@ -374,14 +374,17 @@ TEST_F(JobChangeTest, AWatchedUpgradeThatFailsGoesBackWithTheNewestState) {
   const auto newest = cluster.job(id).checkpoints().restore_point();
   ASSERT_GT(newest->value, change().savepoint.value + 1);
   const auto stood_still = change().stood_still;
+  cluster.never_say_hello = {{id, Attempt{3}, {0}}};
   cluster.end_worker({id, Attempt{2}, {0}}, 0, 9);
+  cluster.deliver();
   cluster.clock.advance(300ms);
+  cluster.from_worker({id, Attempt{3}, {0}}, wire::WorkerHello{{id, Attempt{3}, {0}}, 100, "tcp://late"});
   cluster.deliver();
   EXPECT_EQ(cluster.state(id), JobState::running);
   EXPECT_EQ(cluster.job(id).plan().tasks.size(), 4u);
   EXPECT_EQ(change().step, ChangeStep::failed);
   EXPECT_EQ(change().back_to.value, 1u);
-  EXPECT_GE(change().stood_still, stood_still);
+  EXPECT_EQ(change().stood_still, stood_still + Duration(300)) << "the way back, too";
   EXPECT_EQ(prepared().restore, *newest);
   EXPECT_EQ(prepared().dropped, std::vector<std::string>{"more"});
   cluster.run_for(2s);

@@ -61,17 +61,20 @@ class RestCheckpointsTest : public testing::Test {
     return get("shop/operations/" + operation["operation"].get<std::string>())["checkpoint"];
   }
   json verified(std::uint64_t number) {
-    const std::string operation = post("shop/checkpoints/" + std::to_string(number) + "/verify")["operation"];
-    // The other thread needs no longer than its files; a test that waits in vain is ended by its time limit.
-    for (;; std::this_thread::yield())
-      if (json now = get("shop/operations/" + operation); now["state"] != "open") return now;
+    return ended(post("shop/checkpoints/" + std::to_string(number) + "/verify"));
+  }
+  /// What becomes of an operation that another thread works on.
+  json ended(const json& begun) {
+    const auto patience = std::chrono::steady_clock::now() + 60s;
+    for (const std::string operation = begun["operation"];; std::this_thread::sleep_for(1ms)) {
+      json now = get("shop/operations/" + operation);
+      if (now["state"] != "open" || std::chrono::steady_clock::now() > patience) return now;
+    }
   }
   /// What a job of that graph could take over, once it is known.
   json compared(const LogicalGraph& graph, json body = json::object()) {
     body["graph_base64"] = base64_of(graph);
-    const std::string operation = post("shop/compare", body.dump())["operation"];
-    for (;; std::this_thread::yield())
-      if (json now = get("shop/operations/" + operation); now["state"] != "open") return now;
+    return ended(post("shop/compare", body.dump()));
   }
   std::size_t files_of(JobId id) {
     return cluster.checkpoints.list("job-" + std::to_string(id.value) + "/snapshots")->size();
@@ -215,7 +218,7 @@ TEST_F(RestCheckpointsTest, VerifyNamesEveryDamage) {
   EXPECT_EQ(sound["checkpoint"], 1);
   EXPECT_EQ(sound["files"], 4);
   EXPECT_EQ(sound["damages"], json::array());
-  cluster.checkpoints.files["job-1/snapshots/c1-a1-t1.0"][60] ^= 1;
+  cluster.checkpoints.files.at("job-1/snapshots/c1-a1-t1.0").at(60) ^= 1;
   cluster.checkpoints.files.erase("job-1/snapshots/c1-a1-t0.1");
   const json damages = verified(1)["damages"];
   ASSERT_EQ(damages.size(), 2u);
@@ -253,7 +256,7 @@ TEST_F(RestCheckpointsTest, AComparisonReadsWhatTheCheckpointHolds) {
   EXPECT_EQ(bad["operators"][1]["fate"], "error");
   EXPECT_EQ(bad["operators"][1]["problems"][0]["where"], "operator totals");
   EXPECT_EQ(compared(next, {{"drop_state", {"totals"}}})["operators"][1]["fate"], "dropped");
-  cluster.checkpoints.files["job-1/snapshots/c1-a1-t1.0"][60] ^= 1;
+  cluster.checkpoints.files.at("job-1/snapshots/c1-a1-t1.0").at(60) ^= 1;
   EXPECT_NE(compared(next, {{"checkpoint", 1}})["why"].get<std::string>().find("damaged"), std::string::npos);
   EXPECT_EQ(compared(next, {{"checkpoint", 77}})["why"], "it is no longer there");
 }

@@ -62,7 +62,10 @@ std::vector<checkpoint::SavedEntry> scan(SavedOperator& saved, const checkpoint:
       all.push_back(std::move(entry));
     }
     if (!page->next) return all;
-    EXPECT_LT(query.after, *page->next);
+    if (!(query.after < *page->next)) {
+      ADD_FAILURE() << "it stands still";
+      return all;
+    }
     query.after = *page->next;
   }
 }
@@ -229,7 +232,7 @@ TEST(SavedState, LargeEntriesArePagesOfTheirOwn) {
   saved.save(1);
   StateQuery query = query_of("value");
   std::size_t pages = 0;
-  for (std::optional<StatePosition> next = StatePosition(); next; ++pages) {
+  for (std::optional<StatePosition> next = StatePosition(); next && pages < 10; ++pages) {
     query.after = *next;
     const auto page = read_state(*saved.storage, saved.manifest(1), query);
     ASSERT_TRUE(page.ok());

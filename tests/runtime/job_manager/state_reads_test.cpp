@@ -212,7 +212,7 @@ TEST_F(RestStateTest, WhatCannotBeMeantIsRefusedBeforeAnythingIsRead) {
   EXPECT_EQ(get("shop/state").status, 404);
   EXPECT_EQ(get("shpo/state/totals").status, 404);
   EXPECT_EQ(get("shop/state/totals", {}, "POST").status, 405);
-  for (const auto& [name, value] : std::map<std::string, std::string>{
+  for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
            {"checkpoint", "0"}, {"checkpoint", "x"}, {"limit", "0"}, {"limit", "-1"}, {"after", "x"}})
     EXPECT_EQ(get("shop/state/totals", {{name, value}}).status, 422) << name << "=" << value;
 }

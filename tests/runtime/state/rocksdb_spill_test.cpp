@@ -22,7 +22,7 @@ class RocksDbSpillTest : public testing::Test {
   ~RocksDbSpillTest() override { fs::remove_all(folder_); }
   static std::string all(SpillStore& store, std::string_view prefix) {
     std::string text;
-    const auto walk = store.walk(prefix);
+    const auto walk = store.walk(prefix, {});
     std::string_view address, entry;
     while (walk->next(address, entry)) text += std::string(address) + "=" + std::string(entry) + " ";
     return text;
@@ -54,7 +54,7 @@ TEST_F(RocksDbSpillTest, AWalkShowsWhatWasThereWhenItBegan) {
   const auto store = spill.open_task(0);
   for (const char* address : {"t1 b", "t1 a", "t2 c", "t1 c"}) store->put(address, address + 3);
   ASSERT_TRUE(store->flush());
-  const auto walk = store->walk("t1");
+  const auto walk = store->walk("t1", "");
   ASSERT_EQ(take(*store, "t1 b"), "b");
   store->put("t1 d", "d");
   ASSERT_TRUE(store->flush());
@@ -78,13 +78,13 @@ TEST_F(RocksDbSpillTest, TasksDoNotSeeEachOther) {
 }
 
 TEST_F(RocksDbSpillTest, ManyEntriesComeBackThroughFilesOnDisk) {
-  RocksDbSpill spill(folder_);
+  RocksDbSpill spill(folder_, {.buffer_bytes = 64u << 10});
   const auto store = spill.open_task(0);
   const std::string padding(1000, 'x');
-  constexpr int kEntries = 60'000;  // more than its memory holds before it writes files
+  constexpr int kEntries = 6'000;  // more than its memory holds before it writes files
   for (int i = 0; i < kEntries; ++i) {
     store->put(std::to_string(i), std::to_string(i) + padding);
-    if (i % 1000 == 999) {
+    if (i % 100 == 99) {
       ASSERT_TRUE(store->flush());
     }
   }
@@ -113,6 +113,22 @@ TEST_F(RocksDbSpillTest, WhatAKilledWorkerLeftIsNotSeen) {
   store->put("a", "1");
   ASSERT_TRUE(store->flush());
   EXPECT_EQ(all(*store, ""), "a=1 ");
+}
+
+TEST_F(RocksDbSpillTest, AWalkGoesOnBehindAnAddress) {
+  RocksDbSpill spill(folder_);
+  const auto store = spill.open_task(0);
+  for (const char* address : {"t0", "t1a", "t1b", "t1ba", "t2"}) store->put(address, address);
+  ASSERT_TRUE(store->flush());
+  const auto first_behind = [&](std::string_view after) {
+    std::string_view address, entry;
+    return store->walk("t1", after)->next(address, entry) ? std::string(entry) : "nothing";
+  };
+  EXPECT_EQ(first_behind(""), "t1a");
+  EXPECT_EQ(first_behind("t1a"), "t1b");
+  EXPECT_EQ(first_behind("t1aa"), "t1b");
+  EXPECT_EQ(first_behind("t1b"), "t1ba");
+  EXPECT_EQ(first_behind("t1ba"), "nothing");
 }
 
 TEST_F(RocksDbSpillTest, AFolderThatCannotBeMadeIsTold) {
@@ -176,7 +192,7 @@ class RocksDbSpillOnAFullDisk : public RocksDbSpillTest, public testing::WithPar
 
 TEST_P(RocksDbSpillOnAFullDisk, WhatIsRefusedIsNotThereAndWhatWasTakenIsThereUntilItIsTaken) {
   for (; next_ < 500; ++next_) ASSERT_TRUE(put_at_last(next_));
-  fill();
+  ASSERT_NO_FATAL_FAILURE(fill());
   EXPECT_EQ(store_->trouble()->folder, folder_);
   EXPECT_NE(store_->trouble()->why, "");
   EXPECT_EQ(take(*store_, name(next_)), "nothing");
@@ -189,9 +205,9 @@ TEST_P(RocksDbSpillOnAFullDisk, WhatIsRefusedIsNotThereAndWhatWasTakenIsThereUnt
 
 TEST_P(RocksDbSpillOnAFullDisk, AWalkThatHasBegunGoesOn) {
   for (; next_ < 500; ++next_) ASSERT_TRUE(put_at_last(next_));
-  const auto walk = store_->walk("");
+  const auto walk = store_->walk("", "");
   const std::string before = all_expected();
-  fill();
+  ASSERT_NO_FATAL_FAILURE(fill());
   for (int i = 0; i < next_; i += 3) ASSERT_EQ(take(*store_, name(i)), take_expected(i)) << i;
   std::string text;
   for (std::string_view address, entry; walk->next(address, entry);)
@@ -202,7 +218,7 @@ TEST_P(RocksDbSpillOnAFullDisk, AWalkThatHasBegunGoesOn) {
 TEST_P(RocksDbSpillOnAFullDisk, WhenThereIsRoomAgainEverythingIsAsIfThereHadBeenAllTheTime) {
   ASSERT_TRUE(put(next_++));
   for (int rounds = 0; rounds < 3; ++rounds) {
-    fill();
+    ASSERT_NO_FATAL_FAILURE(fill());
     for (int i = rounds; i < next_; i += 5) ASSERT_EQ(take(*store_, name(i)), take_expected(i)) << i;
     EXPECT_FALSE(put(rounds)) << "one that was taken comes again";
     disk_->fault = DiskWithLever::Fault::none;
@@ -217,7 +233,10 @@ TEST_P(RocksDbSpillOnAFullDisk, WhenThereIsRoomAgainEverythingIsAsIfThereHadBeen
 
 TEST_P(RocksDbSpillOnAFullDisk, ThatIsFullFromTheBeginningIsWaitedFor) {
   disk_->fault = GetParam();
-  if (GetParam() == DiskWithLever::Fault::quota) return;  // a folder nothing can be written to is told as before
+  if (GetParam() == DiskWithLever::Fault::quota) {
+    EXPECT_THROW((void)put(1), std::runtime_error) << "a folder that nothing can be written to is no full disk";
+    return;
+  }
   EXPECT_FALSE(put(1));
   disk_->fault = DiskWithLever::Fault::none;
   EXPECT_TRUE(put_at_last(1));
@@ -228,7 +247,7 @@ TEST_P(RocksDbSpillOnAFullDisk, TheOtherTasksOfTheWorkerGoOnWithIt) {
   const auto other = spill_.open_task(1);
   other->put("a", "1");
   ASSERT_TRUE(other->flush());
-  fill();
+  ASSERT_NO_FATAL_FAILURE(fill());
   EXPECT_EQ(take(*other, "a"), "1");
   other->put("a", "2");
   EXPECT_FALSE(other->flush());
