@@ -89,6 +89,12 @@ bool parse_iso(std::string_view text, Time& value) {
 }  // namespace
 
 void append_time(std::string& out, Time time) {
+  using std::chrono::sys_days, std::chrono::year;
+  // What stands for never, or was computed wrongly, is no date: its milliseconds.
+  if (time < sys_days(year(0) / 1 / 1) || time >= sys_days(year(10'000) / 1 / 1)) {
+    out += std::to_string(time.time_since_epoch().count());
+    return;
+  }
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(time - day);

@@ -1,14 +1,19 @@
 #include "runtime/agent/agent_process.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 
 #include "runtime/agent/agent.h"
 #include "runtime/agent/file_library_cache.h"
 #include "runtime/agent/proc_machine_gauge.h"
 #include "runtime/agent/process_launcher.h"
+#include "runtime/base/file.h"
 #include "runtime/base/process.h"
 #include "runtime/base/signals.h"
 #include "runtime/transport/zmq_control_client.h"
@@ -36,12 +41,23 @@ AgentOptions core_options(const AgentProcessOptions& options) {
   return core;
 }
 
+/// Two agents in one folder would take each other's workers over.
+Result<base::FileDescriptor> lock_folder(const std::string& folder) {
+  const std::string path = folder + "/agent.lock";
+  base::FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!file.is_open()) return Error{"cannot open " + path + ": " + std::strerror(errno)};
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
+  return Error{"another agent works in " + folder + ". Give this one a folder of its own: --data DIR"};
+}
+
 }  // namespace
 
 class AgentUnit::Parts {
  public:
-  Parts(const AgentProcessOptions& options, transport::EventLoop& loop, base::Logger log)
-      : loop_(loop),
+  /// `lock`: on the data folder.
+  Parts(const AgentProcessOptions& options, transport::EventLoop& loop, base::Logger log, base::FileDescriptor lock)
+      : lock_(std::move(lock)),
+        loop_(loop),
         log_(std::move(log)),
         clock_(),
         launcher_({.manager = options.manager, .data = options.data, .orphan_after = options.orphan_after}),
@@ -99,6 +115,7 @@ class AgentUnit::Parts {
     loop_.call_after(kEndPoll, [this, grace, then = std::move(then)] { await_end(grace, then); });
   }
 
+  const base::FileDescriptor lock_;
   transport::EventLoop& loop_;
   base::Logger log_;
   base::SystemClock clock_;
@@ -119,7 +136,9 @@ Result<std::unique_ptr<AgentUnit>> AgentUnit::create(const AgentProcessOptions& 
   std::error_code error;
   std::filesystem::create_directories(options.data, error);
   if (error) return Error{"data folder " + options.data + " cannot be made: " + error.message()};
-  auto parts = std::make_unique<Parts>(options, loop, std::move(log));
+  auto lock = lock_folder(options.data);
+  if (!lock) return lock.error();
+  auto parts = std::make_unique<Parts>(options, loop, std::move(log), std::move(*lock));
   if (auto connected = parts->connect(options); !connected) return connected.error();
   return std::unique_ptr<AgentUnit>(new AgentUnit(std::move(parts)));
 }

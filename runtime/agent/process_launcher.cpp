@@ -16,6 +16,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "runtime/base/check.h"
 #include "runtime/base/log.h"
@@ -26,7 +27,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kProcessFile = ".process";
-constexpr int kWorkerDepth = 2;  // of worker-W, below jobs/job-N/attempt-A
+
 
 /// Attributes and file actions of one posix_spawn. That call, unlike fork and exec by hand, is safe in a process with
 /// threads, which the embedded run is.
@@ -150,7 +151,7 @@ Result<std::uint64_t> ProcessLauncher::start(const WorkerSpec& spec) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error) return Error{"folder " + path + " cannot be made: " + error.message()};
-  fs::remove(path + ".crash", error);
+  for (const char* of_another : {".crash", "/exit_code"}) fs::remove(path + of_another, error);
   remove_spilled_state(spec.worker);
 
   const Result<pid_t> pid = Spawn(path + ".out").run(options_.executable, arguments_of(spec));
@@ -183,12 +184,7 @@ Status ProcessLauncher::watch(const WorkerKey& worker, const Process& process) {
 
 std::vector<Survivor> ProcessLauncher::take_over() {
   std::vector<Survivor> survivors;
-  std::error_code error;
-  fs::recursive_directory_iterator at(options_.data + "/jobs", error);
-  for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
-    if (at.depth() == kWorkerDepth) at.disable_recursion_pending();
-    const std::string path = at->path();
-    if (at.depth() != kWorkerDepth || !path.ends_with(kProcessFile)) continue;
+  for (const std::string& path : process_files()) {
     WorkerKey worker;
     const std::string folder = path.substr(0, path.size() - kProcessFile.size());
     if (std::sscanf(folder.c_str() + options_.data.size(), "/jobs/job-%" SCNu64 "/attempt-%" SCNu32 "/worker-%" SCNu32,
@@ -201,8 +197,28 @@ std::vector<Survivor> ProcessLauncher::take_over() {
       fs::remove(path, ignored);
     else if (watch(worker, *process))
       survivors.push_back({worker, static_cast<std::uint64_t>(process->pid)});
+    else
+      ::kill(process->pid, SIGKILL);  // one that nobody watches must not live beside its successor
   }
   return survivors;
+}
+
+/// Those of all workers; what cannot be looked into has none.
+std::vector<std::string> ProcessLauncher::process_files() const {
+  std::vector<std::string> files;
+  const auto for_each_in = [](const fs::path& folder, const auto& act) {
+    std::error_code error;
+    fs::directory_iterator at(folder, error);
+    for (; !error && at != fs::directory_iterator(); at.increment(error)) act(at->path());
+  };
+  for_each_in(options_.data + "/jobs", [&](const fs::path& job) {
+    for_each_in(job, [&](const fs::path& attempt) {
+      for_each_in(attempt, [&](const fs::path& file) {
+        if (file.native().ends_with(kProcessFile)) files.push_back(file.native());
+      });
+    });
+  });
+  return files;
 }
 
 /// The process that a file names, when it is still that one.
@@ -283,7 +299,9 @@ std::optional<ExitStatus> ProcessLauncher::end_of(const WorkerKey& worker, const
 void ProcessLauncher::log_death(const WorkerKey& worker, const ExitStatus& status) const {
   if (status.signal == 0) return;
   const std::string path = path_of(worker);
-  auto log = base::Logger::to_file({.path = path + ".out"}, base::LogLevel::info);
+  // The worker's own output: it must not be rotated away.
+  auto log = base::Logger::to_file({.path = path + ".out", .max_bytes = std::numeric_limits<std::size_t>::max()},
+                                   base::LogLevel::info);
   if (!log) return;
   const char* abbreviation = ::sigabbrev_np(status.signal);
   const std::string signal =

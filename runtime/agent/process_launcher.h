@@ -69,6 +69,7 @@ class ProcessLauncher final : public WorkerLauncher {
     bool is_child = true;
   };
   Status watch(const WorkerKey& worker, const Process& process);
+  std::vector<std::string> process_files() const;
   std::optional<Process> find_survivor(const std::string& path) const;
   std::optional<ExitStatus> end_of(const WorkerKey& worker, const Process& process) const;
   void signal(const WorkerKey& worker, int number);

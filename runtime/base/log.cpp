@@ -4,6 +4,9 @@
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/rotating_file_sink.h>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -73,7 +76,8 @@ void append_on_one_line(std::string& line, std::string_view text) {
 
 std::uint64_t dropped_log_lines() { return dropped_lines.load(); }
 
-/// A place that cannot be written, a full disk for one, costs lines and nothing else: no caller waits or fails. It is
+/// A place that cannot be written, a full disk for one, costs lines and nothing else: no caller fails, or waits for
+/// longer than opening it takes. It is
 /// opened anew before it is tried again, since spdlog does not get over a file that it could not rotate.
 class Logger::Sink {
  public:
@@ -132,8 +136,19 @@ Logger Logger::to_stderr(LogLevel least) {
   return Logger(std::make_shared<Sink>([] { return std::make_shared<StderrSink>(); }, LogFile().retry_after), least);
 }
 
+/// A line that was cut, by a full disk or a kill, must not take the next one with it.
+void end_last_line(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDWR | O_APPEND | O_CLOEXEC);
+  if (file < 0) return;
+  char last = '\n';
+  const off_t size = ::lseek(file, 0, SEEK_END);
+  if (size > 0 && ::pread(file, &last, 1, size - 1) == 1 && last != '\n') (void)!::write(file, "\n", 1);
+  ::close(file);
+}
+
 Result<Logger> Logger::to_file(const LogFile& file, LogLevel least) {
   const auto open = [file] {
+    end_last_line(file.path);
     return std::make_shared<spdlog::sinks::rotating_file_sink_st>(file.path, static_cast<std::size_t>(file.max_bytes),
                                                                   file.kept);
   };

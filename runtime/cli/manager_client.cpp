@@ -148,8 +148,8 @@ Result<Response> ManagerClient::send(const Outgoing& outgoing) {
   Response response{result->status, nullptr, {}};
   if (!answer.empty()) response.body = nlohmann::json::parse(answer, nullptr, false);
   if (result->status < 200 || result->status > 299) return failure_of(result->status, response.body);
-  if (response.body.is_discarded()) {
-    return Failure{ExitCode::kFailed, address() + " answered something that is not JSON. Is it a job manager?"};
+  if (!answer.empty() && !response.body.is_object()) {
+    return Failure{ExitCode::kFailed, address() + " answered something that is not a JSON object. Is it a job manager?"};
   }
   response.text = std::move(answer);
   return response;

@@ -17,8 +17,7 @@ using checkpoint::SavedEntry;
 using checkpoint::StatePage;
 
 constexpr std::size_t kMostListed = 20;  // names of what there is, in a refusal
-constexpr std::size_t kMostAnswerBytes = 48u << 20;
-constexpr std::size_t kMostCursorBytes = 4u << 10;
+constexpr std::size_t kMostCursorBytes = 7u << 10;  // the server takes 8 KiB of address
 constexpr std::size_t kShown = 64;  // bytes of what was asked for
 constexpr int kTries = 3;           // when checkpoints are pruned faster than they are read
 
@@ -78,7 +77,8 @@ class Reading {
     if (!is_guessed || !has_same_keys(state_, guessed)) page = read_page();
     if (Refusal* refusal = std::get_if<Refusal>(&*page)) return std::move(*refusal);
     const StatePage& found = std::get<StatePage>(*page);
-    if (!wanted_.key || !found.entries.empty() || found.next) return answer(found);
+    const bool goes_on = wanted_.after != checkpoint::StatePosition{};
+    if (!wanted_.key || goes_on || !found.entries.empty() || found.next) return answer(found);
     return no_such("state " + operator_ + "." + state_.name + " has no key " + wanted_.key->substr(0, kShown) + " in " +
                    which() + (found.expired == 0 ? "" : ": it has outlived its TTL of " + format_duration(state_.ttl)));
   }
@@ -208,12 +208,13 @@ class Reading {
     std::string out = head() + R"(,"expired":)" + std::to_string(page.expired) + R"(,"entries":[)";
     for (std::size_t i = 0; i < page.entries.size(); ++i) {
       if (i != 0) out += ',';
-      if (!append_entry(out, page.entries[i]))
+      const bool is_whole = append_entry(out, page.entries[i]);
+      if (out.size() > kMostStateJsonBytes)
+        return unreadable(Error{"the answer would be longer than " + std::to_string(kMostStateJsonBytes >> 20) +
+                                (i == 0 ? " MiB with one entry" : " MiB: ask for fewer entries")});
+      if (!is_whole)
         return unreadable(Error{"state " + operator_ + "." + state_.name + " in " + which() +
                                 ": an entry is not of the types it was saved with"});
-      if (out.size() > kMostAnswerBytes)
-        return unreadable(Error{"the answer would be longer than " + std::to_string(kMostAnswerBytes >> 20) +
-                                " MiB: ask for fewer entries"});
     }
     out += R"(],"next":)";
     if (!page.next) return out + "null}";

@@ -3,6 +3,7 @@
 #include <freshet/key.h>
 #include <freshet/text.h>
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -14,6 +15,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kMaxKeyDepth = 32;  // as schemas nest
+constexpr unsigned kMaxKeyEnums = 4;
 constexpr std::uint64_t kSign = std::uint64_t{1} << 63;
 
 /// The name of an enumerator, of `view=0`; none: it has no such number.
@@ -81,7 +83,7 @@ bool append_parts_json(std::string& out, ByteReader& in, const Schema& schema) {
     const FieldSchema& field = schema.fields[is_list ? 0 : i];
     if (i != 0) out += ',';
     if (is_record) append_json_string(out, field.name), out += ':';
-    if (!append_value_json(out, in, field.type)) return false;
+    if (!append_value_json(out, in, field.type) || out.size() > kMostStateJsonBytes) return false;
   }
   out += is_record ? '}' : ']';
   in.leave();
@@ -117,8 +119,8 @@ bool append_key_number(std::string& out, std::uint64_t bits, const Schema& schem
 /// Reads keys into their encoding.
 class KeyParser {
  public:
-  /// `signed_enums`: how enums without a sign in their schema are written.
-  explicit KeyParser(bool signed_enums) : signed_enums_(signed_enums) {}
+  /// `signed_enums`: which enums, by bit, are written as signed; their schemas do not tell.
+  explicit KeyParser(unsigned signed_enums) : signed_enums_(signed_enums) {}
 
   Status add(const json& value, const Schema& schema, const std::vector<std::string>& names) {
     if (schema.kind == "tuple") return add_tuple(value, schema, names);
@@ -132,10 +134,11 @@ class KeyParser {
     if (schema.kind == "time") return add_parsed<Time>(text, schema);
     if (schema.kind == "duration") return add_parsed<Duration>(text, schema);
     if (schema.kind == "enum") return add_enumerator(text, schema);
-    return schema.kind.starts_with('i') ? add_integer<std::int64_t>(text, schema)
-                                        : add_integer<std::uint64_t>(text, schema);
+    if (schema.kind.starts_with('i')) return add_integer<std::int64_t>(text, schema);
+    if (schema.kind.starts_with('u')) return add_integer<std::uint64_t>(text, schema);
+    return expected(schema, {});
   }
-  bool has_enums() const { return has_enums_; }
+  unsigned enums() const { return enums_; }
   std::string bytes() const { return std::string(bytes_.view()); }
 
  private:
@@ -174,13 +177,14 @@ class KeyParser {
     return encode_key(bytes_, value), Status();
   }
   Status add_enumerator(const std::string& text, const Schema& schema) {
-    has_enums_ = true;
+    const bool is_signed = enums_ < kMaxKeyEnums && (signed_enums_ >> enums_ & 1) != 0;
+    if (++enums_ > kMaxKeyEnums) return Error{"a key of so many enums cannot be asked for"};
     for (const auto& each : schema.enumerators) {
       const auto equals = each.rfind('=');
       if (equals == std::string::npos || (text != each.substr(0, equals) && text != each.substr(equals + 1))) continue;
       std::int64_t number = 0;
       (void)std::from_chars(each.data() + equals + 1, each.data() + each.size(), number);
-      if (signed_enums_)
+      if (is_signed)
         encode_key(bytes_, number);
       else
         encode_key(bytes_, static_cast<std::uint64_t>(number));
@@ -189,8 +193,8 @@ class KeyParser {
     return expected(schema, {});
   }
 
-  const bool signed_enums_;
-  bool has_enums_ = false;
+  const unsigned signed_enums_;
+  unsigned enums_ = 0;
   ByteBuffer bytes_;
 };
 
@@ -230,8 +234,9 @@ bool append_key_json(std::string& out, std::string_view& key, const Schema& sche
 Result<std::vector<EncodedKey>> parse_key(const std::string& text, const Schema& schema,
                                           const std::vector<std::string>& names) {
   std::vector<EncodedKey> keys;
-  for (const bool signed_enums : {false, true}) {
-    KeyParser parser(signed_enums);
+  unsigned ways = 1;
+  for (unsigned way = 0; way < ways; ++way) {
+    KeyParser parser(way);
     Status parsed;
     if (schema.kind == "tuple") {
       const bool is_shallow = json_depth_within(text, kMaxKeyDepth);
@@ -242,8 +247,8 @@ Result<std::vector<EncodedKey>> parse_key(const std::string& text, const Schema&
     if (!parsed) return parsed.error();
     EncodedKey key{parser.bytes(), 0};
     key.hash = schema.kind == "string" ? key_hash(text) : XXH3_64bits(key.bytes.data(), key.bytes.size());
-    if (keys.empty() || keys.back() != key) keys.push_back(std::move(key));
-    if (!parser.has_enums()) break;
+    if (std::ranges::find(keys, key) == keys.end()) keys.push_back(std::move(key));
+    ways = 1u << parser.enums();
   }
   return keys;
 }

@@ -181,6 +181,14 @@ TEST_F(SignalsToCluster, AnAgentThatIsStartedAnewTakesItsWorkersOver) {
   EXPECT_TRUE(all_gone(workers_)) << "whose child a worker is does not matter";
 }
 
+TEST_F(SignalsToCluster, ASecondAgentInTheFolderOfAnotherIsRefused) {
+  const Ended second = run_freshet({"agent", "--manager", cluster_.control_address(), "--name", "second", "--data",
+                                    cluster_.data() + "/local-1"});
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_THAT(second.output, HasSubstr("another agent works in " + cluster_.data() + "/local-1"));
+  EXPECT_EQ(cluster_.view().worker_pids(kJob), workers_);
+}
+
 TEST_F(SignalsToCluster, WorkersEndByThemselvesWhenTheJobManagerIsToldToEnd) {
   kill(cluster_.manager_pid(), SIGTERM);
   EXPECT_TRUE(all_gone({cluster_.manager_pid()}));

@@ -99,6 +99,14 @@ TEST(Text, TimesAreReadInTheirForms) {
     EXPECT_EQ(parsed<Time>(bad), std::nullopt) << bad;
 }
 
+TEST(Text, TimesThatAreNoDatesAreTheirMilliseconds) {
+  for (const Time time : {Time::min(), Time::max(), Time(std::chrono::sys_days(std::chrono::year(10'000) / 1 / 1))}) {
+    std::string text;
+    append_time(text, time);
+    EXPECT_EQ(text, std::to_string(time.time_since_epoch().count()));
+  }
+}
+
 TEST(Text, TimesComeBack) {
   FRESHET_SEEDED(seed);
   base::Random random(seed);

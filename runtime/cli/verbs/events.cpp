@@ -26,26 +26,30 @@ class NewEvents {
     const std::int64_t known = integer_or(body, "forgotten", 0);
     const std::int64_t count = known + static_cast<std::int64_t>(all.size());
     json fresh = json::array();
+    const std::int64_t last = seen_.value_or(0) - 1 - known;  // where the last one of the look before stands now
+    begins_anew_ = seen_ && (count < *seen_ || (last >= 0 && all[static_cast<std::size_t>(last)] != last_));
     for (std::size_t i = 0; i < all.size(); ++i) {
       const std::int64_t time_ms = integer_or(all[i], "time_ms", 0);
-      if (is_fresh(known + static_cast<std::int64_t>(i), count, time_ms, now_ms)) fresh.push_back(all[i]);
+      if (is_fresh(known + static_cast<std::int64_t>(i), time_ms, now_ms)) fresh.push_back(all[i]);
     }
     const auto most = static_cast<std::size_t>(FLAGS_lines);
     if (!seen_ && fresh.size() > most) fresh.erase(fresh.begin(), fresh.end() - static_cast<std::ptrdiff_t>(most));
     if (!all.empty()) newest_ms_ = std::max(newest_ms_, integer_or(all.back(), "time_ms", 0));
+    if (!all.empty()) last_ = all.back();
     seen_ = count;
     return fresh;
   }
 
  private:
-  bool is_fresh(std::int64_t number, std::int64_t count, std::int64_t time_ms, std::int64_t now_ms) const {
+  bool is_fresh(std::int64_t number, std::int64_t time_ms, std::int64_t now_ms) const {
     if (!seen_) return FLAGS_since.empty() || time_ms >= now_ms - checked_duration_ms(FLAGS_since);
-    // Fewer than before: another job manager, whose time line begins anew.
-    return count < *seen_ ? time_ms > newest_ms_ : number >= *seen_;
+    return begins_anew_ ? time_ms > newest_ms_ : number >= *seen_;
   }
 
   std::optional<std::int64_t> seen_;  // events that there had been at the last look, with those forgotten
   std::int64_t newest_ms_ = 0;
+  json last_;                 // the newest event of the look before
+  bool begins_anew_ = false;  // another job manager answers, with a time line of its own
 };
 
 ExitCode show_events(Invocation& invocation) {

@@ -28,8 +28,23 @@ Entries part_of(const Entries& entry, const char* name) {
   return found == entry.end() ? Entries() : *found;
 }
 
-/// Compact, as one line; what is no UTF-8 is replaced.
-std::string line_of(const Entries& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"; }
+/// Compact, as one line; what is no UTF-8 is replaced. What could steer a terminal is escaped, as far as JSON leaves it.
+std::string line_of(const Entries& value) {
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string line;
+  bool is_second = false;  // of U+0080 to U+009F
+  for (const char each : value.dump(-1, ' ', false, json::error_handler_t::replace)) {
+    const auto byte = static_cast<unsigned char>(each);
+    if (byte == 0x7f || (is_second && byte < 0xa0)) {
+      if (is_second) line.pop_back();
+      line.append("\\u00") += {kHex[byte >> 4], kHex[byte & 0xf]};
+    } else {
+      line += each;
+    }
+    is_second = byte == 0xc2;
+  }
+  return line + "\n";
+}
 
 /// Says on stderr which state was shown: of when it is, and what was left out.
 void say_of_when(const Invocation& invocation, const json& answer, std::size_t shown) {
@@ -83,19 +98,15 @@ std::string state_path(const Invocation& invocation) {
   return job_path(invocation.arguments[0]) + "/state/" + path_segment(invocation.arguments[1]);
 }
 
-/// A map: an object where its keys are plain, else a list of key and value.
+/// A map: an object where its keys are plain and differ as texts, else a list of key and value.
 Entries map_of(const Entries& entries) {
-  const auto is_plain = [](const Entries& entry) { return !part_of(entry, "map_key").is_structured(); };
-  const bool is_object = std::all_of(entries.begin(), entries.end(), is_plain);
-  Entries map = is_object ? Entries::object() : Entries::array();
+  Entries object = Entries::object(), pairs = Entries::array();
   for (const Entries& entry : entries) {
     const Entries key = part_of(entry, "map_key");
-    if (!is_object)
-      map.push_back({{"key", key}, {"value", part_of(entry, "value")}});
-    else
-      map[key.is_string() ? key.get<std::string>() : key.dump()] = part_of(entry, "value");
+    pairs.push_back({{"key", key}, {"value", part_of(entry, "value")}});
+    if (!key.is_structured()) object[key.is_string() ? key.get<std::string>() : key.dump()] = part_of(entry, "value");
   }
-  return map;
+  return object.size() == pairs.size() ? object : pairs;
 }
 
 ExitCode get_state(Invocation& invocation) {

@@ -24,7 +24,12 @@ class ProcessLauncherTest : public testing::Test {
     std::string pattern = testing::TempDir() + "freshet-launch-XXXXXX";
     directory_ = mkdtemp(pattern.data());
   }
-  void TearDown() override { fs::remove_all(directory_); }
+  void TearDown() override {
+    if (HasFatalFailure())
+      for (const auto& survivor : ProcessLauncher({"", "", directory_}).take_over())
+        ::kill(static_cast<pid_t>(survivor.pid), SIGKILL);
+    fs::remove_all(directory_);
+  }
 
   LauncherOptions options_with(const std::string& script) {
     const std::string path = directory_ + "/worker.sh";
@@ -114,6 +119,27 @@ TEST_F(ProcessLauncherTest, WhatATakenOverWorkerSaysOfItsEndIsBelieved) {
   EXPECT_EQ(status.code, 3);
   EXPECT_FALSE(status.is_guessed);
   EXPECT_EQ(::waitpid(left, nullptr, 0), left);
+}
+
+TEST_F(ProcessLauncherTest, WhatAnotherWorkerOfThatNameSaidOfItsEndIsForgotten) {
+  const auto options = options_with("exec sleep 600");
+  const std::string path = directory_ + "/jobs/job-7/attempt-2/worker-1";
+  fs::create_directories(path);
+  std::ofstream(path + "/exit_code") << "0";
+  const auto left = static_cast<pid_t>(*ProcessLauncher(options).start(spec_));
+  ProcessLauncher second(options);
+  ASSERT_EQ(second.take_over().size(), 1u);
+  second.kill(spec_.worker);
+  EXPECT_TRUE(wait_for_end(second).second.is_guessed);
+  EXPECT_EQ(::waitpid(left, nullptr, 0), left);
+}
+
+TEST_F(ProcessLauncherTest, WhatPrintedMoreThanALogFileHoldsKeepsItsOutput) {
+  ProcessLauncher launcher(options_with("head -c 17000000 /dev/zero | tr '\\0' x; kill -9 $$"));
+  ASSERT_TRUE(launcher.start(spec_).ok());
+  const auto [key, status] = wait_for_end(launcher);
+  launcher.log_death(key, status);
+  EXPECT_GT(fs::file_size(launcher.path_of(key) + ".out"), 17'000'000u);
 }
 
 TEST_F(ProcessLauncherTest, AProcessThatHasOnlyThePidOfAWorkerIsNotTakenOver) {

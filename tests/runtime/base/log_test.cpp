@@ -80,6 +80,12 @@ TEST_F(LogTest, LinesThatDoNotFitOnTheDiskAreDroppedAndCounted) {
   EXPECT_EQ(dropped_log_lines(), before + 4);
 }
 
+TEST_F(LogTest, ALineThatWasCutDoesNotTakeTheNextOneWithIt) {
+  std::ofstream(directory_ + "/a.log") << "half a li";
+  Logger::to_file({.path = directory_ + "/a.log"}, LogLevel::info).value().info("whole");
+  EXPECT_THAT(content(), MatchesRegex("half a li\n[^\n]*Z info  whole\n"));
+}
+
 TEST_F(LogTest, AFullDiskIsNotTriedForEachLine) {
   const std::string path = directory_ + "/a.log";
   std::filesystem::create_symlink("/dev/full", path);

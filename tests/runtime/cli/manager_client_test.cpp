@@ -140,12 +140,14 @@ TEST_F(ManagerClientTest, RefusesAnAnswerOverItsLimit) {
   EXPECT_NE(response.failure().message.find("larger than 1000 B"), std::string::npos) << response.failure().message;
 }
 
-TEST_F(ManagerClientTest, RefusesWhatIsNoJson) {
-  manager_.answer("GET /v1/jobs", 200, "<html>");
-  const auto response = client().get("/v1/jobs");
-  ASSERT_FALSE(response);
-  EXPECT_EQ(response.failure().message,
-            manager_.address() + " answered something that is not JSON. Is it a job manager?");
+TEST_F(ManagerClientTest, RefusesWhatIsNoJsonObject) {
+  for (const char* answer : {"<html>", "[]", "\"x\"", "7"}) {
+    manager_.answer("GET /v1/jobs", 200, answer);
+    const auto response = client().get("/v1/jobs");
+    ASSERT_FALSE(response) << answer;
+    EXPECT_EQ(response.failure().message,
+              manager_.address() + " answered something that is not a JSON object. Is it a job manager?");
+  }
 }
 
 TEST_F(ManagerClientTest, GivesUpOnAServerThatAcceptsAndIsSilent) {

@@ -359,7 +359,7 @@ TEST_F(Verbs, EventsFollowsAlsoAJobManagerThatIsStartedAnew) {
   manager_.answer("GET /v1/jobs/shop/events", 200, kEvents);
   // Two more, at a limit of three events.
   manager_.answer("GET /v1/jobs/shop/events", 200, R"({"version":1,"now_ms":1772334433000,"forgotten":4,"events":[
-    {"time_ms":1772334339000,"kind":"state","text":"old"}, {"time_ms":1772334431500,"kind":"verb","text":"new"},
+    {"time_ms":1772334339000,"kind":"state","text":"Recovering: \u001b[31mlost"}, {"time_ms":1772334431500,"kind":"verb","text":"new"},
     {"time_ms":1772334432000,"kind":"state","text":"newer"}]})");
   manager_.answer("GET /v1/jobs/shop/events", 200, R"({"version":1,"now_ms":1772334435000,"forgotten":0,"events":[
     {"time_ms":1772244431000,"kind":"state","text":"Submitted as j-7"},
@@ -371,6 +371,34 @@ TEST_F(Verbs, EventsFollowsAlsoAJobManagerThatIsStartedAnew) {
             "03:07:11  new\n"
             "03:07:12  newer\n"
             "03:07:14  adopted\n");
+}
+
+TEST_F(Verbs, EventsOfAJobManagerThatIsStartedAnewAreKnownByWhatStandsInTheirPlaces) {
+  manager_.answer("GET /v1/jobs/shop/events", 200, R"({"version":1,"now_ms":1772334431000,"forgotten":0,"events":[
+    {"time_ms":1772334430000,"kind":"state","text":"Submitted as j-7"}]})");
+  manager_.answer("GET /v1/jobs/shop/events", 200, R"({"version":1,"now_ms":1772334435000,"forgotten":0,"events":[
+    {"time_ms":1772334433000,"kind":"state","text":"adopted"},
+    {"time_ms":1772334434000,"kind":"state","text":"Running"}]})");
+  fake_.pauses_until_interrupt = 2;
+  EXPECT_EQ(fake_.run("events shop -f"), ExitCode::kInterrupted);
+  EXPECT_EQ(fake_.out.str(),
+            "03:07:10  Submitted as j-7\n"
+            "03:07:13  adopted\n"
+            "03:07:14  Running\n");
+}
+
+TEST_F(Verbs, StateOfAMapIsAnObjectUnlessItsKeysWouldBecomeOne) {
+  const std::string head = R"({"version":1,"operator":"views","state":"seen","kind":"map","checkpoint":1,"entries":[)";
+  manager_.answer("GET /v1/jobs/shop/state/views/7", 200,
+                  head + R"({"key":7,"map_key":"a\u007f\u009b","value":1},{"key":7,"map_key":2,"value":2}],"next":null})");
+  EXPECT_EQ(fake_.run("state get shop views 7 --quiet"), ExitCode::kDone);
+  EXPECT_EQ(fake_.out.str(), R"({"a\u007f\u009b":1,"2":2})"
+                             "\n");
+  manager_.answer("GET /v1/jobs/shop/state/views/8", 200,
+                  head + R"({"key":8,"map_key":"2","value":1},{"key":8,"map_key":2,"value":2}],"next":null})");
+  EXPECT_EQ(fake_.run("state get shop views 8 --quiet"), ExitCode::kDone);
+  EXPECT_EQ(fake_.out.str(), R"([{"key":"2","value":1},{"key":2,"value":2}])"
+                             "\n");
 }
 
 TEST_F(Verbs, PlanOfAJobComesFromTheJobManager) {

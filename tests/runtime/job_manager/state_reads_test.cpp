@@ -87,6 +87,25 @@ TEST_F(StateReads, AScanGoesOnBehindItsCursor) {
   for (const char* text : {"x", "0", "zz", "00", "93", "ffffffff"}) EXPECT_FALSE(from_cursor(text)) << text;
 }
 
+TEST_F(StateReads, TheLastPageOfAKeyMayBeEmpty) {
+  for (const char* map_key : {"c", "d"}) saved.at(77).map[map_key] = 3;
+  saved.save(3, true);
+  for (const char* map_key : {"b", "c", "d"}) saved.at(77).map.erase(map_key);
+  saved.save(4);
+  StateRead wanted = wish("totals.map", "77");
+  wanted.limit = 1;
+  std::size_t entries = 0;
+  for (int pages = 0; pages < 10; ++pages) {
+    const json page = read(wanted);
+    entries += page["entries"].size();
+    if (page["next"].is_null()) break;
+    wanted.after = from_cursor(page["next"].get<std::string>()).value();
+  }
+  EXPECT_EQ(entries, 1u);
+  wanted.after = {wanted.after.task, wanted.after.key, "z"};
+  EXPECT_EQ(read(wanted)["entries"], json::array()) << "the key is there, it has no more entries";
+}
+
 TEST_F(StateReads, WhatIsNotThereSaysWhatThereIs) {
   const auto expect = [](const Refusal& refusal, Refusal::Code code, const std::string& message) {
     EXPECT_EQ(refusal.code, code);

@@ -104,6 +104,8 @@ TEST(StateText, KeysAreReadFromWhatPeopleWrite) {
   expect_key("90s", Duration(90'000));
   expect_key(R"([7,"x"])", Pair{7, "x"});
   expect_key(R"({"user":"x","item":7})", Pair{7, "x"}, {"item", "user"});
+  expect_key(R"(["blue","low"])", std::tuple{Color::blue, Signed::low});
+  expect_key(R"(["low","blue"])", std::tuple{Signed::low, Color::blue});
   expect_key(R"([["low",-1],"8"])", std::tuple{std::tuple{Signed::low, std::int8_t{-1}}, std::string("8")});
 }
 
@@ -121,6 +123,10 @@ TEST(StateText, WhatIsNoKeySaysWhatWasExpected) {
   EXPECT_EQ(refusal<Pair>(R"(["x","x"])", {"item", "user"}), "part item: expected u64");
   EXPECT_EQ(refusal<Pair>(R"([7,7])"), "part 2: expected string");
   EXPECT_EQ(refusal<Pair>(std::string(10'000, '[')), "expected (u64, string)");
+  using Enums = std::tuple<Color, Color, Color, Color, Color>;
+  EXPECT_EQ(refusal<Enums>(R"(["red","red","red","red","red"])"),
+            "part 5: a key of so many enums cannot be asked for");
+  for (const char* kind : {"", "colour", "f64", "i"}) EXPECT_FALSE(parse_key("7", Schema{kind, {}, {}}, {})) << kind;
 }
 
 }  // namespace
