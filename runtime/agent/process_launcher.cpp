@@ -28,7 +28,6 @@ namespace {
 
 constexpr std::string_view kProcessFile = ".process";
 
-
 /// Attributes and file actions of one posix_spawn. That call, unlike fork and exec by hand, is safe in a process with
 /// threads, which the embedded run is.
 class Spawn {

@@ -143,7 +143,9 @@ Result<bool> FileCheckpointStorage::publish(std::string_view name, std::string_v
 Result<bool> FileCheckpointStorage::create(std::string_view name, std::string_view bytes, LastSync on_failure) {
   if (const auto checked = check_name(name); !checked) return checked.error();
   const std::string path = path_of(name);
-  const auto cannot = [&](const Error& error) { return Error{"cannot write " + path + ": " + error.message, error.no_space}; };
+  const auto cannot = [&](const Error& error) {
+    return Error{"cannot write " + path + ": " + error.message, error.no_space};
+  };
   if (const auto made = make_folders(name); !made) return cannot(made.error());
   const auto linked = write_and_link(path, bytes);
   if (!linked) return cannot(linked.error());

@@ -149,7 +149,8 @@ Result<Response> ManagerClient::send(const Outgoing& outgoing) {
   if (!answer.empty()) response.body = nlohmann::json::parse(answer, nullptr, false);
   if (result->status < 200 || result->status > 299) return failure_of(result->status, response.body);
   if (!answer.empty() && !response.body.is_object()) {
-    return Failure{ExitCode::kFailed, address() + " answered something that is not a JSON object. Is it a job manager?"};
+    return Failure{ExitCode::kFailed,
+                   address() + " answered something that is not a JSON object. Is it a job manager?"};
   }
   response.text = std::move(answer);
   return response;

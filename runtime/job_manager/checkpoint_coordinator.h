@@ -68,8 +68,9 @@ class CheckpointCoordinator {
   bool on_declined(const Declined& declined, base::SteadyTime now, CheckpointDecisions& out);
   /// `made`: the manifest is there and is the one of Publish. Not `made`: another one is.
   bool on_published(CheckpointId id, bool made, base::SteadyTime now, CheckpointDecisions& out);
-  /// The manifest is not there and will never be; a full disk does not count against the attempt. As long as that is not certain, the publication has to be repeated;
-  /// when the time-out finds it without an answer, the attempt fails, and recovery settles it.
+  /// The manifest is not there and will never be; a full disk does not count against the attempt. As long as that is
+  /// not certain, the publication has to be repeated; when the time-out finds it without an answer, the attempt fails,
+  /// and recovery settles it.
   bool on_publish_failed(CheckpointId id, const Error& why, base::SteadyTime now, CheckpointDecisions& out);
 
   /// What the tasks counted does not fit together: the manifest is not published, and the attempt fails.

@@ -16,10 +16,10 @@ using checkpoint::Manifest;
 using checkpoint::SavedEntry;
 using checkpoint::StatePage;
 
-constexpr std::size_t kMostListed = 20;  // names of what there is, in a refusal
+constexpr std::size_t kMostListed = 20;             // names of what there is, in a refusal
 constexpr std::size_t kMostCursorBytes = 7u << 10;  // the server takes 8 KiB of address
-constexpr std::size_t kShown = 64;  // bytes of what was asked for
-constexpr int kTries = 3;           // when checkpoints are pruned faster than they are read
+constexpr std::size_t kShown = 64;                  // bytes of what was asked for
+constexpr int kTries = 3;                           // when checkpoints are pruned faster than they are read
 
 Refusal no_such(std::string message, std::vector<std::string> near = {}) {
   return {Refusal::Code::not_found, std::move(message), {}, std::move(near)};

@@ -29,8 +29,8 @@ struct EncodedKey {
 };
 
 /// A key as people write it: a number, a name or a text as it is; a tuple as a JSON array of its parts, or as an object
-/// of `names`. An enum may have been signed or not, which its schema does not tell: then there are some. Error: what was
-/// expected.
+/// of `names`. An enum may have been signed or not, which its schema does not tell: then there are some. Error: what
+/// was expected.
 Result<std::vector<EncodedKey>> parse_key(const std::string& text, const Schema& schema,
                                           const std::vector<std::string>& names);
 

@@ -161,8 +161,7 @@ TEST(Compatibility, AComparisonSaysWhatBecomesOfEachOperator) {
 TEST(Compatibility, AGraphComparedWithItselfIsUnchanged) {
   const auto all = compare(saved_operators(shop().graph()), shop().graph(), {});
   ASSERT_FALSE(all.empty());
-  for (const auto& each : all)
-    EXPECT_EQ(each.fate, OperatorFate::unchanged) << each.id;
+  for (const auto& each : all) EXPECT_EQ(each.fate, OperatorFate::unchanged) << each.id;
 }
 
 TEST(Compatibility, AllProblemsAreSaidAtOnce) {

@@ -101,7 +101,8 @@ TEST_F(Changes, UpgradedWithOtherParametersItKeepsItsState) {
 }
 
 TEST_F(Changes, ASecondJobBesideItBeginsWithItsState) {
-  ASSERT_TRUE(eventually(kPatience, [&] { return cluster_.view().job("shop").value("records_in", 0) > kUsers * kLeastEvents * 2; }));
+  ASSERT_TRUE(eventually(
+      kPatience, [&] { return cluster_.view().job("shop").value("records_in", 0) > kUsers * kLeastEvents * 2; }));
   must({"savepoint", "create", "shop"});
   const auto second = submit("next", "next", {"--from", "shop"});
   ASSERT_EQ(second.exit_code, 0) << second.output;

@@ -1,5 +1,5 @@
-// A disk that is full for a while: state that does not fit into memory has nowhere to go, or checkpoints have not. Nothing
-// fails, and what is committed in the end is counted apart from the engine.
+// A disk that is full for a while: state that does not fit into memory has nowhere to go, or checkpoints have not.
+// Nothing fails, and what is committed in the end is counted apart from the engine.
 
 #include <gmock/gmock.h>
 
@@ -23,7 +23,8 @@ class FullDisk : public ::testing::Test {
  protected:
   static constexpr int kFiles = 2, kLinesPerFile = 120'000, kUsers = 20'000;
 
-  /// A cluster whose `folder`, "cluster" or "checkpoints", is on a disk of its own. False: this process may not make one.
+  /// A cluster whose `folder`, "cluster" or "checkpoints", is on a disk of its own. False: this process may not make
+  /// one.
   bool start_with_small_disk(const std::string& folder) {
     for (const char* each : {"cluster", "checkpoints"}) fs::create_directories(directory_.path(each));
     try {
@@ -36,8 +37,8 @@ class FullDisk : public ::testing::Test {
     return true;
   }
   void submit(const std::vector<std::string>& more) const {
-    auto arguments = parameters({events_.input(), "input.rate=20000", "input.time=s", "emit=200ms",
-                                 "output=" + directory_.path("out")});
+    auto arguments = parameters(
+        {events_.input(), "input.rate=20000", "input.time=s", "emit=200ms", "output=" + directory_.path("out")});
     arguments.insert(arguments.end(), {"--name", "shop", "--parallelism", "2", "--checkpoint-interval", "300ms"});
     arguments.insert(arguments.end(), more.begin(), more.end());
     const auto submitted = cluster_->submit(FRESHET_USER_BEHAVIOR, "user_behavior", arguments);

@@ -182,8 +182,8 @@ TEST_F(SignalsToCluster, AnAgentThatIsStartedAnewTakesItsWorkersOver) {
 }
 
 TEST_F(SignalsToCluster, ASecondAgentInTheFolderOfAnotherIsRefused) {
-  const Ended second = run_freshet({"agent", "--manager", cluster_.control_address(), "--name", "second", "--data",
-                                    cluster_.data() + "/local-1"});
+  const Ended second = run_freshet(
+      {"agent", "--manager", cluster_.control_address(), "--name", "second", "--data", cluster_.data() + "/local-1"});
   EXPECT_EQ(second.exit_code, 1);
   EXPECT_THAT(second.output, HasSubstr("another agent works in " + cluster_.data() + "/local-1"));
   EXPECT_EQ(cluster_.view().worker_pids(kJob), workers_);

@@ -1,4 +1,5 @@
-// Entries that have outlived their TTL are not read, and go by themselves: from memory, from disk, and from checkpoints.
+// Entries that have outlived their TTL are not read, and go by themselves: from memory, from disk, and from
+// checkpoints.
 
 #include <freshet/operator_harness.h>
 #include <gmock/gmock.h>

@@ -28,7 +28,8 @@ Entries part_of(const Entries& entry, const char* name) {
   return found == entry.end() ? Entries() : *found;
 }
 
-/// Compact, as one line; what is no UTF-8 is replaced. What could steer a terminal is escaped, as far as JSON leaves it.
+/// Compact, as one line; what is no UTF-8 is replaced. What could steer a terminal is escaped, as far as JSON leaves
+/// it.
 std::string line_of(const Entries& value) {
   constexpr char kHex[] = "0123456789abcdef";
   std::string line;

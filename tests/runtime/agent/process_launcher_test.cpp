@@ -109,7 +109,8 @@ TEST_F(ProcessLauncherTest, ANewOneTakesOverWhatStillRuns) {
 
 TEST_F(ProcessLauncherTest, WhatATakenOverWorkerSaysOfItsEndIsBelieved) {
   const auto options = options_with(
-      "while [ \"$1\" != --data ]; do shift; done; while [ -d \"$2\" ] && [ ! -e \"$2/go\" ]; do sleep 0.02; done; echo 3 > "
+      "while [ \"$1\" != --data ]; do shift; done; while [ -d \"$2\" ] && [ ! -e \"$2/go\" ]; do sleep 0.02; done; "
+      "echo 3 > "
       "\"$2/exit_code\"");
   const auto left = static_cast<pid_t>(*ProcessLauncher(options).start(spec_));
   ProcessLauncher second(options);

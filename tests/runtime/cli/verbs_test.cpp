@@ -389,8 +389,9 @@ TEST_F(Verbs, EventsOfAJobManagerThatIsStartedAnewAreKnownByWhatStandsInTheirPla
 
 TEST_F(Verbs, StateOfAMapIsAnObjectUnlessItsKeysWouldBecomeOne) {
   const std::string head = R"({"version":1,"operator":"views","state":"seen","kind":"map","checkpoint":1,"entries":[)";
-  manager_.answer("GET /v1/jobs/shop/state/views/7", 200,
-                  head + R"({"key":7,"map_key":"a\u007f\u009b","value":1},{"key":7,"map_key":2,"value":2}],"next":null})");
+  manager_.answer(
+      "GET /v1/jobs/shop/state/views/7", 200,
+      head + R"({"key":7,"map_key":"a\u007f\u009b","value":1},{"key":7,"map_key":2,"value":2}],"next":null})");
   EXPECT_EQ(fake_.run("state get shop views 7 --quiet"), ExitCode::kDone);
   EXPECT_EQ(fake_.out.str(), R"({"a\u007f\u009b":1,"2":2})"
                              "\n");

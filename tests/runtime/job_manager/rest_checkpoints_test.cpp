@@ -60,9 +60,7 @@ class RestCheckpointsTest : public testing::Test {
     const json operation = post("shop/checkpoints", R"({"kind":"savepoint"})");
     return get("shop/operations/" + operation["operation"].get<std::string>())["checkpoint"];
   }
-  json verified(std::uint64_t number) {
-    return ended(post("shop/checkpoints/" + std::to_string(number) + "/verify"));
-  }
+  json verified(std::uint64_t number) { return ended(post("shop/checkpoints/" + std::to_string(number) + "/verify")); }
   /// What becomes of an operation that another thread works on.
   json ended(const json& begun) {
     const auto patience = std::chrono::steady_clock::now() + 60s;

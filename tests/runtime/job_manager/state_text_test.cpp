@@ -124,8 +124,7 @@ TEST(StateText, WhatIsNoKeySaysWhatWasExpected) {
   EXPECT_EQ(refusal<Pair>(R"([7,7])"), "part 2: expected string");
   EXPECT_EQ(refusal<Pair>(std::string(10'000, '[')), "expected (u64, string)");
   using Enums = std::tuple<Color, Color, Color, Color, Color>;
-  EXPECT_EQ(refusal<Enums>(R"(["red","red","red","red","red"])"),
-            "part 5: a key of so many enums cannot be asked for");
+  EXPECT_EQ(refusal<Enums>(R"(["red","red","red","red","red"])"), "part 5: a key of so many enums cannot be asked for");
   for (const char* kind : {"", "colour", "f64", "i"}) EXPECT_FALSE(parse_key("7", Schema{kind, {}, {}}, {})) << kind;
 }
 
