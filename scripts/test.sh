@@ -62,7 +62,7 @@ scripts/install_dependencies.sh
 
 header "build: release"
 $quick && sanitizer_runs=OFF || sanitizer_runs=ON
-scripts/build.sh release -DFRESHET_BUILD_TESTS=ON -DFRESHET_SANITIZER_RUNS=$sanitizer_runs
+scripts/build.sh release -DFRESHET_BUILD_TESTS=ON -DFRESHET_TESTS_TOGETHER=ON -DFRESHET_SANITIZER_RUNS=$sanitizer_runs
 
 if ! $quick; then
   header "build: address and undefined-behaviour sanitizers, asan_tests"

@@ -11,12 +11,6 @@ namespace {
 
 using Names = std::span<const std::string_view>;
 
-std::string listed(Names names) {
-  std::string text;
-  for (const auto name : names) text += (text.empty() ? "" : ", ") + std::string(name);
-  return text;
-}
-
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 // Levenshtein's distance, upper and lower case being the same.

@@ -10,6 +10,14 @@
 
 namespace freshet::files {
 
+/// `a, b`: names as people read them.
+template <class Names>
+std::string listed(const Names& names) {
+  std::string text;
+  for (const auto& name : names) (text += text.empty() ? "" : ", ") += name;
+  return text;
+}
+
 /// Where the fields of a record stand in a line: "user=user_id,item=2,time=InvoiceDate" says it by header name or by
 /// number from 1. A field that is not mentioned stands in the column of its own name, if the header has one.
 class ColumnMap {

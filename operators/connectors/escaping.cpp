@@ -1,12 +1,13 @@
 #include "operators/connectors/escaping.h"
 
+#include "operators/connectors/line_reader.h"
+
 #include <cstdint>
 
 namespace freshet::files {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 // Length of the UTF-8 character at the start of `text`, or 0 when there is none: Unicode 15, table 3-7.
 std::size_t utf8_length(std::string_view text) {

@@ -28,12 +28,6 @@ std::vector<std::string> enumerators_of(const Schema& type) {
   return names;
 }
 
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
 }  // namespace
 
 void add_problems(std::vector<InputProblem>& problems, const std::string& option, const std::string& message,
@@ -172,8 +166,8 @@ Result<FileColumns> InputMapping::columns_of(std::span<const std::string_view> h
     columns.needed = std::max(columns.needed, *index + 1);
   }
   if (columns.needed == 0) {
-    return Error{"no column stands for a field of the record (" + listed({fields.begin(), fields.end()}) +
-                 "); say which with " + options_.name + ".columns"};
+    return Error{"no column stands for a field of the record (" + listed(fields) + "); say which with " +
+                 options_.name + ".columns"};
   }
   std::vector<std::string> missing;
   for (const auto& name : options_.required) {

@@ -6,6 +6,8 @@
 #include <bit>
 #include <cstring>
 
+#include "operators/connectors/characters.h"
+
 namespace freshet::files {
 namespace {
 
@@ -27,9 +29,7 @@ struct Wanted {
   }
 };
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-bool is_number(std::string_view text) {
+bool is_json_number(std::string_view text) {
   std::size_t at = 0;
   const auto digits = [&] {
     const std::size_t begin = at;
@@ -50,17 +50,17 @@ bool is_number(std::string_view text) {
 }
 
 // simdjson's raw text of a value reaches up to the next token.
-std::string_view trimmed(std::string_view text) {
+std::string_view without_space_behind(std::string_view text) {
   const auto last = text.find_last_not_of(" \t\r\n");
   return text.substr(0, last == std::string_view::npos ? 0 : last + 1);
 }
 
 // The text of a number, true, false or null.
 simdjson::error_code plain_scalar(json::value value, std::optional<std::string_view>& out) {
-  const std::string_view text = trimmed(value.raw_json_token());
+  const std::string_view text = without_space_behind(value.raw_json_token());
   if (text == "null") {
     out.reset();
-  } else if (text == "true" || text == "false" || is_number(text)) {
+  } else if (text == "true" || text == "false" || is_json_number(text)) {
     out = text;
   } else {
     return simdjson::TAPE_ERROR;
@@ -126,7 +126,7 @@ simdjson::error_code JsonLine::Impl::value(json::value value, const Wanted& want
     if (!wanted.values.empty()) {
       std::string_view raw;
       if (const auto error = inner.raw_json().get(raw)) return error;
-      text = trimmed(raw);
+      text = without_space_behind(raw);
       bool empty = false;
       if (const auto error = inner.reset().get(empty)) return error;
     }
@@ -138,7 +138,7 @@ simdjson::error_code JsonLine::Impl::value(json::value value, const Wanted& want
     if (const auto error = value.get_array().get(inner)) return error;
     std::string_view raw;
     if (const auto error = inner.raw_json().get(raw)) return error;
-    text = trimmed(raw);
+    text = without_space_behind(raw);
   } else if (type == json::json_type::string) {
     std::string_view raw;
     if (const auto error = value.get_string().get(raw)) return error;

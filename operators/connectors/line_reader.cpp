@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::size_t kChunkBytes = 64 * 1024;  // read at once; larger brings nothing, even from a page cache
 constexpr unsigned kInflateBytes = 128 * 1024;  // zlib's advice for files that are read from end to end
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 // Whether a quoted field is open behind `text`, when one was open (or not) before it. Must agree with Delimited: a
 // quote opens a field only as its first character; elsewhere in an unquoted field it is text.

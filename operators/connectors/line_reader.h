@@ -12,6 +12,9 @@
 
 namespace freshet::files {
 
+/// Stands before the first line of some files, which do not mean it.
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 /// Longer lines are reported, not read: one file without line ends must not take the worker's memory.
 inline constexpr std::size_t kMaxLineBytes = std::size_t{1} << 20;
 /// Lines that one quoted CSV record may span. Bounds how far a stray quote is followed before it is called stray.

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kPartition = "shop:";
 constexpr double kEventTimeRate = 10'000;  // when events are made as fast as they are taken
-constexpr double kMaxRate = 1e9;
+constexpr double kMaxEventRate = 1e9;
 
 shop::ShopOptions traffic_options(const ShopInput& input, std::uint32_t partition) {
   shop::ShopOptions options;
@@ -47,7 +47,7 @@ std::uint32_t partition_number(std::string_view partition) {
 }  // namespace
 
 std::string check_shop(const ShopInput& options) {
-  if (!(options.rate >= 0 && options.rate <= kMaxRate))
+  if (!(options.rate >= 0 && options.rate <= kMaxEventRate))
     return "the rate must be 0 (full speed) to 1e9 events per second";
   if (options.partitions == 0 || options.partitions > ShopInput::kMaxPartitions)
     return "partitions must be 1 to " + std::to_string(ShopInput::kMaxPartitions);

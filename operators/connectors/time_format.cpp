@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdio>
 
+#include "operators/connectors/characters.h"
+
 namespace freshet::files {
 namespace {
 
@@ -22,8 +24,6 @@ struct Clock {
   int year = 1970, month = 1, day = 1, hour = 0, minute = 0, second = 0, millis = 0;
   int offset_minutes = 0;  // of the zone, east of Greenwich
 };
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Reads a text from the left; everything it tries either succeeds and moves on, or fails and leaves it where it was.
 class Cursor {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -7,6 +8,9 @@
 /// What the formats of checkpoint files have in common: big-endian numbers, read with ByteReader of <freshet/codec.h>,
 /// and checksums.
 namespace freshet::checkpoint {
+
+inline constexpr std::size_t kReservedBytes = 3;                      ///< zeros behind the magic number and the version
+inline constexpr std::size_t kChecksumBytes = sizeof(std::uint64_t);  ///< at the end
 
 /// XXH3-64. Of a whole file, it is what a manifest's SnapshotRef holds.
 std::uint64_t checksum_of(std::string_view bytes);

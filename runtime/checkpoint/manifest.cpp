@@ -12,9 +12,7 @@ namespace freshet::checkpoint {
 
 namespace {
 
-constexpr std::size_t kReservedBytes = 3;
 constexpr std::size_t kHeaderBytes = 16;
-constexpr std::size_t kChecksumBytes = sizeof(std::uint64_t);
 
 std::string task_text(const TaskId& task) {
   return "task " + std::to_string(task.chain) + "." + std::to_string(task.index);

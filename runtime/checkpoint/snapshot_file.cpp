@@ -11,8 +11,6 @@ namespace {
 
 constexpr std::uint8_t kSectionTag = 1;
 constexpr std::uint8_t kFooterTag = 2;
-constexpr std::size_t kReservedBytes = 3;
-constexpr std::size_t kChecksumBytes = sizeof(std::uint64_t);
 constexpr std::size_t kSectionHeaderBytes = sizeof kSectionTag + sizeof(std::uint64_t);
 
 using Section = SnapshotReader::Section;

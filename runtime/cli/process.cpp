@@ -27,15 +27,15 @@ void use_stream(posix_spawn_file_actions_t& actions, int from, int target) {
   }
 }
 
-enum class Waited { kGone, kStillThere, kInterrupted };
+enum class StopWait { kGone, kStillThere, kInterrupted };
 
-Waited wait_until_gone(const ProcessIdentity& process, std::int64_t limit_ms, const Surroundings& around) {
+StopWait wait_until_gone(const ProcessIdentity& process, std::int64_t limit_ms, const Surroundings& around) {
   const std::int64_t end = around.steady_ms() + limit_ms;
   for (;;) {
     reap(process.pid);
-    if (!is_alive(process)) return Waited::kGone;
-    if (around.steady_ms() >= end) return Waited::kStillThere;
-    if (!around.pause(kStopPollMs)) return Waited::kInterrupted;
+    if (!is_alive(process)) return StopWait::kGone;
+    if (around.steady_ms() >= end) return StopWait::kStillThere;
+    if (!around.pause(kStopPollMs)) return StopWait::kInterrupted;
   }
 }
 
@@ -93,13 +93,13 @@ StopOutcome stop_process(const ProcessIdentity& process, std::int64_t grace_ms, 
   if (is_alive(process)) {
     pidfd_send_signal(handle, SIGTERM, nullptr, 0);
     outcome = StopOutcome::kEnded;
-    Waited waited = wait_until_gone(process, grace_ms, around);
-    if (waited == Waited::kStillThere) {
+    StopWait waited = wait_until_gone(process, grace_ms, around);
+    if (waited == StopWait::kStillThere) {
       pidfd_send_signal(handle, SIGKILL, nullptr, 0);
       outcome = StopOutcome::kKilled;
       waited = wait_until_gone(process, kKillWaitMs, around);
     }
-    if (waited == Waited::kInterrupted) outcome = StopOutcome::kInterrupted;
+    if (waited == StopWait::kInterrupted) outcome = StopOutcome::kInterrupted;
   }
   close(handle);
   return outcome;

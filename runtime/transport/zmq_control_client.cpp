@@ -10,7 +10,6 @@ namespace freshet::transport {
 namespace {
 
 /// Messages taken in one round of the loop: others on it want their turn.
-constexpr int kReceiveBatch = 64;
 
 }  // namespace
 
@@ -117,7 +116,7 @@ class ZmqControlClient::Sockets {
 
   void receive_some() {
     zmq::message_t body;
-    for (int i = 0; i < kReceiveBatch && try_receive(dealer_, body); ++i) {
+    for (int i = 0; i < kControlBatch && try_receive(dealer_, body); ++i) {
       wire::ControlMessage message;
       std::string why = "a message of several parts";
       const bool single = !body.more();

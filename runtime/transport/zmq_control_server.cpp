@@ -10,7 +10,6 @@ namespace freshet::transport {
 namespace {
 
 /// Messages taken in one round of the loop: others on it want their turn.
-constexpr int kReceiveBatch = 64;
 
 }  // namespace
 
@@ -58,7 +57,7 @@ class ZmqControlServer::Sockets {
 
  private:
   void receive_some() {
-    for (int i = 0; i < kReceiveBatch && receive_one(); ++i) {
+    for (int i = 0; i < kControlBatch && receive_one(); ++i) {
     }
   }
 

@@ -34,6 +34,9 @@ auto retry_interrupted(Call call) -> decltype(call()) {
   }
 }
 
+/// Control messages that are taken at once, before others have their turn.
+inline constexpr int kControlBatch = 64;
+
 /// Finds peers that are half dead: a stopped process, a pulled cable.
 struct Keepalive {
   Duration interval = 2s;  ///< between two pings on a silent connection

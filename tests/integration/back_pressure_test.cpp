@@ -23,7 +23,6 @@ namespace fs = std::filesystem;
 using files::testing::TestDirectory;
 using nlohmann::json;
 
-constexpr std::uint64_t kMiB = 1u << 20;
 constexpr std::uint64_t kDefaultWindow = wire::DataOptions{}.channel_window;
 
 /// How long a sink stands still: a few seconds, or as long as FRESHET_STOP_SECONDS says.

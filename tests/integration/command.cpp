@@ -11,6 +11,7 @@
 #include <stdexcept>
 
 #include "tests/integration/freshet_program.h"
+#include "tests/integration/process_table.h"
 
 namespace freshet::integration {
 
@@ -104,19 +105,10 @@ RunningCluster::RunningCluster(Freshet& freshet, int agents) : freshet_(freshet)
 RunningCluster::~RunningCluster() { static_cast<void>(freshet_.run({"cluster", "stop", "--data", data_})); }
 
 std::vector<std::string> RunningCluster::workers() const {
-  auto processes = processes_with(data_);
-  std::erase_if(processes, [](const std::string& line) { return line.find(" worker ") == std::string::npos; });
-  return processes;
-}
-
-std::vector<std::string> processes_with(const std::string& word) {
-  std::vector<std::string> found;
-  for (const auto& entry : fs::directory_iterator("/proc")) {
-    std::string line = content_of(entry.path() / "cmdline");  // empty for what is no process, and for one just ended
-    std::replace(line.begin(), line.end(), '\0', ' ');
-    if (line.find(word) != std::string::npos) found.push_back(line);
-  }
-  return found;
+  std::vector<std::string> workers;
+  for (const pid_t pid : processes_with(data_))
+    if (std::string line = command_line(pid); line.find(" worker ") != std::string::npos) workers.push_back(line);
+  return workers;
 }
 
 }  // namespace freshet::integration

@@ -78,7 +78,4 @@ class RunningCluster {
   Answer started_;
 };
 
-/// Command lines of processes that have `word` among their arguments.
-std::vector<std::string> processes_with(const std::string& word);
-
 }  // namespace freshet::integration

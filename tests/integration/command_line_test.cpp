@@ -9,6 +9,7 @@
 
 #include "tests/integration/command.h"
 #include "tests/integration/freshet_program.h"
+#include "tests/integration/process_table.h"
 
 /// The rules of the command line, with the real executable, a real cluster and no terminal: exit codes, what goes
 /// where, how a typing error is answered.

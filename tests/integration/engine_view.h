@@ -8,6 +8,8 @@
 
 namespace freshet::integration {
 
+inline constexpr std::uint64_t kMiB = 1u << 20;
+
 /// A job manager as its REST interface shows it.
 class EngineView {
  public:

@@ -19,8 +19,6 @@ namespace {
 
 using files::testing::TestDirectory;
 
-constexpr std::uint64_t kMiB = 1u << 20;
-
 class FanOut : public ::testing::Test {
  protected:
   /// Runs a job to its end; answers the most memory that one of its workers took.

@@ -27,8 +27,6 @@ namespace {
 
 using files::testing::TestDirectory;
 
-constexpr std::uint64_t kMiB = 1u << 20;
-
 std::string random_bytes(base::Random& random, std::size_t most) {
   std::string bytes(random.below(most + 1), '\0');
   for (char& byte : bytes) byte = static_cast<char>(random.below(256));

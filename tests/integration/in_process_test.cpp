@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "tests/integration/command.h"
+#include "tests/integration/process_table.h"
 
 /// `freshet run --in-process`: the same job and the same answers, with nothing outside one process.
 namespace freshet::integration {

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string content_of(const fs::path& path) {
+std::string all_of(const fs::path& path) {
   std::ostringstream text;
   text << std::ifstream(path, std::ios::binary).rdbuf();
   return text.str();
@@ -24,7 +24,7 @@ std::map<std::string, int> all_listening() {
   constexpr const char* kListen = "0A";
   std::map<std::string, int> ports;
   for (const auto* table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
-    std::istringstream lines(content_of(table));
+    std::istringstream lines(all_of(table));
     std::string line;
     std::getline(lines, line);
     while (std::getline(lines, line)) {
@@ -41,13 +41,13 @@ std::map<std::string, int> all_listening() {
 }  // namespace
 
 std::string command_line(pid_t pid) {
-  std::string text = content_of("/proc/" + std::to_string(pid) + "/cmdline");
+  std::string text = all_of("/proc/" + std::to_string(pid) + "/cmdline");
   std::replace(text.begin(), text.end(), '\0', ' ');
   return text;
 }
 
 bool is_alive(pid_t pid) {
-  const std::string stat = content_of("/proc/" + std::to_string(pid) + "/stat");
+  const std::string stat = all_of("/proc/" + std::to_string(pid) + "/stat");
   const std::size_t name_end = stat.rfind(')');
   return name_end != std::string::npos && name_end + 2 < stat.size() && stat[name_end + 2] != 'Z' &&
          stat[name_end + 2] != 'X';

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "tests/integration/command.h"
+#include "tests/integration/process_table.h"
 
 /// What is wrong with a job is said before anything of it runs, all of it at once, each with where it is and what to
 /// do: the real command line on real job libraries (refused/*.cpp).

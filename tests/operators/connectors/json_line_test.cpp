@@ -14,7 +14,7 @@ using ::testing::HasSubstr;
 using ::testing::Optional;
 using ::testing::StartsWith;
 
-constexpr auto kAbsent = std::nullopt;
+constexpr auto kNoValue = std::nullopt;
 
 TEST(JsonLine, ValuesComeInTheOrderOfThePaths) {
   JsonLine json({"price", "user.id", "name", "ok", "gone", "nothing"});
@@ -22,7 +22,7 @@ TEST(JsonLine, ValuesComeInTheOrderOfThePaths) {
       json.parse(R"({"name":"Ann \"A\" \u00e9","user":{"x":1,"id": 77 },"price":1.50e3,"ok":true,"nothing":null})"));
   EXPECT_THAT(json.values(), ElementsAre(Optional(std::string_view("1.50e3")), Optional(std::string_view("77")),
                                          Optional(std::string_view("Ann \"A\" \u00e9")),
-                                         Optional(std::string_view("true")), kAbsent, kAbsent));
+                                         Optional(std::string_view("true")), kNoValue, kNoValue));
 }
 
 TEST(JsonLine, NumbersKeepTheirText) {
@@ -43,7 +43,7 @@ TEST(JsonLine, DeepAndDottedPathsAreFound) {
 TEST(JsonLine, APathThroughSomethingThatIsNoObjectIsAbsent) {
   JsonLine json({"a.b", "c.d"});
   ASSERT_TRUE(json.parse(R"({"a":5,"c":["d"]})"));
-  EXPECT_THAT(json.values(), Each(kAbsent));
+  EXPECT_THAT(json.values(), Each(kNoValue));
 }
 
 TEST(JsonLine, ObjectsAndArraysAreGivenAsWritten) {
@@ -92,7 +92,7 @@ TEST(JsonLine, MalformedLinesAreRefusedAndLeaveNoValues) {
     const auto status = json.parse(line);
     ASSERT_FALSE(status.ok()) << line;
     EXPECT_THAT(status.error().message, StartsWith("malformed JSON: ")) << line;
-    EXPECT_THAT(json.values(), Each(kAbsent)) << line;
+    EXPECT_THAT(json.values(), Each(kNoValue)) << line;
   }
   ASSERT_TRUE(json.parse(R"({"a":1})")) << "the next line is not affected";
   EXPECT_EQ(json.values()[0], "1");

@@ -5,15 +5,15 @@
 namespace freshet::cli {
 namespace {
 
-struct Case {
+struct Read {
   const char* text;
   std::int64_t value;
 };
 
 TEST(ParseSize, ReadsBinaryUnits) {
-  const Case cases[] = {{"0", 0},         {"4096", 4096},      {"512B", 512},           {"1KiB", 1024},
+  const Read cases[] = {{"0", 0},         {"4096", 4096},      {"512B", 512},           {"1KiB", 1024},
                         {"1.5KiB", 1536}, {"64MiB", 64 << 20}, {"2 GiB", 2147483648LL}, {"3TiB", 3298534883328LL}};
-  for (const Case& c : cases) {
+  for (const Read& c : cases) {
     const auto size = parse_size(c.text);
     ASSERT_TRUE(size) << c.text;
     EXPECT_EQ(*size, c.value) << c.text;
@@ -31,9 +31,9 @@ TEST(ParseSize, RefusesWhatIsAmbiguousOrNoSize) {
 }
 
 TEST(ParseDuration, ReadsEveryUnit) {
-  const Case cases[] = {{"0", 0},          {"250ms", 250},    {"30s", 30'000},    {"1.5s", 1'500},
+  const Read cases[] = {{"0", 0},          {"250ms", 250},    {"30s", 30'000},    {"1.5s", 1'500},
                         {"5min", 300'000}, {"2h", 7'200'000}, {"1d", 86'400'000}, {"5 min", 300'000}};
-  for (const Case& c : cases) {
+  for (const Read& c : cases) {
     const auto duration = parse_duration_ms(c.text);
     ASSERT_TRUE(duration) << c.text;
     EXPECT_EQ(*duration, c.value) << c.text;

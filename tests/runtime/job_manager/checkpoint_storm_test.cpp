@@ -11,9 +11,9 @@ namespace {
 
 /// A job whose workers, journal and storage do whatever they may, for several attempts. It keeps its own books of what
 /// may be decided and checks every decision against them.
-class Storm {
+class CoordinatorStorm {
  public:
-  explicit Storm(std::uint64_t seed) : random_(seed) {
+  explicit CoordinatorStorm(std::uint64_t seed) : random_(seed) {
     policy_.interval = Duration(random_.below(4) * 5'000);
     policy_.minimum_pause = Duration(random_.below(3) * 2'000);
     policy_.timeout = Duration(1'000 + random_.below(30'000));
@@ -282,7 +282,7 @@ TEST(CheckpointStorm, WhateverHappensEveryCheckpointEndsAndNoneIsWrong) {
   std::uint64_t completed = 0, abandoned = 0, pruned = 0, fenced = 0, failed_attempts = 0, carried = 0;
   for (int round = 0; round < 200 && !testing::Test::HasFailure(); ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
-    Storm storm(seeds.next());
+    CoordinatorStorm storm(seeds.next());
     for (int i = 0; i < 1'000 && !testing::Test::HasFailure(); ++i) storm.step();
     storm.finish();
     completed += storm.completed;

@@ -11,7 +11,7 @@ namespace {
 using namespace testing_support;
 using testing::ElementsAre;
 
-constexpr std::uint64_t kWindow = 8192;
+constexpr std::uint64_t kOutputWindow = 8192;
 
 struct Fixture {
   explicit Fixture(std::vector<bool> is_local, std::uint64_t max_record_bytes = 1u << 20,
@@ -21,7 +21,7 @@ struct Fixture {
     setup.to_tasks = static_cast<std::uint32_t>(is_local.size());
     setup.is_local = std::move(is_local);
     setup.attempt = {1};
-    setup.window = kWindow;
+    setup.window = kOutputWindow;
     setup.max_record_bytes = max_record_bytes;
     edge = std::make_unique<OutputEdge>(setup, type, carrier, clock);
   }
@@ -55,10 +55,10 @@ TEST_P(OutputEdgeEither, StopsAtTheRecordForWhichThereIsNoCredit) {
   std::vector<std::uint64_t> seen;
   for (const auto& frame : fixture.carrier.sent) {
     cost += frame.cost();
-    EXPECT_LE(frame.header.length, kWindow / 4 + 300) << "a frame is about a quarter of the window";
+    EXPECT_LE(frame.header.length, kOutputWindow / 4 + 300) << "a frame is about a quarter of the window";
   }
   EXPECT_GE(fixture.carrier.sent.size(), 3u);
-  EXPECT_LE(cost, kWindow + 300) << "the last record of a frame may stand out";
+  EXPECT_LE(cost, kOutputWindow + 300) << "the last record of a frame may stand out";
   EXPECT_EQ(fixture.edge->bytes_in_flight(), cost);
   fixture.edge->on_grant(0, cost);
   EXPECT_GT(fixture.route(batch, taken), taken);
@@ -90,7 +90,7 @@ TEST_P(OutputEdgeEither, NothingIsLostOrDoubledWhereRoutingGoesOn) {
 
 TEST_P(OutputEdgeEither, OneOversizedRecordMayOverdrawAnIdleChannel) {
   Fixture fixture({GetParam()});
-  const auto batch = batch_of(0, 2, kWindow * 3);
+  const auto batch = batch_of(0, 2, kOutputWindow * 3);
   EXPECT_EQ(fixture.route(batch), 1u);
   fixture.edge->flush();
   EXPECT_THAT(fixture.sent(), ElementsAre(ElementsAre("0")));

@@ -12,7 +12,7 @@ using namespace testing_support;
 
 constexpr WorkerId kReceiver{2};
 
-std::unique_ptr<ZmqDataTransport> make(const ZmqDataOptions& options = {}) {
+std::unique_ptr<ZmqDataTransport> make_transport(const ZmqDataOptions& options = {}) {
   auto transport = ZmqDataTransport::create(options);
   EXPECT_TRUE(transport) << transport.error().message;
   return std::move(*transport);
@@ -76,8 +76,8 @@ TEST(ZmqDataTransport, LosesNothingAndKeepsOrderHoweverSlowTheReceiver) {
   constexpr std::uint64_t kSeed = 11;
   CheckingReceiver received;
   RecordingReceiver nothing;
-  auto receiver = make();
-  auto sender = make();
+  auto receiver = make_transport();
+  auto sender = make_transport();
   receiver->start(received);
   sender->connect(kReceiver, receiver->endpoint());
   sender->start(nothing);
@@ -100,8 +100,8 @@ TEST(ZmqDataTransport, LosesNothingAndKeepsOrderHoweverSlowTheReceiver) {
 
 TEST(ZmqDataTransport, MessageOfManyMebibytesArrivesWhole) {
   CheckingReceiver received;
-  auto receiver = make();
-  auto sender = make();
+  auto receiver = make_transport();
+  auto sender = make_transport();
   receiver->start(received);
   sender->connect(kReceiver, receiver->endpoint());
   ByteBuffer buffer;
@@ -116,8 +116,8 @@ TEST(ZmqDataTransport, EachThreadsMessagesStayInOrder) {
   constexpr int kThreads = 4;
   constexpr int kEach = 2000;
   RecordingReceiver received;
-  auto receiver = make();
-  auto sender = make();
+  auto receiver = make_transport();
+  auto sender = make_transport();
   receiver->start(received);
   sender->connect(kReceiver, receiver->endpoint());
   std::vector<std::thread> threads;
@@ -141,11 +141,11 @@ TEST(ZmqDataTransport, PeerMayStartLater) {
   const SocketDirectory directory;
   RecordingReceiver received;
   RecordingReceiver nothing;
-  auto sender = make();
+  auto sender = make_transport();
   sender->connect(kReceiver, directory.endpoint("late"));
   sender->start(nothing);
   send_text(*sender, kReceiver, "early");
-  auto receiver = make({.bind = directory.endpoint("late")});
+  auto receiver = make_transport({.bind = directory.endpoint("late")});
   receiver->start(received);
   ASSERT_TRUE(received.wait_for_messages(1));
   EXPECT_EQ(received.texts(), std::vector<std::string>{"early"});
@@ -155,8 +155,8 @@ TEST(ZmqDataTransport, PeerMayStartLater) {
 TEST(ZmqDataTransport, PeersMayConnectWhileItRuns) {
   RecordingReceiver received;
   RecordingReceiver nothing;
-  auto receiver = make();
-  auto sender = make();
+  auto receiver = make_transport();
+  auto sender = make_transport();
   receiver->start(received);
   sender->start(nothing);
   for (std::uint32_t i = 0; i < 5; ++i) {  // five names for one worker: five connections
@@ -169,8 +169,8 @@ TEST(ZmqDataTransport, PeersMayConnectWhileItRuns) {
 
 TEST(ZmqDataTransport, StopSendsWhatIsQueuedWithinItsLinger) {
   RecordingReceiver received;
-  auto receiver = make();
-  auto sender = make();
+  auto receiver = make_transport();
+  auto sender = make_transport();
   receiver->start(received);
   sender->connect(kReceiver, receiver->endpoint());
   for (int i = 0; i < 1000; ++i) send_text(*sender, kReceiver, std::string(10'000, 'x'));
@@ -180,8 +180,8 @@ TEST(ZmqDataTransport, StopSendsWhatIsQueuedWithinItsLinger) {
 
 TEST(ZmqDataTransport, AfterStopNothingHappensAndBuffersReturn) {
   RecordingReceiver received;
-  auto receiver = make();
-  auto sender = make();
+  auto receiver = make_transport();
+  auto sender = make_transport();
   sender->start(received);
   sender->connect(kReceiver, receiver->endpoint());
   sender->stop(0ms);
@@ -194,8 +194,8 @@ TEST(ZmqDataTransport, AfterStopNothingHappensAndBuffersReturn) {
 
 TEST(ZmqDataTransport, ReceivedMessageOutlivesTheTransport) {
   RecordingReceiver received;
-  auto receiver = make();
-  auto sender = make();
+  auto receiver = make_transport();
+  auto sender = make_transport();
   receiver->start(received);
   sender->connect(kReceiver, receiver->endpoint());
   const std::string small = "small";
@@ -209,7 +209,7 @@ TEST(ZmqDataTransport, ReceivedMessageOutlivesTheTransport) {
 }
 
 TEST(ZmqDataTransport, AddressThatIsTakenIsAnError) {
-  auto first = make();
+  auto first = make_transport();
   const auto second = ZmqDataTransport::create({.bind = first->endpoint()});
   ASSERT_FALSE(second);
   EXPECT_NE(second.error().message.find("cannot listen on " + first->endpoint()), std::string::npos);
@@ -224,8 +224,8 @@ std::size_t heap_bytes_taken() {
 TEST(ZmqDataTransport, SmallMessagesThatComeOneByOneAndWaitWeighLittle) {
   constexpr std::size_t kMessages = 2000, kMostEach = 1024;
   RecordingReceiver waiting, ignored;  // outlive the transports, which call them until they end
-  auto sender = make();
-  auto receiver = make();
+  auto sender = make_transport();
+  auto receiver = make_transport();
   receiver->start(waiting);
   sender->start(ignored);
   sender->connect(kReceiver, receiver->endpoint());
