@@ -7,12 +7,7 @@ namespace {
 
 using nlohmann::json;
 
-class Audit : public testing::Test {
- protected:
-  Audit() { fake_.variables["FRESHET_MANAGER"] = manager_.address(); }
-  test::FakeManager manager_;
-  test::FakeSurroundings fake_;
-};
+class Audit : public test::VerbTest {};
 
 TEST_F(Audit, ShowsWhatHasCrossedEachEdge) {
   const json audit =

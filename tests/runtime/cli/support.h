@@ -98,4 +98,12 @@ class TemporaryFolder {
 /// Compares with tests/golden/cli/NAME; FRESHET_UPDATE_GOLDEN=1 writes it instead.
 void expect_golden(const std::string& name, const std::string& text);
 
+/// Verbs that talk to a job manager.
+class VerbTest : public testing::Test {
+ protected:
+  VerbTest() { fake_.variables["FRESHET_MANAGER"] = manager_.address(); }
+  FakeManager manager_;
+  FakeSurroundings fake_;
+};
+
 }  // namespace freshet::cli::test
