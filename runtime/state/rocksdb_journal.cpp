@@ -8,6 +8,8 @@
 
 #include <cstdint>
 
+#include "runtime/state/no_info_log.h"
+
 namespace freshet::state {
 namespace {
 
@@ -24,8 +26,7 @@ rocksdb::Options small_options() {
   options.max_open_files = kMaxOpenFiles;
   options.max_background_jobs = 1;
   options.max_total_wal_size = 4 * kWriteBufferBytes;
-  options.keep_log_file_num = 2;
-  options.max_log_file_size = 1u << 20;
+  options.info_log = no_info_log();
   options.compression = rocksdb::kNoCompression;
   options.paranoid_checks = true;
   // A torn last entry was never acknowledged; anything else that is damaged must not be passed over.

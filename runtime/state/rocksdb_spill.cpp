@@ -9,30 +9,37 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <mutex>
 #include <set>
 #include <stdexcept>
 
+#include "runtime/state/flusher.h"
+#include "runtime/state/no_info_log.h"
+
 namespace freshet::state {
 
 namespace {
 
-constexpr int kSpillBuffers = 3;
+constexpr int kSpillBuffers = 3;  // one that is written to a file, and two times as much that comes meanwhile
+constexpr int kUnreached = 8;
+constexpr std::uint64_t kRemovalsBetweenLooks = 256;
 
-/// Files that cannot be written are no end: what is in memory stays there, and Resume() writes it again. RocksDB thinks
-/// so of a full disk only, looks every five seconds, and takes any other error, a quota among them, as final. What it
-/// can do without, a compaction, it tries again by itself.
+/// Files that cannot be written are no end: what is in memory stays there, and the Flusher tries again. RocksDB thinks
+/// so of a full disk only, and takes any other error, a quota among them, as final. What it can do without, a
+/// compaction, it tries again anyway. It must not try to get over an error by itself: until it looks, every five
+/// seconds, it lets nobody else try and writers wait.
 class GoesOnAfterErrors final : public rocksdb::EventListener {
  public:
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override {
-    if (!error->IsIOError() || error->severity() < rocksdb::Status::Severity::kFatalError) return;
+    if (!error->IsIOError()) return;
     const bool is_needed = reason != rocksdb::BackgroundErrorReason::kCompaction;
     *error = rocksdb::Status(*error,
                              is_needed ? rocksdb::Status::Severity::kHardError : rocksdb::Status::Severity::kSoftError);
   }
-  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status error, bool* by_itself) override {
-    *by_itself = error.severity() <= rocksdb::Status::Severity::kSoftError;
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* by_itself) override {
+    *by_itself = false;
   }
 };
 
@@ -42,15 +49,15 @@ rocksdb::Options spill_options(const RocksDbSpill::Options& wanted) {
   options.listeners.push_back(std::make_shared<GoesOnAfterErrors>());
   options.create_if_missing = true;
   options.error_if_exists = true;
-  options.write_buffer_size = wanted.buffer_bytes;
-  options.max_write_buffer_number = kSpillBuffers;
-  options.memtable_prefix_bloom_size_ratio = 0.05;
+  // The Flusher says when; so much is never reached.
+  options.write_buffer_size = wanted.buffer_bytes * kUnreached;
+  options.max_write_buffer_number = kUnreached;
+  options.memtable_prefix_bloom_size_ratio = 0.05 / kUnreached;
   options.memtable_whole_key_filtering = true;
   options.max_open_files = 256;
   options.max_background_jobs = 2;
   options.compression = rocksdb::kNoCompression;
-  options.info_log_level = rocksdb::ERROR_LEVEL;
-  options.keep_log_file_num = 1;
+  options.info_log = no_info_log();
   rocksdb::BlockBasedTableOptions table;
   // One shard: a file's filter is larger than a small share of the cache, and would be read again for each look-up.
   table.block_cache = rocksdb::NewLRUCache(wanted.cache_bytes, 0);
@@ -75,9 +82,10 @@ std::string_view view_of(const rocksdb::Slice& slice) { return {slice.data(), sl
 class RocksDbSpill::Database {
  public:
   Database(std::string folder, const RocksDbSpill::Options& options)
-      : folder_(std::move(folder)), options_(spill_options(options)) {}
+      : folder_(std::move(folder)), buffer_bytes_(options.buffer_bytes), options_(spill_options(options)) {}
   ~Database() {
     if (!database_) return;
+    flusher_.reset();
     database_.reset();
     std::error_code ignored;
     std::filesystem::remove_all(folder_, ignored);
@@ -90,16 +98,17 @@ class RocksDbSpill::Database {
   /// Writes all of it or nothing. False: there is no room, and `trouble` says so.
   bool write(rocksdb::WriteBatch& batch, SpillTrouble& trouble) {
     rocksdb::Status done = open();
-    if (done.ok()) done = database_->Write(without_log(), &batch);
-    if (done.ok()) return true;
-    if (database_ && will_pass(done) && database_->Resume().ok()) done = database_->Write(without_log(), &batch);
+    if (done.ok()) done = flusher_->make_room();
+    if (done.ok()) done = written(database_->Write(without_log(), &batch));
     if (done.ok()) return true;
     trouble = trouble_of(done);
     return false;
   }
-  /// The same of one delete, without an attempt to mend anything.
+  /// The same of one delete.
   bool remove(const rocksdb::Slice& key, SpillTrouble& trouble) {
-    const rocksdb::Status done = get().SingleDelete(without_log(), key);
+    rocksdb::Status done = open();
+    if (done.ok() && ++removals_ % kRemovalsBetweenLooks == 0) done = flusher_->make_room();
+    if (done.ok()) done = written(database_->SingleDelete(without_log(), key));
     if (!done.ok()) trouble = trouble_of(done);
     return done.ok();
   }
@@ -111,6 +120,10 @@ class RocksDbSpill::Database {
   }
 
  private:
+  rocksdb::Status written(rocksdb::Status status) {
+    if (!status.ok()) flusher_->note_failure(status);
+    return status;
+  }
   /// It is open already, or now.
   rocksdb::Status open() {
     const std::lock_guard lock(opening_);
@@ -121,14 +134,15 @@ class RocksDbSpill::Database {
     rocksdb::DB* raw = nullptr;
     rocksdb::Status opened = rocksdb::DB::Open(options_, folder_, &raw);
     database_.reset(raw);
+    if (opened.ok()) flusher_ = std::make_unique<Flusher>(*database_, buffer_bytes_);
     return opened;
   }
   /// There is no room, or files cannot be written now; what was written before can be read.
-  static bool will_pass(const rocksdb::Status& status) {
+  bool will_pass(const rocksdb::Status& status) const {
     using Severity = rocksdb::Status::Severity;
     if (status.severity() >= Severity::kFatalError || status.IsCorruption()) return false;
-    return status.IsNoSpace() || status.severity() >= Severity::kSoftError || status.IsIncomplete() ||
-           status.IsBusy() || status.IsTimedOut();
+    return status.IsNoSpace() || (database_ && status.IsIOError()) || status.severity() >= Severity::kSoftError ||
+           status.IsIncomplete() || status.IsBusy() || status.IsTimedOut();
   }
 
   /// Throws when it will not pass.
@@ -140,9 +154,12 @@ class RocksDbSpill::Database {
   }
 
   const std::string folder_;
+  const std::uint64_t buffer_bytes_;
   const rocksdb::Options options_;
   std::mutex opening_;  // several tasks may be the first
   std::unique_ptr<rocksdb::DB> database_;
+  std::unique_ptr<Flusher> flusher_;
+  std::atomic<std::uint64_t> removals_{0};
 };
 
 namespace {

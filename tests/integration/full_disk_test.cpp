@@ -21,7 +21,7 @@ using ::testing::HasSubstr;
 
 class FullDisk : public ::testing::Test {
  protected:
-  static constexpr int kFiles = 2, kLinesPerFile = 120'000, kUsers = 20'000;
+  static constexpr int kFiles = 2, kLinesPerFile = 80'000, kUsers = 20'000;
 
   /// A cluster whose `folder`, "cluster" or "checkpoints", is on a disk of its own. False: this process may not make
   /// one.

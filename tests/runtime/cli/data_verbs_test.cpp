@@ -70,12 +70,12 @@ TEST_F(EventsAndState, StateOfAMapIsAnObjectUnlessItsKeysWouldBecomeOne) {
   manager_.answer(
       "GET /v1/jobs/shop/state/views/7", 200,
       head + R"({"key":7,"map_key":"a\u007f\u009b","value":1},{"key":7,"map_key":2,"value":2}],"next":null})");
-  EXPECT_EQ(fake_.run("state get shop views 7 --quiet"), ExitCode::kDone);
+  EXPECT_EQ(fake_.run("state get shop views 7"), ExitCode::kDone);
   EXPECT_EQ(fake_.out.str(), R"({"a\u007f\u009b":1,"2":2})"
                              "\n");
   manager_.answer("GET /v1/jobs/shop/state/views/8", 200,
                   head + R"({"key":8,"map_key":"2","value":1},{"key":8,"map_key":2,"value":2}],"next":null})");
-  EXPECT_EQ(fake_.run("state get shop views 8 --quiet"), ExitCode::kDone);
+  EXPECT_EQ(fake_.run("state get shop views 8"), ExitCode::kDone);
   EXPECT_EQ(fake_.out.str(), R"([{"key":"2","value":1},{"key":2,"value":2}])"
                              "\n");
 }

@@ -78,8 +78,7 @@ TEST(CheckpointCoordinator, AFinalOneThatFailsTooOftenFailsTheAttemptAndItsReque
   stage.start().request(final_checkpoint);
   EXPECT_EQ(stage.fails(1), (Lines{"abandon f1 everywhere: task 1/0 could not save: bad disk", "journal f2"}));
   const std::string why =
-      "2 checkpoints failed in a row, 1 are tolerated; the last: final checkpoint 2: task 1/0 could not save: disk "
-      "full";
+      "2 checkpoints failed in a row, 1 are tolerated; the last: final checkpoint 2: task 1/0 could not save: bad disk";
   EXPECT_EQ(stage.fails(2), (Lines{"abandon f2 everywhere: task 1/0 could not save: bad disk", "fail: " + why,
                                    "request 1 failed: " + why}));
 }

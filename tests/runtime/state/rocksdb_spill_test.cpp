@@ -101,6 +101,7 @@ TEST_F(RocksDbSpillTest, TheFolderComesWithTheFirstEntryAndGoesWithTheObject) {
     store->put("a", "1");
     ASSERT_TRUE(store->flush());
     EXPECT_TRUE(fs::exists(folder_));
+    EXPECT_FALSE(fs::exists(folder_ + "/LOG")) << "it cannot be written to a full disk";
   }
   EXPECT_FALSE(fs::exists(folder_));
 }
