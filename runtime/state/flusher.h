@@ -10,8 +10,9 @@
 namespace freshet::state {
 
 /// Has a RocksDB write its memory to files, and get over a full disk, on a thread of its own and one thing at a time.
-/// RocksDB itself begins to flush while it flushes; when the first fails, 7.8 forgets the second, for which Resume() then
-/// waits for ever. The memory that RocksDB may take before it flushes unasked must be far more than `buffer_bytes`.
+/// RocksDB itself begins to flush while it flushes; when the first fails, 7.8 forgets the second, for which Resume()
+/// then waits for ever. The memory that RocksDB may take before it flushes unasked must be far more than
+/// `buffer_bytes`.
 class Flusher {
  public:
   Flusher(rocksdb::DB& database, std::uint64_t buffer_bytes);
@@ -20,8 +21,8 @@ class Flusher {
   Flusher(const Flusher&) = delete;
   Flusher& operator=(const Flusher&) = delete;
 
-  /// Before something is written; from any thread. Begins to flush when there is enough, and waits for that when there is
-  /// twice as much. Not ok: what keeps it from flushing, which is tried again meanwhile.
+  /// Before something is written; from any thread. Begins to flush when there is enough, and waits for that when there
+  /// is twice as much. Not ok: what keeps it from flushing, which is tried again meanwhile.
   rocksdb::Status make_room();
   /// Something could not be written.
   void note_failure(const rocksdb::Status& why);

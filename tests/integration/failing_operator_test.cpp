@@ -162,7 +162,7 @@ TEST_F(FailingOperator, CrashesAreCountedOnWhenTheJobManagerIsKilledBetweenThem)
   write(Items(kOneIn));
   auto words = parameters({"input=" + directory_.path("in/items.csv"), "output=" + directory_.path("out"),
                            "fault=crash", "set_aside=true"});
-  words.insert(words.end(), {"--parallelism", "2", "--restart", "fixed 100 1s"});
+  words.insert(words.end(), {"--parallelism", "2", "--restart", "fixed 100 1s", "--detach"});
   ASSERT_EQ(cluster_.submit(FRESHET_FAULTS, "poison", words).exit_code, 0);
   const auto has_crashed = [&] {
     const auto job = cluster_.view().job("poison");
