@@ -4,7 +4,7 @@
 # There is one ctest run, over the release tree, and its summary is the last thing printed. To make that possible the
 # machine checks (checks.*) and the sanitizer runs (asan.<suite>, tsan.<suite>) are tests of the release tree, too:
 # tests/CMakeLists.txt lists the suites, and the steps before only build what those tests run. The sanitizer trees
-# build nothing but these suites, which keeps the whole under 20 minutes on two cores.
+# build nothing but these suites, folders are compiled as one there, and so are the tests of the release tree.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
