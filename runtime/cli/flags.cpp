@@ -15,6 +15,8 @@ DEFINE_bool(operators, false, "list every operator, chained ones too");
 DEFINE_bool(wait, false, "wait until the job is over; exit 9 if it failed");
 DEFINE_bool(detach, false, "do not wait for the result");
 DEFINE_string(drop_state, "", "give up the saved state of this operator; may be repeated");
+DEFINE_bool(allow_duplicates, false,
+            "give up the damaged checkpoint that the job failed for; its results come once more");
 DEFINE_string(watch_for, "60s", "watch it for this time once it runs, and go back should it fail");
 DEFINE_string(against, "", "job whose saved state it is to go on from: its newest checkpoint, or JOB@N");
 DEFINE_string(from, "", "savepoint of another job to begin from: its newest, or N");

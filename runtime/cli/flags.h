@@ -21,6 +21,7 @@ DECLARE_bool(detach);
 DECLARE_bool(yes);
 DECLARE_string(drop_state);
 DECLARE_string(watch_for);
+DECLARE_bool(allow_duplicates);
 DECLARE_string(against);
 DECLARE_string(from);
 DECLARE_bool(dry_run);

@@ -158,6 +158,17 @@ Cause task_failed_cause(const wire::TaskFailed& failed, const std::string& agent
   return cause;
 }
 
+Cause damaged_cause(const std::string& damage, CheckpointId checkpoint, const std::string& job) {
+  Cause cause;
+  cause.reason = damage +
+                 "; what it held may have been committed. To go on from the one before, with those results once more: "
+                 "freshet restart " +
+                 job + " --allow-duplicates";
+  cause.is_final = true;
+  cause.damaged = checkpoint;
+  return cause;
+}
+
 Cause agent_lost_cause(const std::string& agent, const std::string& why, const std::string& job) {
   Cause cause;
   cause.reason = "agent " + agent + " " + why;

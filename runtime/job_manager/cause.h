@@ -24,6 +24,7 @@ struct Cause {
   bool is_final = false;  ///< another attempt would fail as this one did
   /// So many failures, this one among them, will not come again: what they came from is set aside.
   std::uint32_t cured = 0;
+  CheckpointId damaged{};  ///< that the job cannot go on from; 0: none
 };
 
 /// Longest text of a cause or problem; what comes from a worker may be of any length.
@@ -41,6 +42,8 @@ Cause worker_ended_cause(const wire::WorkerEnded& ended, const std::string& agen
                          const StatusBook::Memory& held = {});
 /// Adds how often it has crashed there, and what comes of it. `limit`: crashes that it takes to set a record aside.
 void add_crashes(Cause& cause, const CrashedPlace& place, std::uint32_t limit, bool may_set_aside);
+/// `damage`: what is damaged, and how. What it held may have been committed, so nobody goes back behind it unasked.
+Cause damaged_cause(const std::string& damage, CheckpointId checkpoint, const std::string& job);
 /// A record that is set aside.
 ProblemView poison_problem(const CrashedPlace& place, const std::string& job);
 Cause task_failed_cause(const wire::TaskFailed& failed, const std::string& agent, const std::string& job);

@@ -198,6 +198,10 @@ Status CheckpointRunner::remove_all(JobId job) {
   return {};
 }
 
+Status CheckpointRunner::remove_damaged(JobId job, CheckpointId id) {
+  return storage_.remove(checkpoint::manifest_name(job, id));
+}
+
 Result<SettledCheckpoints> CheckpointRunner::settle(const Job& job, std::optional<CheckpointId> last) {
   if (last && last->value != 0) {
     Manifest nothing = head_of(job, *last, BarrierKind::checkpoint, 0);
@@ -216,6 +220,7 @@ Result<SettledCheckpoints> CheckpointRunner::settle(const Job& job, std::optiona
     const auto manifest = checkpoint::decode_manifest(*bytes);
     if (!manifest) {
       settled.damage = "checkpoint " + std::to_string(id.value) + " is damaged: " + manifest.error().message;
+      settled.damaged = id;
     } else if (manifest->kind == ManifestKind::complete) {
       settled.complete.push_back({id, manifest->barrier, manifest->created_ms,
                                   checkpoint::needed_files(id, manifest->snapshots), manifest->attempt,

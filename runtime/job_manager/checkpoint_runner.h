@@ -11,6 +11,7 @@ namespace freshet::manager {
 struct SettledCheckpoints {
   std::vector<KeptCheckpoint> complete{};  ///< oldest first
   std::string damage{};                    ///< of manifests above the newest complete one; empty: there is none
+  CheckpointId damaged{};                  ///< the newest of them
 };
 
 /// Carries out what is decided about jobs' checkpoints: makes ids durable, publishes manifests, deletes what nobody
@@ -31,6 +32,8 @@ class CheckpointRunner {
 
   /// Deletes every checkpoint and savepoint of a job that is over.
   Status remove_all(JobId job);
+  /// A damaged checkpoint is given up: its manifest goes, whether it can be read or not.
+  Status remove_damaged(JobId job, CheckpointId id);
 
   /// Files that could not be deleted.
   std::uint64_t failures() const { return failures_; }

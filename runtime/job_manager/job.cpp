@@ -33,6 +33,7 @@ void Job::restore(Attempt attempt, const JobEnd& end) {
   attempt_ = attempt;
   state_ = end.state;
   reason_ = end.reason;
+  damaged_ = end.damaged;
   since_ms_ = end.time_ms;
   for (const ProblemView& problem : end.problems)
     for (const auto& [name, kind] : freshet_enumerators(ProblemKind{}))
@@ -53,7 +54,7 @@ void Job::adopt(Attempt attempt, dag::ExecutionPlan plan, Moment now) {
 }
 
 JobEnd Job::end() const {
-  JobEnd end{state_, reason_, since_ms_, {}};
+  JobEnd end{state_, reason_, since_ms_, {}, damaged_};
   for (const auto& [kind, problem] : problems_) end.problems.push_back(problem);
   return end;
 }
@@ -182,7 +183,10 @@ bool Job::on(const std::string&, const wire::WorkerPrepared& prepared, Moment no
   for (const wire::SourceSplits& source : prepared.splits) found += source.splits.size();
   if (!prepared.problems.empty()) {
     Cause cause = prepare_cause(prepared.problems, number, worker->agent);
-    cause.is_final = !started_ms_ && attempt_.value == 1;  // it has never run: who submitted it has to mend it
+    if (const auto own = checkpoints_.restore_point(); prepared.is_damaged && own)
+      cause = damaged_cause(cause.reason, *own, name());
+    else
+      cause.is_final = !started_ms_ && attempt_.value == 1;  // it has never run: who submitted it has to mend it
     fail(std::move(cause), now, orders);
   } else if (prepared.fingerprint != plan().fingerprint) {
     fail(fingerprint_cause(number, worker->agent), now, orders);
@@ -345,6 +349,7 @@ void Job::fail(Cause cause, Moment now, Orders& orders) {
   cause = shortened(std::move(cause));
   if (!deployment_ || state_ == JobState::scheduling || state_ == JobState::submitted) {
     reason_ = cause.reason;
+    damaged_ = cause.damaged;
     if (cause.problem) begin_problem(*cause.problem, now);
     move_to(JobState::failed, now, reason_);
     return;
@@ -357,6 +362,7 @@ void Job::fail(Cause cause, Moment now, Orders& orders) {
   if (ending_ && ending_->kind == EndKind::failed) {
     time_line_.add(now.wall_ms, "worker", cause.reason);
     if (cause.is_final) restart_at_.reset();
+    if (cause.damaged.value != 0) damaged_ = cause.damaged;
     if (cause.cured != 0) decide_restart(cause, now);
     if (cause.weight <= ending_->cause.weight) return;
     reason_ = cause.reason;
@@ -367,6 +373,7 @@ void Job::fail(Cause cause, Moment now, Orders& orders) {
   ending_.reset();
   adopting_ = false;
   reason_ = cause.reason;
+  damaged_ = cause.damaged;
   checkpoints_.end(reason_);
   restart_at_.reset();
   if (goes_back(cause, now))

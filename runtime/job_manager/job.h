@@ -32,7 +32,8 @@ struct JobEnd {
   std::string reason{};
   std::int64_t time_ms = 0;
   std::vector<ProblemView> problems{};
-  FRESHET_RECORD(state, reason, time_ms, problems)
+  CheckpointId damaged{};  ///< that it could not go on from; 0: it ended for another reason
+  FRESHET_RECORD(state, reason, time_ms, problems, damaged)
 };
 
 /// What a user has asked of a job, and what has to hold under the next job manager, too.
@@ -233,6 +234,7 @@ class Job {
   std::int64_t since_ms_;
   std::optional<std::int64_t> started_ms_;
   std::string reason_;
+  CheckpointId damaged_{};  // that the last attempt, or the next, cannot go on from; 0: none
   Attempt attempt_{};
   TimeLine time_line_;
   std::map<ProblemKind, ProblemView> problems_;

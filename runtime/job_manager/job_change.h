@@ -50,7 +50,8 @@ struct ChangeRequest {
   std::optional<std::uint32_t> workers{};     ///< rescale
   std::optional<Submission> submission{};     ///< upgrade: all of it anew, under the name of the job
   std::vector<std::string> dropped_state{};   ///< operators whose state is given up
-  Duration watch_for{0};  ///< rescale, upgrade, rollback: once it runs, so long it goes back should it fail
+  Duration watch_for{0};          ///< rescale, upgrade, rollback: once it runs, so long it goes back should it fail
+  bool allow_duplicates = false;  ///< restart: of a job that failed, its damaged checkpoint is given up
 };
 
 struct JobChange {

@@ -171,6 +171,7 @@ void Job::reopen(Moment now) {
   note_verb("restart", now);
   wants_pause_ = false;
   reason_.clear();
+  damaged_ = {};
   problems_.clear();
   change_.reset();
   restarts_ = RestartStrategy(submission().restart);

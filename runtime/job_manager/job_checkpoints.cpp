@@ -12,10 +12,12 @@ void JobCheckpoints::restore(CheckpointId last) {
   if (last.value != 0) unsettled_ = last;
 }
 
-void JobCheckpoints::settle(std::vector<KeptCheckpoint> complete, std::string damage, base::SteadyTime now) {
+void JobCheckpoints::settle(std::vector<KeptCheckpoint> complete, std::string damage, CheckpointId damaged,
+                            base::SteadyTime now) {
   unsettled_.reset();
   complete_ = std::move(complete);
   damage_ = std::move(damage);
+  damaged_ = damaged;
   std::ranges::sort(complete_, {}, &KeptCheckpoint::id);
   history_.settle(complete_, now);
   prune_surplus();

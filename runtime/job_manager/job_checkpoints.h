@@ -23,9 +23,11 @@ class JobCheckpoints {
   /// The last id that was given out, while it is not known what became of it. No attempt may begin before that.
   std::optional<CheckpointId> unsettled() const { return unsettled_; }
   /// What the storage holds; nothing more can become complete by itself. `damage`: see SettledCheckpoints.
-  void settle(std::vector<KeptCheckpoint> complete, std::string damage, base::SteadyTime now);
+  void settle(std::vector<KeptCheckpoint> complete, std::string damage, CheckpointId damaged, base::SteadyTime now);
   /// Why the job cannot go on from its newest checkpoint; empty: it can.
   const std::string& damage() const { return damage_; }
+  /// Which checkpoint that is.
+  CheckpointId damaged() const { return damaged_; }
 
   /// All tasks of an attempt run. `adopted`: they ran before, under another job manager, and may have heard half of
   /// what it said: they are told again which checkpoint is complete, and a new one begins at once, when all is settled.
@@ -78,6 +80,7 @@ class JobCheckpoints {
   KeptCheckpoint published_;              // the one that is being published
   std::optional<CheckpointId> unsettled_;
   std::string damage_;
+  CheckpointId damaged_{};
   std::vector<TaskId> waiting_to_begin_;  // of an adopted attempt that runs, while something is unsettled
   std::optional<CheckpointCoordinator> coordinator_;
   CheckpointDecisions decisions_;

@@ -337,7 +337,7 @@ void JobManager::schedule(Job& job) {
     return job.postpone("its checkpoints cannot be looked at: " + settled.error().message, kStorageRetry, now());
   if (const std::string& damage = job.checkpoints().damage(); !damage.empty()) {
     Orders none;
-    return job.fail({Cause::Weight::root, damage + "; what it held may have been committed", {}, true}, now(), none);
+    return job.fail(damaged_cause(damage, job.checkpoints().damaged(), job.name()), now(), none);
   }
   std::vector<dag::AgentSlots> free;
   for (const auto& [name, agent] : agents_.all()) {

@@ -87,7 +87,7 @@ class JobManager {
   /// Lets a job do something, and carries out what it answers.
   template <class Act>
   void with(Job& job, Act act);
-  Answer<std::string> reopen(Job& job);
+  Answer<std::string> reopen(Job& job, bool allow_duplicates);
   Answer<JobRevision> next_revision(const Job& job, const ChangeRequest& request) const;
   Answer<std::string> act_on(const std::string& job, const std::function<Status(Job&, Orders&)>& act);
   void compact_journal();

@@ -17,6 +17,13 @@ std::vector<Problem> no_way_back(const LogicalGraph& next, const LogicalGraph& b
   return problems;
 }
 
+Refusal nothing_damaged(const Job& job) {
+  return {Refusal::Code::bad_state,
+          "job " + job.name() + " did not fail for a damaged checkpoint: there is nothing to give up",
+          {},
+          {}};
+}
+
 }  // namespace
 
 std::vector<Problem> give_up_state(const LogicalGraph& saved, Submission& next) {
@@ -30,7 +37,8 @@ std::vector<Problem> give_up_state(const LogicalGraph& saved, Submission& next) 
 Answer<std::string> JobManager::change(const std::string& text, const ChangeRequest& request) {
   JobTable::Found found = jobs_.find(text);
   if (found.job == nullptr) return no_such_job(text, std::move(found.near));
-  if (found.job->is_over() && request.kind == ChangeKind::restart) return reopen(*found.job);
+  if (found.job->is_over() && request.kind == ChangeKind::restart) return reopen(*found.job, request.allow_duplicates);
+  if (request.allow_duplicates) return nothing_damaged(*found.job);
   std::optional<JobRevision> next;
   if (request.kind != ChangeKind::stop && request.kind != ChangeKind::restart) {
     Answer<JobRevision> wanted = next_revision(*found.job, request);
@@ -86,11 +94,19 @@ Answer<JobRevision> JobManager::next_revision(const Job& job, const ChangeReques
   return next;
 }
 
-/// A job that was over is to run again, from its newest checkpoint.
-Answer<std::string> JobManager::reopen(Job& job) {
+/// A job that was over is to run again, from its newest checkpoint, or, where that is damaged and may be given up, from
+/// the one before.
+Answer<std::string> JobManager::reopen(Job& job, bool allow_duplicates) {
   if (const Job* other = jobs_.active(job.name()))
     return Refusal{Refusal::Code::bad_state, "the name " + job.name() + " is taken by " + other->id_text(), {}, {}};
   if (const Status can = job.can_reopen(); !can) return Refusal{Refusal::Code::bad_state, can.error().message, {}, {}};
+  const CheckpointId damaged = job.end().damaged;
+  if (damaged.value != 0 && !allow_duplicates) return Refusal{Refusal::Code::bad_state, job.reason(), {}, {}};
+  if (damaged.value == 0 && allow_duplicates) return nothing_damaged(job);
+  if (damaged.value != 0) {
+    if (const Status removed = runner_.remove_damaged(job.id(), damaged); !removed)
+      return Refusal{Refusal::Code::failed, removed.error().message, {}, {}};
+  }
   if (!journal_.record_reopened(job.id())) return not_journalled("nothing was changed");
   job.reopen(now());
   job.checkpoints().restore(job.checkpoints().last());

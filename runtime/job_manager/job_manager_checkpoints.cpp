@@ -25,7 +25,7 @@ Status JobManager::settle_checkpoints(Job& job) {
   if (!unsettled) return {};
   auto settled = runner_.settle(job, unsettled);
   if (!settled) return settled.error();
-  job.checkpoints().settle(std::move(settled->complete), std::move(settled->damage), clock_.steady());
+  job.checkpoints().settle(std::move(settled->complete), std::move(settled->damage), settled->damaged, clock_.steady());
   return {};
 }
 

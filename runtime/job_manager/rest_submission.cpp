@@ -211,6 +211,7 @@ Answer<ChangeRequest> parse_change(const std::string& action, const json& body) 
   reader.names("drop_state", request.dropped_state);
   if (request.kind != ChangeKind::stop && request.kind != ChangeKind::restart)
     reader.duration("watch_for_ms", request.watch_for, kMaxWatch.count());
+  if (request.kind == ChangeKind::restart) reader.flag("allow_duplicates", request.allow_duplicates);
   if (request.kind == ChangeKind::upgrade) {
     if (const json* submission = reader.object("submission", true)) {
       Answer<Submission> parsed = parse_submission(submission->dump());

@@ -208,7 +208,8 @@ struct WorkerPrepared {
   std::vector<Problem> problems{};     ///< empty: ready to start
   std::vector<SourceSplits> splits{};  ///< from the worker that holds task 0 of each source; none of restored sources
   std::vector<AssignedSplit> restored{};  ///< that its own tasks have taken back
-  FRESHET_RECORD(worker, fingerprint, problems, splits, restored)
+  bool is_damaged = false;                ///< the checkpoint that it was to go on from; `problems` say how
+  FRESHET_RECORD(worker, fingerprint, problems, splits, restored, is_damaged)
 };
 
 struct WorkerRunning {

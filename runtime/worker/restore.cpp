@@ -58,6 +58,9 @@ class Restorer {
     }
   }
 
+  /// What the file that was read last holds is not what was written.
+  bool is_damaged() const { return is_damaged_; }
+
  private:
   const std::vector<task::Task*>& takers_of(std::string_view operator_id) const {
     static const std::vector<task::Task*> kNone;
@@ -110,10 +113,12 @@ class Restorer {
     if (!bytes) return bytes.error();
     const auto id = checkpoint::parse_snapshot_name(file.name);
     if (!id) return id.error();
+    is_damaged_ = true;  // unless it is found to be sound
     auto reader = SnapshotReader::open(*bytes, *id);
     if (!reader) return reader.error();
     if (checkpoint::checksum_of(*bytes) != file.checksum)
       return Error{"it is sound, but not the file that the manifest means"};
+    is_damaged_ = false;
     SnapshotReader::Section section;
     while (reader->next_section(section)) {
       if ((section.kind == "state") == states)
@@ -138,6 +143,7 @@ class Restorer {
     }
   }
 
+  bool is_damaged_ = false;
   checkpoint::CheckpointStorage& storage_;
   const Manifest& manifest_;
   const dag::ExecutionPlan& plan_;
@@ -151,14 +157,21 @@ class Restorer {
 
 Result<Restored> restore_tasks(checkpoint::CheckpointStorage& storage, const wire::CheckpointOrders& orders, JobId job,
                                const LogicalGraph& graph, const dag::ExecutionPlan& plan,
-                               const std::vector<std::unique_ptr<task::Task>>& tasks) {
+                               const std::vector<std::unique_ptr<task::Task>>& tasks, bool& is_damaged) {
+  is_damaged = false;
   const std::string which = "checkpoint " + std::to_string(orders.restore.value);
   const auto manifest = checkpoint::load_manifest(storage, orders.from_job, orders.restore);
-  if (!manifest) return Error{which + ": " + manifest.error().message};
+  if (!manifest) {
+    const std::string name = checkpoint::manifest_name(orders.from_job, orders.restore);
+    is_damaged = storage.get(name, checkpoint::kMaxManifestBytes).ok();
+    return Error{which + ": " + manifest.error().message};
+  }
   if (manifest->kind != checkpoint::ManifestKind::complete) return Error{which + " never completed"};
   try {
     Restorer restorer(storage, *manifest, orders.dropped, graph, plan, tasks);
-    if (const auto done = restorer.restore(); !done) return Error{which + ": " + done.error().message};
+    const auto done = restorer.restore();
+    is_damaged = restorer.is_damaged();
+    if (!done) return Error{which + ": " + done.error().message};
     if (orders.from_job == job) restorer.restore_handles();
   } catch (const task::TaskFailure& failure) {
     return Error{which + ": operator " + failure.operator_id + ": " + failure.what()};

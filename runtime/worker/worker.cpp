@@ -147,7 +147,8 @@ Status Worker::restore() {
   storage_ = std::move(*opened);
   for (const auto& task : tasks_) files_[task->id()] = std::make_shared<TaskFiles>();
   if (checkpoints.restore.value == 0) return {};
-  auto restored = restore_tasks(*storage_, checkpoints, setup_.key.job, job_->graph(), order_.plan, tasks_);
+  auto restored =
+      restore_tasks(*storage_, checkpoints, setup_.key.job, job_->graph(), order_.plan, tasks_, prepared_.is_damaged);
   if (!restored) return restored.error();
   prepared_.restored = std::move(restored->splits);
   for (std::uint32_t node = 0; node < job_->graph().operators.size(); ++node) {

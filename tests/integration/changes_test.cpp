@@ -2,7 +2,10 @@
 // what they have committed in the end is counted apart from the engine.
 
 #include <gmock/gmock.h>
+
 #include <signal.h>
+#include <filesystem>
+#include <fstream>
 
 #include <thread>
 
@@ -45,6 +48,27 @@ class Changes : public ::testing::Test {
   void expect_exact_results() const {
     ASSERT_TRUE(cluster_.view().wait_for("shop", "Finished")) << cluster_.view().job("shop");
     events_.expect_exact(directory_.path("out"));
+  }
+
+  long long newest_checkpoint() const {
+    const auto last = cluster_.view().job("shop")["last_checkpoint"];
+    return last.is_object() ? last.value("number", 0LL) : 0;
+  }
+  /// Answers how many files that were.
+  int flip_a_byte_in_the_files_of(long long checkpoint) const {
+    int files = 0;
+    const std::string begin = "c" + std::to_string(checkpoint) + "-";
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(cluster_.data())) {
+      if (!entry.path().filename().string().starts_with(begin)) continue;
+      std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+      const auto middle = static_cast<std::streamoff>(entry.file_size() / 2);
+      file.seekg(middle);
+      const int byte = file.get();
+      file.seekp(middle);
+      file.put(static_cast<char>(byte ^ 1));
+      ++files;
+    }
+    return files;
   }
 
   TestDirectory directory_{};
@@ -116,6 +140,25 @@ TEST_F(Changes, ASecondJobBesideItBeginsWithItsState) {
   for (const auto& [user, events] : first) EXPECT_GE(events, kLeastEvents) << user << " began anew";
   EXPECT_EQ(most, events_.by_user()) << "what it did not read itself it has from the savepoint";
   expect_exact_results();
+}
+
+TEST_F(Changes, BehindADamagedCheckpointAJobGoesOnlyWhenDuplicatesAreAllowed) {
+  ASSERT_TRUE(eventually(kPatience, [&] { return newest_checkpoint() > 1; }));
+  must({"stop", "shop"});
+  const long long damaged = newest_checkpoint();
+  ASSERT_GT(flip_a_byte_in_the_files_of(damaged), 0);
+  const auto failed = cluster_.verb({"restart", "shop"});
+  EXPECT_EQ(failed.exit_code, 9) << failed.output;
+  EXPECT_THAT(failed.output, AllOf(HasSubstr("checkpoint " + std::to_string(damaged)),
+                                   HasSubstr("freshet restart shop --allow-duplicates")));
+  EXPECT_EQ(cluster_.view().state_of("shop"), "Failed");
+  EXPECT_EQ(cluster_.verb({"restart", "shop"}).exit_code, 7) << "it would fail again";
+  must({"restart", "shop", "--allow-duplicates"});
+  ASSERT_TRUE(cluster_.view().wait_for("shop", "Finished")) << cluster_.view().job("shop");
+  std::map<std::string, long long> last;
+  const ResultTable users(directory_.path("out/users"));
+  for (std::size_t row = 0; row < users.rows(); ++row) last[users.text(row, "user")] = users.number(row, "events");
+  EXPECT_EQ(last, events_.by_user()) << "results come twice, and they are right";
 }
 
 TEST_F(Changes, AStoppedJobIsDeletedWithItsCheckpointsOnlyOnPurpose) {

@@ -93,7 +93,9 @@ ExitCode restart_job(Invocation& invocation) {
   const std::string& job = invocation.arguments[0];
   const std::string undo = "freshet stop " + shell_word(job);
   ChangeJudge judge(job, undo);
-  return act(invocation, {{"action", "restart"}}, [&](const json& status) {
+  json body = {{"action", "restart"}};
+  if (FLAGS_allow_duplicates) body["allow_duplicates"] = true;
+  return act(invocation, body, [&](const json& status) {
     // A job that was over has no change: it is to run again.
     if (member(status, "change").is_object()) return judge.look(status);
     return reaches("Running",
@@ -268,8 +270,12 @@ Verb stop_verb() {
 Verb restart_verb() {
   Verb verb = change_verb("restart", "life", "stop a job at a savepoint and start it again from there", restart_job);
   verb.help =
-      "A job that is over, and is not Finished, starts again from its newest checkpoint.\n"
+      "A job that is over, and is not Finished, starts again from its newest checkpoint. One that failed because that\n"
+      "is damaged goes on from the one before with --allow-duplicates only: what was committed since comes once more.\n"
       "REST: POST /v1/jobs/JOB/actions {\"action\":\"restart\"}";
+  verb.usage = "JOB [--allow-duplicates] [--detach] [--timeout TIME]";
+  verb.examples.push_back("freshet restart shop --allow-duplicates");
+  verb.flags = joined({{{.name = "allow-duplicates", .form = ValueForm::kSwitch}}, verb.flags});
   return verb;
 }
 

@@ -204,6 +204,40 @@ TEST_F(ExactlyOnce, AJobIsNotRestartedFromADamagedCheckpoint) {
   cluster.deliver();
   EXPECT_EQ(cluster.state(id), JobState::failed);
   EXPECT_NE(cluster.job(id).reason().find("checkpoint 2 is damaged"), std::string::npos) << cluster.job(id).reason();
+  const ChangeRequest restart{.kind = ChangeKind::restart};
+  const auto refused = cluster.manager->change("shop", restart);
+  ASSERT_TRUE(std::holds_alternative<Refusal>(refused));
+  EXPECT_NE(std::get<Refusal>(refused).message.find("freshet restart shop --allow-duplicates"), std::string::npos);
+  cluster.restart_manager();  // which of them was damaged it remembers
+  cluster.add_agent("a", 4);
+  cluster.add_agent("b", 4);
+  ASSERT_TRUE(std::holds_alternative<std::string>(
+      cluster.manager->change("shop", {.kind = ChangeKind::restart, .allow_duplicates = true})));
+  cluster.deliver();
+  EXPECT_EQ(cluster.state(id), JobState::running) << cluster.job(id).reason();
+  EXPECT_EQ(cluster.job(id).checkpoints().restore_point()->value, 1u);
+  cluster.run_for(1100ms);
+  EXPECT_GT(cluster.job(id).checkpoints().restore_point()->value, 2u) << "no number is used twice";
+}
+
+TEST_F(ExactlyOnce, AJobWhoseSnapshotsAreDamagedWaitsForSomebodyToAllowDuplicates) {
+  const JobId id = running_job();
+  cluster.run_for(2100ms);
+  EXPECT_TRUE(std::holds_alternative<Refusal>(
+      cluster.manager->change("shop", {.kind = ChangeKind::restart, .allow_duplicates = true})))
+      << "nothing is damaged";
+  cluster.says_damaged = true;
+  cluster.end_worker({id, Attempt{1}, {0}}, 0, 9);
+  cluster.run_for(5s);
+  ASSERT_EQ(cluster.state(id), JobState::failed);
+  EXPECT_EQ(cluster.job(id).attempt().value, 2u) << "others would fail, too";
+  EXPECT_TRUE(std::holds_alternative<Refusal>(cluster.manager->change("shop", {.kind = ChangeKind::restart})));
+  cluster.says_damaged = false;
+  ASSERT_TRUE(std::holds_alternative<std::string>(
+      cluster.manager->change("shop", {.kind = ChangeKind::restart, .allow_duplicates = true})));
+  cluster.deliver();
+  EXPECT_EQ(cluster.state(id), JobState::running) << cluster.job(id).reason();
+  EXPECT_EQ(cluster.job(id).checkpoints().restore_point()->value, 1u);
 }
 
 TEST_F(ExactlyOnce, AManifestOfWhichNobodyKnowsWhetherItIsThereIsStillOursWhenItIs) {
@@ -272,7 +306,7 @@ TEST_F(ExactlyOnce, AnIdThatCannotBeJournalledIsNotUsed) {
 std::vector<BarrierKind> commits_after_adoption(CheckpointId final_one, CheckpointId last) {
   JobCheckpoints checkpoints({.interval = Duration(1000)});
   checkpoints.restore(last);
-  checkpoints.settle({{final_one, BarrierKind::final_checkpoint}}, "", {});
+  checkpoints.settle({{final_one, BarrierKind::final_checkpoint}}, "", {}, {});
   checkpoints.begin({{0, 0}}, true, {});
   std::vector<BarrierKind> kinds;
   for (const auto& decision : checkpoints.take_decisions())

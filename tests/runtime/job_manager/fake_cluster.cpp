@@ -111,6 +111,8 @@ void FakeCluster::act(const std::string&, const wire::PrepareWorker& prepare) {
   wire::WorkerPrepared answer{prepare.worker, prepare.plan.fingerprint + (wrong_fingerprint ? 1 : 0), {}, {}};
   if (const auto problem = find_problem.find(prepare.worker); problem != find_problem.end())
     answer.problems.push_back(problem->second);
+  if (says_damaged) answer.problems.push_back({"job shop", "checkpoint 2: a byte is wrong", ""});
+  answer.is_damaged = says_damaged;
   answer.splits.push_back({0, {{"in/a.csv", 0, 10}, {"in/b.csv", 0, 20}, {"in/b.csv", 20, 40}}});
   answer.splits[0].splits.resize(answer.splits[0].splits.size() + extra_splits);
   from_worker(prepare.worker, answer);

@@ -90,6 +90,7 @@ class FakeCluster final : public transport::ControlOutbox {
   bool saves = true;                                       // tasks save at barriers
   bool saves_files = false;                                // … real files
   std::map<TaskId, std::vector<wire::EdgeTally>> tallies;  // that they say they have counted
+  bool says_damaged = false;                               // what workers are to restore is
   std::set<WorkerKey> never_say_hello;                     // keyed by what they will be
   std::map<WorkerKey, Problem> find_problem;
   bool wrong_fingerprint = false;
