@@ -39,8 +39,12 @@ Status verify_file(CheckpointStorage& storage, const wire::StoredFile& file, con
 Result<Manifest> load_manifest(CheckpointStorage& storage, JobId job, CheckpointId checkpoint) {
   const std::string name = manifest_name(job, checkpoint);
   const auto bytes = storage.get(name, kMaxManifestBytes);
-  if (!bytes) return bytes.error();
-  auto manifest = decode_manifest(*bytes);
+  return bytes ? read_manifest(*bytes, job, checkpoint) : bytes.error();
+}
+
+Result<Manifest> read_manifest(std::string_view bytes, JobId job, CheckpointId checkpoint) {
+  const std::string name = manifest_name(job, checkpoint);
+  auto manifest = decode_manifest(bytes);
   if (!manifest) return Error{name + ": " + manifest.error().message};
   if (manifest->job != job || manifest->checkpoint != checkpoint)
     return Error{name + ": it is the manifest " + manifest_name(manifest->job, manifest->checkpoint)};

@@ -16,6 +16,8 @@ struct Damage {
 /// The manifest that is published for a checkpoint, complete or void. Error names the file: there is none, it is
 /// damaged, or it is that of another checkpoint.
 Result<Manifest> load_manifest(CheckpointStorage& storage, JobId job, CheckpointId checkpoint);
+/// The same of bytes that have been read already.
+Result<Manifest> read_manifest(std::string_view bytes, JobId job, CheckpointId checkpoint);
 
 /// Reads all snapshots of a checkpoint, one at a time, each whole in memory, and compares them with the manifest and
 /// their own checksums. None: all tasks can be restored from it. A void manifest is a damage, too.

@@ -160,12 +160,13 @@ Result<Restored> restore_tasks(checkpoint::CheckpointStorage& storage, const wir
                                const std::vector<std::unique_ptr<task::Task>>& tasks, bool& is_damaged) {
   is_damaged = false;
   const std::string which = "checkpoint " + std::to_string(orders.restore.value);
-  const auto manifest = checkpoint::load_manifest(storage, orders.from_job, orders.restore);
-  if (!manifest) {
-    const std::string name = checkpoint::manifest_name(orders.from_job, orders.restore);
-    is_damaged = storage.get(name, checkpoint::kMaxManifestBytes).ok();
-    return Error{which + ": " + manifest.error().message};
-  }
+  // A disk that cannot be read now says nothing of what is on it.
+  const auto bytes =
+      storage.get(checkpoint::manifest_name(orders.from_job, orders.restore), checkpoint::kMaxManifestBytes);
+  if (!bytes) return Error{which + ": " + bytes.error().message};
+  const auto manifest = checkpoint::read_manifest(*bytes, orders.from_job, orders.restore);
+  is_damaged = !manifest;
+  if (!manifest) return Error{which + ": " + manifest.error().message};
   if (manifest->kind != checkpoint::ManifestKind::complete) return Error{which + " never completed"};
   try {
     Restorer restorer(storage, *manifest, orders.dropped, graph, plan, tasks);
