@@ -77,8 +77,8 @@ void append_on_one_line(std::string& line, std::string_view text) {
 std::uint64_t dropped_log_lines() { return dropped_lines.load(); }
 
 /// A place that cannot be written, a full disk for one, costs lines and nothing else: no caller fails, or waits for
-/// longer than opening it takes. It is
-/// opened anew before it is tried again, since spdlog does not get over a file that it could not rotate.
+/// longer than opening it takes. It is opened anew before it is tried again, since spdlog does not get over a file that
+/// it could not rotate.
 class Logger::Sink {
  public:
   using Open = std::function<spdlog::sink_ptr()>;

@@ -14,8 +14,7 @@ namespace freshet::state {
 
 /// The spilled state of one worker: a RocksDB in a folder of its own, which comes into being with the first entry, is
 /// never reused, and is removed with the object. What it holds is lost with the process, so nothing is synced. Takes
-/// memory of its own: buffers and a cache as Options say, and some 80 MiB more with 2 M small entries, of which a walk
-/// in progress holds a part (scripts/bench.sh checkpoint).
+/// memory of its own: buffers and a cache as Options say, and what its files' indexes and a walk in progress hold.
 class RocksDbSpill {
  public:
   struct Options {
