@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "runtime/base/process.h"
 #include "tests/integration/eventually.h"
 #include "tests/integration/test_cluster.h"
 #include "tests/integration/user_events.h"
@@ -19,7 +20,8 @@ using files::testing::TestDirectory;
 
 class StateMemory : public ::testing::Test {
  protected:
-  static constexpr int kFiles = 2, kLinesPerFile = 40'000, kUsers = 9'000;
+  explicit StateMemory(int lines_per_file = 40'000, int users = 9'000)
+      : events_(directory_.path(""), 2, lines_per_file, users) {}
 
   void submit(const std::string& rate, const std::vector<std::string>& more) {
     auto arguments = parameters(
@@ -46,7 +48,7 @@ class StateMemory : public ::testing::Test {
 
   TestDirectory directory_{};
   /// Users come again after thousands of others, when they have left memory.
-  const UserEvents events_{directory_.path(""), kFiles, kLinesPerFile, kUsers};
+  const UserEvents events_;
   TestCluster cluster_{directory_.path("cluster"), 2};
 };
 
@@ -76,6 +78,37 @@ TEST_F(StateMemory, WithoutALimitNothingGoesToDisk) {
   })) << job();
   EXPECT_FALSE(has_spilled);
   expect_exact_results();
+}
+
+/// So much state that what a worker takes tells whether it keeps to its limit.
+class LargeState : public StateMemory {
+ protected:
+  static constexpr std::uint64_t kStateMemory = 4 * kMiB;
+  /// What a worker may take besides, as README.md says: the program, frames under way, RocksDB's buffers and indexes.
+  static constexpr std::uint64_t kBesides = 64 * kMiB;
+  LargeState() : StateMemory(200'000, 150'000) {}
+
+  /// Runs the job to its end. What the largest of its workers took at most, bytes.
+  std::uint64_t most_taken(const std::vector<std::string>& more) {
+    submit("1000000", more);
+    std::uint64_t most = 0;
+    EXPECT_TRUE(eventually(kPatience, [&] {
+      for (const pid_t pid : cluster_.view().worker_pids("shop"))
+        most = std::max(most, base::proportional_bytes(pid).value_or(0));
+      return job()["state"] == "Finished";
+    })) << job();
+    std::cout << "the largest worker took " << most / kMiB << " MiB at most" << std::endl;
+    return most;
+  }
+};
+
+TEST_F(LargeState, AWorkerTakesItsStateMemoryAndAStatedConstant) {
+  EXPECT_LE(most_taken({"--state-memory", "4MiB"}), kStateMemory + kBesides);
+  expect_exact_results();
+}
+
+TEST_F(LargeState, WithoutALimitItTakesWhatThereIs) {
+  EXPECT_GE(most_taken({}), 10 * kStateMemory + kBesides) << "the other test measures nothing";
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "runtime/base/random.h"
+#include "tests/support/memory_spill.h"
 #include "tests/support/seed.h"
 #include "tests/support/stage_harness.h"
 
@@ -129,6 +130,26 @@ TEST(FoldStage, WithoutRoomEmissionGoesOnLater) {
   }
   EXPECT_EQ(emitted, 2000u);
   EXPECT_GE(calls, 4);
+}
+
+TEST(FoldStage, WhatWaitsToGoOutDoesNotHoldMemoryThatIsNeeded) {
+  constexpr int kKeys = 1000;
+  MemorySpill spill;  // outlives the table
+  TimedFold fold_stage(every(1h), {});
+  StateTable& table = *fold_stage.stage().states()[0].second;
+  table.spill_to(spill, 0);
+  for (int i = 0; i < kKeys; ++i) fold_stage.add("c" + std::to_string(i), 1);
+  EXPECT_EQ(fold_stage.stage().next_due(), Time(1h)) << "nobody asked for memory";
+  EXPECT_EQ(table.evict(100), 0u) << "a value that has not gone out has left memory";
+  ASSERT_EQ(fold_stage.stage().next_due(), Time::min());
+  std::size_t emitted = 0;
+  for (bool all = false; !all; emitted += fold_stage.emitted()) all = fold_stage.stage().emit_due();
+  EXPECT_EQ(emitted, static_cast<std::size_t>(kKeys));
+  EXPECT_EQ(table.evict(100) + table.evict(100), 200u);
+  fold_stage.add("more", 1);
+  EXPECT_EQ(fold_stage.stage().next_due(), Time(1h)) << "there is memory again";
+  EXPECT_EQ(table.evict(100), 100u);
+  EXPECT_EQ(fold_stage.stage().next_due(), Time(1h)) << "one value is in nobody's way";
 }
 
 TEST(FoldStage, WhatOutlivedItsTimeIsSweptAndDoesNotGoOut) {

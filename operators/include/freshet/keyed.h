@@ -19,7 +19,8 @@ struct Emission {
 };
 /// At once, with every record.
 inline Emission each_change() { return {}; }
-/// The newest value of each key that changed, at this interval of processing time, and at the end of the stream.
+/// The newest value of each key that changed, at this interval of processing time, and at the end of the stream. Sooner
+/// when what is waiting to go out takes up the memory that state may have (`--state-memory`).
 inline Emission every(Duration interval) { return {EmissionKind::every, interval}; }
 /// One value per key when the stream ends.
 inline Emission at_end() { return {EmissionKind::at_end, {}}; }
@@ -72,14 +73,16 @@ class Emitter {
   void start(Time now) { next_ = now + emission_.interval; }
   Time next_due() const {
     if (emission_.kind != EmissionKind::every) return Time::max();
-    return draining_ != 0 ? Time::min() : changed_.empty() ? Time::max() : next_;
+    if (changed_.empty()) return Time::max();
+    return draining_ != 0 || pending_.are_too_many ? Time::min() : next_;
   }
 
   void note_change(std::uint32_t slot) {
     if (emission_.kind != EmissionKind::every) return;
-    if (slot >= is_changed_.size()) is_changed_.resize(std::max<std::size_t>(slot + 1, is_changed_.size() * 2));
-    if (is_changed_[slot]) return;
-    is_changed_[slot] = true;
+    auto& is_changed = pending_.slots;
+    if (slot >= is_changed.size()) is_changed.resize(std::max<std::size_t>(slot + 1, is_changed.size() * 2));
+    if (is_changed[slot]) return;
+    is_changed[slot] = true;
     changed_.push_back(slot);
   }
 
@@ -89,11 +92,12 @@ class Emitter {
     for (; draining_ < changed_.size(); ++draining_) {
       if (full()) return false;
       const std::uint32_t slot = changed_[draining_];
-      is_changed_[slot] = false;
+      pending_.slots[slot] = false;
       if (cells.is_used(slot)) emit(cells.at(slot));  // else it has expired since
     }
     changed_.clear();
     draining_ = 0;
+    pending_.are_too_many = false;
     start(now);
     return true;
   }
@@ -140,12 +144,12 @@ class Emitter {
     return false;
   }
   /// Slots whose values have changed and have not gone out.
-  const std::vector<bool>* changed_slots() const { return &is_changed_; }
+  PinnedSlots& pending() { return pending_; }
 
  private:
   Emission emission_;
   std::vector<std::uint32_t> changed_;  // slots, each once
-  std::vector<bool> is_changed_;        // by slot
+  PinnedSlots pending_;                 // the same by slot
   std::size_t draining_ = 0;
   std::uint32_t cursor_ = 0;
   Time next_{};
@@ -160,7 +164,7 @@ class FoldStage final : public UserCodeStage {
     if (initial) cells_.set_initial(*std::move(initial));
     outputs_.emplace_back("out", std::make_unique<KeyedBatch<K, S>>());
     add_dead_letter_output();
-    cells_.pin(emitter_.changed_slots());
+    cells_.pin(emitter_.pending());
   }
   std::vector<std::pair<std::string, StateTable*>> states() override { return {{"state", &cells_}}; }
   void open(StageHost& host) override {
@@ -406,7 +410,7 @@ class RecentStage final : public UserCodeStage {
       : count_(count), emitter_(emission), cells_("records", options, &scope_) {
     outputs_.emplace_back("out", std::make_unique<KeyedBatch<K, T>>());
     add_dead_letter_output();
-    cells_.pin(emitter_.changed_slots());
+    cells_.pin(emitter_.pending());
   }
   std::vector<std::pair<std::string, StateTable*>> states() override { return {{"records", &cells_}}; }
   void open(StageHost& host) override {

@@ -6,6 +6,12 @@
 
 namespace freshet::detail {
 
+/// Slots of a table that have to stay in memory for now, because something of them is still to go out.
+struct PinnedSlots {
+  std::vector<bool> slots{};
+  bool are_too_many = false;  ///< they stand in the way of what has to leave: time to let what is pending go out
+};
+
 /// A state table of live objects: saves itself step by step while it changes, and gives entries that were not touched
 /// lately to a spill store when it is told to; who looks for one that is there gets it back. What an entry is, is up to
 /// the classes derived from it. One thread, the task's.
@@ -64,16 +70,23 @@ class LiveTable : public StateTable {
   std::size_t evict(std::size_t most) override {
     if (spill_ == nullptr || stays_) return 0;
     leaving_.clear();
+    std::size_t pinned = 0, seen = 0;
     // Twice around at most: one that was chosen counts as touched, so that it is not chosen again.
     const std::size_t around = std::size_t{cells_.slots()} * 2;
     for (std::size_t steps = std::min(most * 8 + 64, around); leaving_.size() < most && steps != 0; --steps) {
       if (hand_ >= cells_.slots()) hand_ = 0;
       const std::uint32_t slot = hand_++;
-      if (!cells_.is_used(slot) || (pinned_ != nullptr && slot < pinned_->size() && (*pinned_)[slot])) continue;
+      if (!cells_.is_used(slot)) continue;
+      ++seen;
+      if (is_pinned(slot)) {
+        ++pinned;
+        continue;
+      }
       if (was_touched(slot)) continue;  // a second chance
       put_into_spill(slot);
       note_touch(slot);
     }
+    if (pinned_ != nullptr) pinned_->are_too_many = leaving_.size() < most && pinned * 2 > seen;
     const bool is_there = spill_->flush();
     for (const Leaving& each : leaving_) {
       (void)was_touched(each.slot);
@@ -81,8 +94,8 @@ class LiveTable : public StateTable {
     }
     return is_there ? leaving_.size() : 0;
   }
-  /// Slots of this are not evicted. It outlives the table, or is null.
-  void pin(const std::vector<bool>* slots) { pinned_ = slots; }
+  /// Slots of this are not evicted. It outlives the table.
+  void pin(PinnedSlots& slots) { pinned_ = &slots; }
   /// From now on nothing is evicted any more.
   void stay() { stays_ = true; }
 
@@ -199,6 +212,9 @@ class LiveTable : public StateTable {
     append_key(address_, key);
     return address_.view();
   }
+  bool is_pinned(std::uint32_t slot) const {
+    return pinned_ != nullptr && slot < pinned_->slots.size() && pinned_->slots[slot];
+  }
   bool was_touched(std::uint32_t slot) {
     if (slot / 64 >= recent_.size()) return false;
     const std::uint64_t bit = std::uint64_t{1} << (slot % 64);
@@ -294,7 +310,7 @@ class LiveTable : public StateTable {
   std::vector<std::uint64_t> recent_;  // a bit a slot: touched since the hand last passed (clock, Corbató 1968)
   std::uint32_t hand_ = 0;
   std::vector<Leaving> leaving_;  // put into the spill store, which has not said yet that it has them
-  const std::vector<bool>* pinned_ = nullptr;
+  PinnedSlots* pinned_ = nullptr;
   bool stays_ = false;
   std::unique_ptr<SpillStore::Walk> saving_spilled_;
   std::unique_ptr<SpillStore::Walk> walking_;
