@@ -3,7 +3,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
-names=(keyed_count rare_branch startup idle recovery checkpoint)
+names=(keyed_count pipeline user_behavior latency skew rare_branch startup idle recovery checkpoint state)
 
 usage() {
   cat <<'TEXT'
@@ -13,11 +13,16 @@ Builds a release and runs the benchmarks NAME, all of them without one. Every ru
 ends the benchmark with exit code 1. A missed target is shown, and is no failure: other work on the machine tells.
 
   keyed_count   records counted by key, two workers over TCP, as a ratio to a program written by hand for this alone
+  pipeline      map, filter, map in one task, as a ratio to a plain loop
+  user_behavior the main job whole, exactly once: events a second
+  latency       age of records in another worker, at given rates and at shares of the maximum, exactly once
+  skew          half of all records of one key, against uniform keys
   rare_branch   latency of a branch that one record in 100,000 takes, beside one at full speed
   startup       a cluster up; a job's first record
   idle          memory of job manager, agent and worker that have nothing to do
   recovery      from the kill of a worker to the first record that the next attempt counts; four kills a run
-  checkpoint    a checkpoint every second against none, pauses, small changes; state beyond its memory
+  checkpoint    a checkpoint every second against none, pauses, small changes
+  state         a tenth of the state in memory, against all of it
 
   --runs N      runs of each (5); figures are medians, with least and greatest
   --help        this text

@@ -17,6 +17,7 @@
 
 #include "runtime/state/flusher.h"
 #include "runtime/state/no_info_log.h"
+#include "runtime/state/spill_queue.h"
 
 namespace freshet::state {
 
@@ -112,6 +113,7 @@ class RocksDbSpill::Database {
     if (!done.ok()) trouble = trouble_of(done);
     return done.ok();
   }
+  const std::string& folder() const { return folder_; }
   /// Throws when something has failed.
   void check(const rocksdb::Status& status) const {
     if (status.ok()) return;
@@ -191,6 +193,9 @@ class TaskPart final : public SpillStore {
     return true;
   }
   std::unique_ptr<Walk> walk(std::string_view prefix, std::string_view after) override;
+  std::unique_ptr<Queue> open_queue() override {
+    return std::make_unique<SpillQueue>(std::filesystem::path(database_.folder()).parent_path());
+  }
 
  private:
   /// Before anything else is written, or an address that is put again would have two entries.
@@ -218,13 +223,12 @@ class TaskPart final : public SpillStore {
 
 class RocksDbWalk final : public SpillStore::Walk {
  public:
-  /// `from`: the first key it may show. `whole`: it will be gone through to its end.
-  RocksDbWalk(RocksDbSpill::Database& database, std::string prefix, const std::string& from, bool whole,
-              std::size_t hidden, std::set<std::string> removed)
+  /// `from`: the first key it may show.
+  RocksDbWalk(RocksDbSpill::Database& database, std::string prefix, const std::string& from, std::size_t hidden,
+              std::set<std::string> removed)
       : database_(database), prefix_(std::move(prefix)), hidden_(hidden), removed_(std::move(removed)) {
     rocksdb::ReadOptions options;
     options.fill_cache = false;
-    if (whole) options.readahead_size = 1u << 20;
     at_.reset(database_.get().NewIterator(options));
     at_->Seek(from);
   }
@@ -252,8 +256,7 @@ class RocksDbWalk final : public SpillStore::Walk {
 std::unique_ptr<SpillStore::Walk> TaskPart::walk(std::string_view prefix, std::string_view after) {
   std::string from(key_of(after.empty() ? prefix : after));
   if (!after.empty()) from += '\0';  // the smallest key behind it
-  return std::make_unique<RocksDbWalk>(database_, std::string(key_of(prefix)), from, after.empty(), prefix_.size(),
-                                       removed_);
+  return std::make_unique<RocksDbWalk>(database_, std::string(key_of(prefix)), from, prefix_.size(), removed_);
 }
 
 }  // namespace

@@ -21,6 +21,14 @@ namespace {
 /// Dead letters shown as samples per status; all are counted.
 constexpr std::size_t kMostSamples = 10;
 constexpr auto kLinger = Duration(200);
+constexpr std::uint64_t kLeastPartBytes = 1u << 20;
+
+/// Parts of a snapshot wait in memory until they are written, three a task: where state keeps within a limit they are
+/// shorter.
+std::uint64_t part_bytes(const wire::DataOptions& options) {
+  const std::uint64_t share = options.state_bytes == 0 ? options.snapshot_part_bytes : options.state_bytes / 16;
+  return std::min(std::max(share, kLeastPartBytes), options.snapshot_part_bytes);
+}
 
 }  // namespace
 
@@ -318,7 +326,7 @@ std::unique_ptr<SnapshotOut> Worker::begin_snapshot(const TaskId& task, const Co
   if (storage_ == nullptr) return nullptr;
   const checkpoint::SnapshotId id{setup_.key.job, setup_.key.attempt, {barrier.checkpoint}, task};
   const bool alone = everything || barrier.barrier == BarrierKind::savepoint;
-  return std::make_unique<SnapshotFileOut>(id, files_.at(task), alone, storage_, order_.options.snapshot_part_bytes,
+  return std::make_unique<SnapshotFileOut>(id, files_.at(task), alone, storage_, part_bytes(order_.options),
                                            setup_.in_background);
 }
 

@@ -1,5 +1,6 @@
 #include "runtime/worker/worker_process.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -27,6 +28,13 @@
 namespace freshet::worker {
 
 namespace {
+
+/// Large blocks go back to the system when they are free. By itself glibc keeps ever larger ones, up to 64 MiB each
+/// thread, which would come on top of what state may have. Before there are other threads.
+void give_memory_back() {
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 4 << 20);
+}
 
 /// Wires a worker to its sockets, its clock and its library, and runs it on an event loop.
 class WorkerProcess {
@@ -146,6 +154,7 @@ int refuse(const std::string& why) {
 }  // namespace
 
 int run_worker(const WorkerProcessOptions& options) {
+  give_memory_back();
   const int signals = base::open_ending_signals();
   auto log = base::Logger::to_file({.path = options.data + "/worker.log"}, base::log_level(options.log_level));
   if (!log) return refuse(log.error().message);

@@ -8,13 +8,19 @@ import sys
 import checkpoint
 import idle
 import keyed_count
+import latency
+import pipeline
 import rare_branch
 import recovery
+import skew
 import startup
+import state
+import user_behavior
 from harness import Wrong, machine
 
-BENCHMARKS = {"keyed_count": keyed_count, "rare_branch": rare_branch, "startup": startup, "idle": idle,
-              "recovery": recovery, "checkpoint": checkpoint}
+BENCHMARKS = {"keyed_count": keyed_count, "pipeline": pipeline, "user_behavior": user_behavior, "latency": latency,
+              "skew": skew, "rare_branch": rare_branch, "startup": startup, "idle": idle, "recovery": recovery,
+              "checkpoint": checkpoint, "state": state}
 
 
 def table(rows):

@@ -1,5 +1,5 @@
 """What checkpoints cost: throughput with one every second against none, the longest time that the counting task stood
-still, and how long one takes when little has changed. And what state beyond its memory costs.
+still, and how long one takes when little has changed.
 
 Counting by key on a cluster of one machine; source and counting task are in one worker each, so that all records cross
 the wire. First each key comes once; what is timed begins behind that.
@@ -14,8 +14,6 @@ from harness import Cluster, Row, demand, folder, library, proportional_kib
 
 KEYS, RECORDS = 1_000_000, 60_000_000
 MANY_KEYS, PER_SECOND, CHECKPOINTS = 5_000_000, 50_000, 5
-# A key and its count take about 36 bytes; see LiveTable.
-STATE_MIB, SPILL_KEYS, SPILL_RECORDS = 7, 2_000_000, 4_000_000
 PATIENCE_S = 300
 
 
@@ -66,10 +64,10 @@ class Run:
         (self._report / "stop").touch()
 
 
-def throughput(every, keys, records, *more):
+def throughput(every, keys, records, *more, shape="uniform"):
     """Records a second behind the sweep, the longest pause, ms, and what the counting worker took at most, MiB."""
     with folder() as report, Cluster() as cluster:
-        run = Run(cluster, report, every, *more, count=records, keys=keys, hot=keys)
+        run = Run(cluster, report, every, *more, count=records, keys=keys, hot=keys, shape=shape)
         most_kib = 0
         while run.over() is None:
             for worker in run.get("")["workers"]:
@@ -110,9 +108,6 @@ def bench(runs, progress):
         without_pauses.append(pause_without)
     progress("checkpoints of small changes")
     small = small_changes()
-    progress("state beyond its memory")
-    within, _, _ = throughput("1s", SPILL_KEYS, SPILL_RECORDS)
-    beyond, _, memory_mib = throughput("1s", SPILL_KEYS, SPILL_RECORDS, "--state-memory", f"{STATE_MIB}MiB")
     million = f"{KEYS // 1_000_000} M keys"
     return [
         Row(f"{million}: a checkpoint every second / none", ratios, "of the throughput", at_least=0.85),
@@ -121,6 +116,4 @@ def bench(runs, progress):
         Row(f"{MANY_KEYS // 1_000_000} M keys, 1 % changed: a checkpoint", [each["took_ms"] for each in small], "ms"),
         Row(f"{MANY_KEYS // 1_000_000} M keys, 1 % changed: new of its bytes",
             [100 * each["new_bytes"] / each["bytes"] for each in small], "%"),
-        Row(f"ten times the memory ({STATE_MIB} MiB), uniform keys / in memory", [beyond / within], "of the throughput"),
-        Row(f"ten times the memory ({STATE_MIB} MiB): the counting worker", [memory_mib], "MiB", at_most=STATE_MIB + 256),
     ]

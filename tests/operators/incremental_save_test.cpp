@@ -154,6 +154,37 @@ TEST(IncrementalSave, WhenItCannotRememberAllThatWasErasedTheNextHoldsEverything
   EXPECT_FALSE(values.wants_everything());
 }
 
+TEST(IncrementalSave, AChangeDoesNotOvertakeWhatLeftMemoryEarlier) {
+  MemorySpill spill;  // outlives the table
+  States op;
+  SavedTableChain chain;
+  StateTable& values = *op.states[0].second;
+  values.spill_to(spill, 0);
+  const auto set = [&](std::uint64_t key, const std::string& value) {
+    op.enter(key);
+    op.value.set(value);
+    op.commit();
+  };
+  chain.begin(values, true);
+  ASSERT_TRUE(values.save_some(SIZE_MAX));
+  for (std::uint64_t key = 0; key < 100; ++key) set(key, "old" + std::string(5000, ' '));
+  while (values.resident_keys() != 0) (void)values.evict(100);
+  for (std::uint64_t key = 0; key < 100; ++key) set(key, "at the barrier");
+  chain.begin(values, false);
+  EXPECT_FALSE(values.save_some(10)) << "what left memory is still to be saved";
+  for (std::uint64_t key = 0; key < 100; ++key) set(key, "later");
+  ASSERT_TRUE(values.save_some(SIZE_MAX));
+  EXPECT_EQ(chain.logs[1]->records.size(), 200u);
+  std::map<std::string, std::string> newest;
+  for (const std::string& record : chain.logs[1]->records) {
+    StateEntry entry;
+    ASSERT_TRUE(read_state_entry(record, entry));
+    newest[std::string(entry.key)] = entry.value;
+  }
+  EXPECT_EQ(newest.size(), 100u);
+  for (const auto& [key, value] : newest) EXPECT_NE(value.find("at the barrier"), std::string::npos);
+}
+
 TEST(IncrementalSave, ATaskGoesOnBetweenTheSteps) {
   States op;
   SavedTableChain chain;

@@ -145,7 +145,9 @@ TEST(FoldStage, WhatWaitsToGoOutDoesNotHoldMemoryThatIsNeeded) {
   std::size_t emitted = 0;
   for (bool all = false; !all; emitted += fold_stage.emitted()) all = fold_stage.stage().emit_due();
   EXPECT_EQ(emitted, static_cast<std::size_t>(kKeys));
-  EXPECT_EQ(table.evict(100) + table.evict(100), 200u);
+  std::size_t evicted = 0;
+  for (int rounds = 0; rounds < 4; ++rounds) evicted += table.evict(100);  // each entry has a second chance
+  EXPECT_GE(evicted, 200u);
   fold_stage.add("more", 1);
   EXPECT_EQ(fold_stage.stage().next_due(), Time(1h)) << "there is memory again";
   EXPECT_EQ(table.evict(100), 100u);
@@ -206,6 +208,7 @@ struct UnreadableSpill final : SpillStore {
   const SpillTrouble* trouble() const override { return nullptr; }
   bool take(std::string_view, std::string&) override { throw std::runtime_error("input/output error"); }
   std::unique_ptr<Walk> walk(std::string_view, std::string_view) override { return nullptr; }
+  std::unique_ptr<Queue> open_queue() override { return nullptr; }
 };
 
 TEST(FoldStage, StateThatIsLostOnDiskFailsTheTaskAndIsNoRecordsFault) {

@@ -3,6 +3,7 @@
 #include <freshet/spill.h>
 
 #include <cstdlib>
+#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -43,6 +44,9 @@ class MemorySpill : public SpillStore {
     return all;
   }
 
+  /// Has no room while the store is full.
+  std::unique_ptr<Queue> open_queue() override { return std::make_unique<Blocks>(*this); }
+
   std::map<std::string, std::string> entries;
   std::uint64_t puts = 0;
   std::uint64_t takes = 0;
@@ -59,6 +63,24 @@ class MemorySpill : public SpillStore {
     }
     std::vector<std::pair<std::string, std::string>> entries;
     std::size_t at = 0;
+  };
+
+  struct Blocks final : Queue {
+    explicit Blocks(const MemorySpill& in) : store(in) {}
+    bool push(std::string_view block) override {
+      if (store.is_full) return false;
+      blocks.emplace_back(block);
+      return true;
+    }
+    bool pop(std::string& block) override {
+      if (blocks.empty()) return false;
+      block = std::move(blocks.front());
+      blocks.pop_front();
+      return true;
+    }
+    void clear() override { blocks.clear(); }
+    const MemorySpill& store;
+    std::deque<std::string> blocks;
   };
 
   const SpillTrouble trouble_{"/memory", 0, "No space left on device"};

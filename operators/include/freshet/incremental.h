@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include <freshet/entry_queue.h>
 #include <freshet/key.h>
-#include <freshet/snapshot.h>
 
 /// Saving a table step by step while it goes on changing.
 namespace freshet::detail {
@@ -14,13 +14,22 @@ namespace freshet::detail {
 /// is (its pre-image). Costs two bits a slot, and nothing before the first save. One thread, the task's.
 class IncrementalSave {
  public:
+  IncrementalSave() = default;
+  IncrementalSave(const IncrementalSave&) = delete;
+  IncrementalSave& operator=(const IncrementalSave&) = delete;
+
+  /// What is more than a little of what it notes goes there.
+  void spill_to(SpillStore& store) {
+    noted_.spill_to(store);
+    going_out_.spill_to(store);
+  }
   /// Something has been saved: changes are noted from now on.
   bool is_on() const { return on_; }
   bool everything() const { return everything_; }
   /// More has been noted than it keeps: the next save has to hold everything.
   bool wants_everything() const { return overflowed_; }
-  /// Where to save to; only while saving.
-  StateWriter& out() { return *out_; }
+  /// Where to save to; only while saving. Behind what was noted earlier.
+  StateWriter& out() { return going_out_.empty() ? *out_ : behind_; }
 
   /// A barrier has passed. `used`: which slots hold an entry. What was to be saved before must have been. What was
   /// noted since the barrier before goes out first.
@@ -37,7 +46,7 @@ class IncrementalSave {
       changed_.resize(std::max(changed_.size(), used.size()));
       frozen_.swap(changed_);
       changed_.assign(frozen_.size(), 0);
-      put_noted();
+      going_out_.swap(noted_);
     }
     noted_.clear();
   }
@@ -46,6 +55,7 @@ class IncrementalSave {
   template <class Save>
   bool go_on(std::size_t entries, Save save) {
     if (out_ == nullptr) return true;
+    if (!going_out_.drain(entries, [this](const StateEntry& entry) { out_->put(entry); })) return false;
     for (; next_ < frozen_.size(); ++next_) {
       for (; frozen_[next_] != 0; --entries) {
         if (entries == 0) return false;
@@ -84,19 +94,22 @@ class IncrementalSave {
   /// Notes an entry that is to be saved at the next barrier, but will not be in the table.
   void note(const StateEntry& entry) {
     if (overflowed_) return;
-    append_packed_entry(noted_, entry);
-    if (noted_.size() < kMostNotedBytes) return;
+    noted_.push(entry);
+    if (noted_.memory_bytes() < kMostNotedBytes && noted_.spilled_bytes() < kMostSpilledBytes) return;
     overflowed_ = true;
-    noted_ = ByteBuffer();
+    noted_.clear();
   }
   /// Notes that there is no entry of this address any more.
   void note_erased(std::uint64_t key_hash, std::string_view key, std::string_view map_key) {
     note({.key_hash = key_hash, .key = key, .map_key = map_key, .erased = true});
   }
   /// Bytes that all this takes.
-  std::size_t bytes() const { return (frozen_.capacity() + changed_.capacity()) * 8 + noted_.capacity(); }
+  std::size_t bytes() const {
+    return (frozen_.capacity() + changed_.capacity()) * 8 + noted_.memory_bytes() + going_out_.memory_bytes();
+  }
 
-  static constexpr std::size_t kMostNotedBytes = 32u << 20;
+  static constexpr std::size_t kMostNotedBytes = 32u << 20;      ///< in memory
+  static constexpr std::size_t kMostSpilledBytes = 512u << 20;  ///< and on disk
 
  private:
   template <class Save>
@@ -107,10 +120,12 @@ class IncrementalSave {
     frozen_[slot / 64] &= ~bit;
     save(slot);
   }
-  void put_noted() {
-    StateEntry entry;
-    for (std::string_view rest = noted_.view(); next_packed_entry(rest, entry);) out_->put(entry);
-  }
+  /// A pre-image waits while older entries do: who restores takes the last of a key's.
+  struct Behind final : StateWriter {
+    explicit Behind(EntryQueue& queue) : to(queue) {}
+    void put(const StateEntry& entry) override { to.push(entry); }
+    EntryQueue& to;
+  };
 
   bool on_ = false;
   bool everything_ = false;
@@ -119,7 +134,9 @@ class IncrementalSave {
   std::size_t next_ = 0;                // word of frozen_ to look at
   std::vector<std::uint64_t> frozen_;   // a bit a slot: to be saved for the barrier that passed last
   std::vector<std::uint64_t> changed_;  // a bit a slot: changed since then
-  ByteBuffer noted_;                    // since then, packed, in order
+  EntryQueue noted_;                    // since then, in order
+  EntryQueue going_out_;                // for the barrier that passed last
+  Behind behind_{going_out_};
 };
 
 /// The parts of an entry as bytes, in buffers that are used again. What of_…() answers is good until it is asked again.

@@ -60,6 +60,7 @@ class LiveTable : public StateTable {
 
   void spill_to(SpillStore& store, std::uint32_t state) override {
     spill_ = &store;
+    save_.spill_to(store);
     for (int shift = 24; shift >= 0; shift -= 8) prefix_[3 - shift / 8] = static_cast<char>(state >> shift);
   }
   std::size_t resident_bytes() override {

@@ -35,6 +35,17 @@ class SpillStore {
     virtual bool next(std::string_view& address, std::string_view& entry) = 0;
   };
 
+  /// Blocks of bytes that wait to be read once, first in, first out; gone with the object, which the store outlives.
+  class Queue {
+   public:
+    virtual ~Queue() = default;
+    /// False: there is no room, and nothing was added.
+    [[nodiscard]] virtual bool push(std::string_view block) = 0;
+    /// Takes the oldest. False: there is none. Throws std::runtime_error when it cannot be read.
+    virtual bool pop(std::string& block) = 0;
+    virtual void clear() = 0;
+  };
+
   virtual ~SpillStore() = default;
   /// Nothing stands under `address` yet. It is there when flush() has said true.
   virtual void put(std::string_view address, std::string_view entry) = 0;
@@ -46,6 +57,7 @@ class SpillStore {
   virtual bool take(std::string_view address, std::string& entry) = 0;
   /// Those whose addresses begin with `prefix`, as far as they come after the address `after`; it may be empty.
   virtual std::unique_ptr<Walk> walk(std::string_view prefix, std::string_view after) = 0;
+  virtual std::unique_ptr<Queue> open_queue() = 0;
 };
 
 }  // namespace freshet

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <memory>
 
 #include <freshet/batch.h>
 
@@ -109,8 +110,8 @@ class Table {
     index_[hole] = {};
     used_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
     if constexpr (kKeepsHash) entry.hash = ~entry.hash;  // holds no key, not even the one it begins with
-    entry.key = K{};
-    entry.value = V{};
+    renew(entry.key);
+    renew(entry.value);
     free_.push_back(slot);
     --size_;
   }
@@ -167,6 +168,12 @@ class Table {
   };
   static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
 
+  /// Anew, not assigned to: a text would keep what it has on the heap.
+  template <class T>
+  static void renew(T& object) {
+    std::destroy_at(&object);
+    std::construct_at(&object);
+  }
   std::uint32_t take_slot() {
     if (!free_.empty()) {
       const std::uint32_t slot = free_.back();

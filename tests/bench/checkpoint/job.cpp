@@ -16,8 +16,8 @@ namespace {
 /// none, at a steady rate until a file `stop` is in the folder of reports.
 class Sweep final : public Source<Click> {
  public:
-  Sweep(std::uint64_t count, std::uint64_t keys, std::uint64_t hot, std::uint64_t per_second, std::string report)
-      : count_(count), keys_(keys), hot_(hot), per_second_(per_second), report_(std::move(report)) {}
+  Sweep(std::uint64_t count, std::uint64_t keys, Keys hot, std::uint64_t per_second, std::string report)
+      : count_(count), keys_(keys), hot_(std::move(hot)), per_second_(per_second), report_(std::move(report)) {}
 
   std::vector<Split> discover() override { return {{"sweep"}}; }
   Progress read(Split& split, Out<Click>& out) override {
@@ -43,7 +43,9 @@ class Sweep final : public Source<Click> {
   }
 
  private:
-  const std::uint64_t count_, keys_, hot_, per_second_;
+  const std::uint64_t count_, keys_;
+  const Keys hot_;
+  const std::uint64_t per_second_;
   const std::string report_;
   std::int64_t begin_ns_ = 0;
 };
@@ -83,9 +85,10 @@ FRESHET_JOB(checkpoint, "Counts by key, and says how long it stood still")
   const std::uint64_t records = job.param("count", std::uint64_t{0}, "records; 0: until it is told to stop");
   const std::uint64_t keys = job.param("keys", std::uint64_t{1'000'000}, "distinct users");
   const std::uint64_t hot = job.param("hot", std::uint64_t{1'000'000}, "of them that come again and again");
+  const std::string shape = job.param("shape", "uniform", "how often each of them comes: uniform, zipf-EXPONENT");
   const std::uint64_t per_second = job.param("per_second", std::uint64_t{50'000}, "records behind the sweep");
   const std::string report = job.param("report", ".", "folder for what is written down");
-  job.source<Sweep>("sweep", records, keys, hot, per_second, report)
+  job.source<Sweep>("sweep", records, keys, Keys(hot, shape), per_second, report)
       .key_by(&Click::user)
       .fold("count",
             [pauses = Pauses(report, keys)](Count& count, const Click&) mutable {

@@ -2,7 +2,8 @@
 // One packs records into frames, the other decodes and counts them in a table made for these keys. No operators, no
 // credit, no checksums, no failures. Same records, same hash, same compiler flags as the engine.
 //
-//   keyed_count_ceiling RECORDS KEYS FRAME-BYTES click|visit      prints "NANOSECONDS RECORDS KEYS BYTES"
+//   keyed_count_ceiling RECORDS KEYS SHAPE FRAME-BYTES click|visit|parcel
+//                                                                  prints "NANOSECONDS RECORDS KEYS BYTES"
 
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -25,7 +26,7 @@
 namespace freshet::bench {
 namespace {
 
-constexpr std::size_t kLongestRecord = 128;
+constexpr std::size_t kLongestRecord = 2 * kPayloadBytes;
 /// Frames that may wait on either side; as much as the engine's credit lets be under way, and then some.
 constexpr int kFramesUnderWay = 16;
 
@@ -57,6 +58,15 @@ void pack(Cursor& out, const Visit& visit) {
   packer.pack_int64(visit.time_ms);
   packer.pack_str(static_cast<std::uint32_t>(visit.page.size()));
   packer.pack_str_body(visit.page.data(), static_cast<std::uint32_t>(visit.page.size()));
+}
+
+void pack(Cursor& out, const Parcel& parcel) {
+  msgpack::packer<Cursor> packer(out);
+  packer.pack_array(3);
+  packer.pack_uint64(parcel.user);
+  packer.pack_int64(parcel.time_ms);
+  packer.pack_str(static_cast<std::uint32_t>(parcel.payload.size()));
+  packer.pack_str_body(parcel.payload.data(), static_cast<std::uint32_t>(parcel.payload.size()));
 }
 
 template <class T>
@@ -109,8 +119,18 @@ void unpack(const char*& in, Visit& visit) {
   in += length;
 }
 
+void unpack(const char*& in, Parcel& parcel) {
+  ++in;
+  parcel.user = unpack_number(in);
+  parcel.time_ms = static_cast<std::int64_t>(unpack_number(in));
+  ++in;  // a text of 256 to 65,535 bytes
+  const auto length = big_endian<std::uint16_t>(in);
+  parcel.payload.assign(in, length);
+  in += length;
+}
+
 template <class T>
-void send_records(zmq::socket_t& socket, std::uint64_t records, std::uint64_t keys, std::size_t frame_bytes) {
+void send_records(zmq::socket_t& socket, std::uint64_t records, const Keys& keys, std::size_t frame_bytes) {
   T record;
   for (std::uint64_t i = 0; i < records;) {
     zmq::message_t frame(frame_bytes + kLongestRecord);
@@ -192,7 +212,7 @@ std::uint64_t receive_records(zmq::socket_t& socket, Table& table) {
 }
 
 template <class T>
-int run(std::uint64_t records, std::uint64_t keys, std::size_t frame_bytes) {
+int run(std::uint64_t records, const Keys& keys, std::size_t frame_bytes) {
   // Shared with the child: where to connect, and when it began.
   struct Shared {
     char endpoint[64];
@@ -216,7 +236,7 @@ int run(std::uint64_t records, std::uint64_t keys, std::size_t frame_bytes) {
     context.close();
     _exit(0);
   }
-  Table table(keys);
+  Table table(keys.count());
   zmq::context_t context(1);
   zmq::socket_t socket(context, zmq::socket_type::pull);
   socket.set(zmq::sockopt::rcvhwm, kFramesUnderWay);
@@ -237,14 +257,15 @@ int run(std::uint64_t records, std::uint64_t keys, std::size_t frame_bytes) {
 }  // namespace freshet::bench
 
 int main(int argc, char** argv) {
-  if (argc != 5) {
-    std::fprintf(stderr, "usage: %s RECORDS KEYS FRAME-BYTES click|visit\n", argv[0]);
+  if (argc != 6) {
+    std::fprintf(stderr, "usage: %s RECORDS KEYS SHAPE FRAME-BYTES click|visit|parcel\n", argv[0]);
     return 2;
   }
   const auto records = std::strtoull(argv[1], nullptr, 10);
-  const auto keys = std::strtoull(argv[2], nullptr, 10);
-  const auto frame_bytes = std::strtoull(argv[3], nullptr, 10);
   using namespace freshet::bench;
-  return std::strcmp(argv[4], "visit") == 0 ? run<Visit>(records, keys, frame_bytes)
-                                            : run<Click>(records, keys, frame_bytes);
+  const Keys keys(std::strtoull(argv[2], nullptr, 10), argv[3]);
+  const auto frame_bytes = std::strtoull(argv[4], nullptr, 10);
+  if (std::strcmp(argv[5], "visit") == 0) return run<Visit>(records, keys, frame_bytes);
+  if (std::strcmp(argv[5], "parcel") == 0) return run<Parcel>(records, keys, frame_bytes);
+  return run<Click>(records, keys, frame_bytes);
 }

@@ -22,8 +22,8 @@ void tell_first(const std::string& report, const std::string& name) {
 /// Makes records at a steady rate until a file `stop` is in the folder of reports.
 class Metronome final : public Source<Click> {
  public:
-  Metronome(std::uint64_t per_second, std::uint64_t keys, std::string report)
-      : per_second_(per_second), keys_(keys), report_(std::move(report)) {}
+  Metronome(std::uint64_t per_second, Keys keys, std::string report)
+      : per_second_(per_second), keys_(std::move(keys)), report_(std::move(report)) {}
 
   std::vector<Split> discover() override { return {{"metronome"}}; }
   Progress read(Split& split, Out<Click>& out) override {
@@ -48,7 +48,8 @@ class Metronome final : public Source<Click> {
  private:
   static constexpr std::int64_t kLookNs = 100'000'000;
 
-  const std::uint64_t per_second_, keys_;
+  const std::uint64_t per_second_;
+  const Keys keys_;
   const std::string report_;
   std::int64_t begin_ns_ = 0, looked_ns_ = 0;
   std::uint64_t made_ = 0;  // by this process
@@ -61,7 +62,7 @@ FRESHET_JOB(recovery, "Counts by key, and says when each process began")
   const auto per_second = job.param("per_second", std::uint64_t{20'000}, "records");
   const auto keys = job.param("keys", std::uint64_t{10'000}, "distinct users, about");
   const auto report = job.param("report", ".", "folder for what is written down");
-  job.source<Metronome>("metronome", per_second, keys, report)
+  job.source<Metronome>("metronome", per_second, Keys(keys, "uniform"), report)
       .key_by(&Click::user)
       .fold("count",
             [folder = std::string(report), first = true](Count& count, const Click&) mutable {
