@@ -5,12 +5,11 @@ The two run in turn, A B A B; each figure is the ratio of a pair. The ceiling ru
 
 import contextlib
 import dataclasses
-import json
 import pathlib
 import threading
 import urllib.request
 
-from harness import BUILD, FRESHET, Row, demand, folder, free_ports, library, run
+from harness import BUILD, Cluster, Row, demand, folder, library, run
 
 KEYS = 1_000_000
 FRAMES = (16 << 10, 64 << 10, 256 << 10)
@@ -73,12 +72,13 @@ def scraped(port):
 
 def engine(case, least_bytes):
     """Records per second; looks at counts, and that every record crossed the wire between two processes."""
-    port = free_ports(1)[0]
-    words = ["--checkpoint-interval", f"{CHECKPOINT_S}s" if case.has_checkpoints else "0", "--port", port]
-    with folder() as report, scraped(port) if case.is_scraped else contextlib.nullcontext([1]) as reads:
-        status = json.loads(run(FRESHET, "run", library("bench_keyed_count"), "--job", case.job, "--workers", 2,
-                                "--parallelism", 1, "--param", f"records={case.records}", "--param", f"report={report}",
-                                "--param", f"shape={case.keys}", "--json", *words))
+    with folder() as report, Cluster() as cluster:
+        with scraped(cluster.ports[0]) if case.is_scraped else contextlib.nullcontext([1]) as reads:
+            cluster.call("submit", library("bench_keyed_count"), "--job", case.job, "--name", "counting", "--wait",
+                         "--workers", 2, "--parallelism", 1, "--param", f"records={case.records}", "--param",
+                         f"report={report}", "--param", f"shape={case.keys}", "--checkpoint-interval",
+                         f"{CHECKPOINT_S}s" if case.has_checkpoints else "0")
+        status = cluster.status("counting")
         start_ns = int(pathlib.Path(report, "start").read_text())
         end_ns, counted, keys = map(int, pathlib.Path(report, "end").read_text().split())
     took_s = (end_ns - start_ns) / 1e9

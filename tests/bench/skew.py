@@ -1,6 +1,5 @@
 """What it costs that half of all records are of one key: two counting tasks in two workers, against uniform keys."""
 
-import json
 import pathlib
 
 from harness import FRESHET, Row, demand, folder, library, run

@@ -108,7 +108,7 @@ class IncrementalSave {
     return (frozen_.capacity() + changed_.capacity()) * 8 + noted_.memory_bytes() + going_out_.memory_bytes();
   }
 
-  static constexpr std::size_t kMostNotedBytes = 32u << 20;      ///< in memory
+  static constexpr std::size_t kMostNotedBytes = 32u << 20;     ///< in memory
   static constexpr std::size_t kMostSpilledBytes = 512u << 20;  ///< and on disk
 
  private:

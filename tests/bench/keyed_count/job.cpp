@@ -12,7 +12,8 @@ template <class T>
 void count_by_user(Job& job, bool sets_aside) {
   const auto records = job.param("records", std::uint64_t{20'000'000}, "records to send");
   const auto keys = job.param("keys", std::uint64_t{1'000'000}, "distinct users, about");
-  const auto shape = job.param("shape", "uniform", "whose records come: uniform, zipf-EXPONENT, half (of them one user's)");
+  const auto shape =
+      job.param("shape", "uniform", "whose records come: uniform, zipf-EXPONENT, half (of them one user's)");
   const auto report = job.param("report", ".", "folder for start and end of the measured time");
   const auto stays = job.param("stays", false, "keep running when all records are sent");
   const auto counts = job.source<Generator<T>>("generator", records, Keys(keys, shape), report, stays)

@@ -28,13 +28,13 @@ class Ages {
   }
 
  private:
-  static constexpr int kBits = 6;
+  static constexpr std::size_t kBits = 6;
 
   /// The leading bit's place, and the kBits behind it.
   static std::size_t bucket_of(std::uint64_t age) {
-    const int place = std::bit_width(age);
+    const auto place = static_cast<std::size_t>(std::bit_width(age));
     if (place <= kBits) return age;
-    return (static_cast<std::size_t>(place - kBits) << kBits) + (age >> (place - kBits - 1)) - (std::size_t{1} << kBits);
+    return ((place - kBits) << kBits) + (age >> (place - kBits - 1)) - (std::size_t{1} << kBits);
   }
   static std::uint64_t top_of(std::size_t bucket) {
     const auto row = bucket >> kBits;

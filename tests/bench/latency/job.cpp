@@ -39,8 +39,8 @@ class Schedule final : public Source<Due> {
     if (now_ns < begin_ns_) return Progress::idle;
     const std::int64_t since_ns = now_ns - begin_ns_;
     const bool is_over = since_ns >= static_cast<std::int64_t>(seconds_) * kSecondNs;
-    const std::uint64_t due = per_second_ == 0 ? made_ + (is_over ? 0 : kBatchRecords)
-                                               : std::min(seconds_ * per_second_, due_by(since_ns));
+    const std::uint64_t due =
+        per_second_ == 0 ? made_ + (is_over ? 0 : kBatchRecords) : std::min(seconds_ * per_second_, due_by(since_ns));
     if (made_ >= due) {
       if (!is_over) return Progress::idle;
       std::ofstream(report_ + "/sent") << made_ << '\n';

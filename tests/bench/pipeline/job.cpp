@@ -15,7 +15,9 @@ class Adder final : public Sink<Amount> {
  public:
   explicit Adder(std::string report) : report_(std::move(report)) {}
   void write(const Amount& amount) override { sum_.add(amount); }
-  void close() override { std::ofstream(report_ + "/end") << steady_ns() << ' ' << sum_.records << ' ' << sum_.cents << '\n'; }
+  void close() override {
+    std::ofstream(report_ + "/end") << steady_ns() << ' ' << sum_.records << ' ' << sum_.cents << '\n';
+  }
 
  private:
   const std::string report_;
@@ -27,7 +29,7 @@ void price_clicks(Job& job, bool hands_over) {
   const auto records = job.param("records", std::uint64_t{100'000'000}, "records to send");
   const auto report = job.param("report", ".", "folder for start and end of the measured time");
   const auto prices = job.source<Generator<Click>>("generator", records, Keys(1'000'000, "uniform"), report, false)
-                    .map("price", price_of);
+                          .map("price", price_of);
   const auto sell = [&](const auto& given) {
     given.filter("sold", is_sold).map("tax", with_tax).template sink<Adder>("adder", report);
   };
