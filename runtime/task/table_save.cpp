@@ -20,11 +20,15 @@ TableSave::TableSave(StateTable& table, std::string_view operator_id, std::strin
 void TableSave::begin() {
   table_.begin_save(*this, out_.wants_everything());
   has_begun_ = true;
+  if (plant::is(plant::Bug::forget_evicted)) forgotten_ = table_.left_to_save();
 }
 
 void TableSave::put(const StateEntry& entry) {
   if (plant::is_due(plant::Bug::forget_key, 20)) return;
-  if (!has_begun_ && !entry.erased && plant::is(plant::Bug::forget_evicted)) return;
+  if (forgotten_ != 0) {
+    --forgotten_;
+    if (!entry.erased) return;
+  }
   append_state_entry(entries_, entry);
   ends_.push_back(entries_.size());
   if (entries_.size() >= kListBytes) write_list();

@@ -26,9 +26,10 @@ class TableSave final : public StateWriter {
   ByteBuffer declaration_;
   ByteBuffer entries_;
   std::vector<std::size_t> ends_;  // of each of them, in entries_
-  bool has_begun_ = false;         // what came before that has left the table since the last save
-  bool is_late_ = false;           // by a planted bug
-  bool has_list_ = false;          // one at least is written: it holds the declaration
+  bool has_begun_ = false;
+  bool is_late_ = false;       // by a planted bug
+  std::size_t forgotten_ = 0;  // by another: so many entries that come first are left out
+  bool has_list_ = false;      // one at least is written: it holds the declaration
 };
 
 }  // namespace freshet::task

@@ -14,9 +14,11 @@ class EntryQueue {
 
   /// From now on; the store outlives this.
   void spill_to(SpillStore& store) { store_ = &store; }
-  bool empty() const { return spilled_bytes_ == 0 && tail_.size() == 0 && head_at_ == head_.size(); }
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
   void push(const StateEntry& entry) {
     append_packed_entry(tail_, entry);
+    ++size_;
     if (tail_.size() < kInMemory || store_ == nullptr) return;
     if (spilled_ == nullptr) spilled_ = store_->open_queue();
     if (!spilled_->push(tail_.view())) return;
@@ -32,19 +34,21 @@ class EntryQueue {
       std::string_view rest = std::string_view(head_).substr(head_at_);
       if (!next_packed_entry(rest, entry)) throw StateLost("what waited on disk to be saved came back damaged");
       head_at_ = head_.size() - rest.size();
+      --size_;
       put(entry);
     }
     return empty();
   }
   void clear() {
     if (spilled_ != nullptr) spilled_->clear();
-    spilled_bytes_ = head_at_ = 0;
+    size_ = spilled_bytes_ = head_at_ = 0;
     head_ = {};
     tail_ = {};
   }
   void swap(EntryQueue& other) {
     std::swap(store_, other.store_);
     std::swap(spilled_, other.spilled_);
+    std::swap(size_, other.size_);
     std::swap(spilled_bytes_, other.spilled_bytes_);
     head_.swap(other.head_);
     std::swap(head_at_, other.head_at_);
@@ -74,6 +78,7 @@ class EntryQueue {
 
   SpillStore* store_ = nullptr;
   std::unique_ptr<SpillStore::Queue> spilled_;  // older than what is in the tail
+  std::size_t size_ = 0;                        // entries, wherever they are
   std::size_t spilled_bytes_ = 0;
   std::string head_;  // the block that is being read; the oldest
   std::size_t head_at_ = 0;

@@ -28,6 +28,7 @@ class IncrementalSave {
   bool everything() const { return everything_; }
   /// More has been noted than it keeps: the next save has to hold everything.
   bool wants_everything() const { return overflowed_; }
+  std::size_t left_to_save() const { return going_out_.size(); }
   /// Where to save to; only while saving. Behind what was noted earlier.
   StateWriter& out() { return going_out_.empty() ? *out_ : behind_; }
 

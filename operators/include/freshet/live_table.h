@@ -39,6 +39,7 @@ class LiveTable : public StateTable {
     if (save_.everything() && spilled_keys_ != 0) saving_spilled_ = spill_->walk(prefix(), {});
   }
   bool wants_everything() const override { return save_.wants_everything(); }
+  std::size_t left_to_save() const override { return save_.left_to_save(); }
   bool save_some(std::size_t entries) override {
     for (; saving_spilled_ != nullptr && entries != 0; --entries) {
       std::string_view address, packed;

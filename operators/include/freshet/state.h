@@ -63,6 +63,8 @@ class StateTable {
   virtual bool wants_everything() const = 0;
   /// Saves about `entries` more; one key of a map counts as one. True: all is saved.
   virtual bool save_some(std::size_t entries) = 0;
+  /// Behind begin_save(): so many entries that changed and have left memory since are still to be saved; they go first.
+  virtual std::size_t left_to_save() const = 0;
   /// Entries that do not fit into memory go there from now on; `state`: state_id() of the table. Before anything is
   /// evicted; `store` outlives the table.
   virtual void spill_to(SpillStore& store, std::uint32_t state) = 0;
