@@ -30,7 +30,7 @@ namespace freshet::worker {
 namespace {
 
 /// Large blocks go back to the system when they are free. By itself glibc keeps ever larger ones, up to 64 MiB each
-/// thread, which would come on top of what state may have. Before there are other threads.
+/// thread, which would come on top of what state may have. Where state has no limit, speed is worth more.
 void give_memory_back() {
   ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 4 << 20);
@@ -90,7 +90,10 @@ class WorkerProcess {
           std::make_shared<checkpoint::FileCheckpointStorage>(folder));
     };
     setup.open_spill = [this](std::uint32_t task, std::uint64_t state_bytes) {
-      if (!spill_) spill_.emplace(options_.data + "/state", state::RocksDbSpill::Options::beside(state_bytes));
+      if (!spill_) {
+        give_memory_back();
+        spill_.emplace(options_.data + "/state", state::RocksDbSpill::Options::beside(state_bytes));
+      }
       return spill_->open_task(task);
     };
     setup.show_progress = [this](const WorkerProgress& progress) { progress_.show(progress); };
@@ -154,7 +157,6 @@ int refuse(const std::string& why) {
 }  // namespace
 
 int run_worker(const WorkerProcessOptions& options) {
-  give_memory_back();
   const int signals = base::open_ending_signals();
   auto log = base::Logger::to_file({.path = options.data + "/worker.log"}, base::log_level(options.log_level));
   if (!log) return refuse(log.error().message);
