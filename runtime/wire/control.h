@@ -290,6 +290,9 @@ struct BrakePulled {
   FRESHET_RECORD(worker, operator_id, share, example, origin)
 };
 
+/// Reason of a TaskFailed that is no task's fault: frames between two workers were or may be lost.
+inline constexpr std::string_view kChannelBroken = "channel broken";
+
 struct TaskFailed {
   WorkerKey worker{};
   TaskId task{};

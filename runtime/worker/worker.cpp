@@ -50,6 +50,7 @@ void Worker::on_connected() {
 void Worker::send_progress() {
   send(wire::WorkerRunning{setup_.key});
   if (failure_) send(*failure_);
+  if (broken_) send(*broken_);
   for (const auto& [task, told] : snapshots_told_) send(told);
   if (sources_at_end_ == source_tasks()) send(wire::DataEnded{setup_.key});
   if (ended_ == tasks_.size()) send(wire::TasksFinished{setup_.key});
@@ -135,7 +136,7 @@ std::vector<Problem> Worker::make_job(const wire::PrepareWorker& order) {
 void Worker::make_tasks_of(const wire::PrepareWorker& order) {
   partitions_ = std::make_shared<task::PartitionTable>();
   exchange_ = std::make_unique<Exchange>(setup_.key, order.plan, setup_.transport, [this](const std::string& reason) {
-    setup_.post([this, reason] { fail("channel broken", reason); });
+    setup_.post([this, reason] { on_broken(reason); });
   });
   tasks_ =
       make_tasks({job_.get(), &order.plan, setup_.key, order.options, setup_.clock, exchange_.get(), this, partitions_,
@@ -275,12 +276,15 @@ WorkerProgress Worker::progress() const {
   return progress;
 }
 
-void Worker::fail(const std::string& reason, const std::string& message) {
-  // A peer that has ended its tasks may close its connections before this worker hears that the job is over.
-  if (phase_ != Phase::running || failure_ || ended_ == tasks_.size()) return;
-  setup_.log.error(reason, ": ", message);
-  failure_ = wire::TaskFailed{setup_.key, {}, reason, message, {}};
-  send(*failure_);
+/// When all tasks have ended here, either the job is over, which a peer has heard first and closed its connections, or
+/// the last frames are lost and others wait for them: the job manager knows which.
+void Worker::on_broken(const std::string& message) {
+  if (phase_ != Phase::running || failure_ || broken_) return;
+  const wire::TaskFailed broken{setup_.key, {}, std::string(wire::kChannelBroken), message, {}};
+  const bool all_ended = ended_ == tasks_.size();
+  if (!all_ended) setup_.log.error(wire::kChannelBroken, ": ", message);
+  (all_ended ? broken_ : failure_) = broken;
+  send(broken);
 }
 
 void Worker::on_task_ended(const TaskId&) {

@@ -111,7 +111,7 @@ class Worker final : public task::TaskListener {
   /// As the newest statuses tell.
   WorkerProgress progress() const;
   void send(wire::ControlBody body);
-  void fail(const std::string& reason, const std::string& message);
+  void on_broken(const std::string& message);
   void report_failure(const wire::TaskFailed& report);
   void fail_at_end(const wire::TaskFailed& report);
 
@@ -137,6 +137,7 @@ class Worker final : public task::TaskListener {
   std::size_t sources_at_end_ = 0;
   std::size_t ended_ = 0;
   std::optional<wire::TaskFailed> failure_;  // the first; told again to each job manager
+  std::optional<wire::TaskFailed> broken_;   // a channel, since all tasks have ended; told again as well
   bool finished_ = false;                    ///< how it was told to end
   std::string end_problem_;
   base::SteadyTime next_status_{};

@@ -100,6 +100,12 @@ TEST_P(Simulated, TheSameSeedGivesTheSameRun) {
   EXPECT_EQ(traces.size(), kSeeds) << "another seed gives another run";
 }
 
+// A connection broke with the last frames of a worker whose tasks had ended already, and nobody heard of it.
+TEST(Simulation, LastFramesThatAreLostBehindTheirSendersEndAreMissed) {
+  const RunOptions options{.topology = "fan_out", .seed = 90'001'914};
+  EXPECT_EQ(simulate(options).problem, "") << how_to_repeat(options);
+}
+
 INSTANTIATE_TEST_SUITE_P(Topology, Simulated, testing::ValuesIn(topology_names()),
                          [](const auto& each) { return each.param; });
 

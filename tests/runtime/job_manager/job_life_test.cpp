@@ -75,6 +75,31 @@ TEST_F(JobLifeTest, OneWorkerThatHasFinishedEndsNothing) {
   EXPECT_TRUE(cluster.sent<wire::StopTasks>().empty());
 }
 
+TEST_F(JobLifeTest, AWorkerWhosePeersCloseBeforeItHearsOfTheEndFailsNothing) {
+  start_agents();
+  const JobId job = running_job();
+  cluster.deaf_to_stop.insert(worker(job, 0));
+  cluster.finish_all(job);
+  cluster.deliver();
+  ASSERT_NE(cluster.state(job), JobState::finished) << "one of them has not heard";
+  cluster.from_worker(worker(job, 0),
+                      wire::TaskFailed{worker(job, 0), {}, std::string(wire::kChannelBroken), "closed", {}});
+  cluster.deliver();
+  cluster.end_worker(worker(job, 0), 0, 0, {});
+  cluster.deliver();
+  EXPECT_EQ(cluster.state(job), JobState::finished) << cluster.job(job).reason();
+}
+
+TEST_F(JobLifeTest, AChannelThatBreaksWhenOnlyItsSenderHasEndedFailsTheAttempt) {
+  start_agents();
+  const JobId job = running_job();
+  cluster.from_worker(worker(job, 0), wire::TasksFinished{worker(job, 0)});
+  cluster.from_worker(worker(job, 0),
+                      wire::TaskFailed{worker(job, 0), {}, std::string(wire::kChannelBroken), "lost", {}});
+  cluster.deliver();
+  EXPECT_NE(cluster.state(job), JobState::running);
+}
+
 TEST_F(JobLifeTest, WaitsForSlotsAndGoesOnWhenAnAgentComes) {
   const JobId job = cluster.submit("shop");
   EXPECT_EQ(cluster.state(job), JobState::scheduling);
