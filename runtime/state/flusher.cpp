@@ -41,6 +41,21 @@ void Flusher::begin(Work work) {
   changed_.notify_all();
 }
 
+rocksdb::Status Flusher::flush() {
+  rocksdb::FlushOptions options;
+  options.allow_write_stall = true;  // make_room() sees to it that writers wait
+  return database_.Flush(options);
+}
+
+/// Work that has failed rests for a second before it ends. A flush and a compaction that do so at once come back at
+/// once, too: were Resume() under way then, it could be given up by the one between the other's being ordered and its
+/// beginning, and the flush would be forgotten. So they are waited for first.
+rocksdb::Status Flusher::resume() {
+  if (const rocksdb::Status paused = database_.PauseBackgroundWork(); !paused.ok()) return paused;
+  if (const rocksdb::Status goes_on = database_.ContinueBackgroundWork(); !goes_on.ok()) return goes_on;
+  return database_.Resume();
+}
+
 void Flusher::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
@@ -48,9 +63,7 @@ void Flusher::run() {
     if (is_to_end_) break;
     const Work work = work_;
     lock.unlock();
-    rocksdb::FlushOptions options;
-    options.allow_write_stall = true;  // make_room() sees to it that writers wait
-    rocksdb::Status done = work == Work::flush ? database_.Flush(options) : database_.Resume();
+    rocksdb::Status done = work == Work::flush ? flush() : resume();
     lock.lock();
     trouble_ = std::move(done);
     work_ = Work::none;

@@ -30,6 +30,8 @@ class Flusher {
  private:
   enum class Work { none, flush, resume };
   void run();
+  rocksdb::Status flush();
+  rocksdb::Status resume();
   void begin(Work work);
 
   rocksdb::DB& database_;
