@@ -67,6 +67,13 @@ void Job::finish() {
         graph_.operators[node].kind == OperatorKind::source)
       graph_.operators[hidden].on_error.kind = ErrorPolicyKind::dead_letter;
   }
+  for (std::size_t i = 0; i < graph_.edges.size(); ++i) {
+    const auto& code = operators_[graph_.edges[i].to];
+    // Where each change of a value goes out, each record has to come; and where records are set aside, a bad one alone.
+    if (code.combiner == nullptr || code.emission.kind == EmissionKind::each_change) continue;
+    if (sets_aside(graph_.operators[graph_.edges[i].to])) continue;
+    graph_.edges[i].combines = edges_[i].type->can_combine(*code.combiner);
+  }
   if (!dead_letters_) return;
   const auto below = below_dead_letters();
   const auto type = detail::make_edge<void, DeadLetter>(detail::NoKey{}, detail::FirstTask{});

@@ -56,7 +56,8 @@ std::string grouping_text(Grouping grouping, const Edge& edge) {
   std::string text(enumerator_name(grouping));
   if (grouping != Grouping::fields && grouping != Grouping::partial_key) return text;
   for (std::size_t i = 0; i < edge.key_fields.size(); ++i) text += (i == 0 ? "(" : ", ") + edge.key_fields[i];
-  return edge.key_fields.empty() ? text : text + ")";
+  if (!edge.key_fields.empty()) text += ")";
+  return edge.combines ? text + ", combined before it is sent" : text;
 }
 
 }  // namespace freshet::dag

@@ -1,7 +1,5 @@
 #include <freshet/text.h>
 
-#include <cstdio>
-
 namespace freshet {
 
 namespace {
@@ -41,6 +39,11 @@ bool read_digits(std::string_view& text, std::size_t count, int& value) {
   }
   text.remove_prefix(count);
   return true;
+}
+
+/// Overwrites `count` digits; a time is written for nearly every row that goes out.
+void write_digits(char* at, int count, int value) {
+  for (; count > 0; value /= 10) at[--count] = static_cast<char>('0' + value % 10);
 }
 
 bool take(std::string_view& text, std::string_view any_of) {
@@ -98,16 +101,17 @@ void append_time(std::string& out, Time time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(time - day);
-  char text[48];
-  int length = std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()),
-                             static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                             static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                             static_cast<int>(clock.seconds().count()));
-  out.append(text, static_cast<std::size_t>(length));
-  if (const auto ms = clock.subseconds().count(); ms != 0) {
-    length = std::snprintf(text, sizeof text, ".%03d", static_cast<int>(ms));
-    out.append(text, static_cast<std::size_t>(length));
-  }
+  char text[] = "0000-00-00T00:00:00.000Z";
+  constexpr std::size_t kWithoutMs = 19, kWithMs = 23;
+  write_digits(text, 4, static_cast<int>(date.year()));
+  write_digits(text + 5, 2, static_cast<int>(static_cast<unsigned>(date.month())));
+  write_digits(text + 8, 2, static_cast<int>(static_cast<unsigned>(date.day())));
+  write_digits(text + 11, 2, static_cast<int>(clock.hours().count()));
+  write_digits(text + 14, 2, static_cast<int>(clock.minutes().count()));
+  write_digits(text + 17, 2, static_cast<int>(clock.seconds().count()));
+  const auto ms = static_cast<int>(clock.subseconds().count());
+  write_digits(text + 20, 3, ms);
+  out.append(text, ms == 0 ? kWithoutMs : kWithMs);
   out += 'Z';
 }
 

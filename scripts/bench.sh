@@ -3,7 +3,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
-names=(keyed_count pipeline user_behavior latency skew rare_branch startup idle recovery checkpoint state)
+names=(keyed_count pipeline user_behavior latency skew rare_branch startup idle recovery checkpoint state scale micro)
 
 usage() {
   cat <<'TEXT'
@@ -23,6 +23,8 @@ ends the benchmark with exit code 1. A missed target is shown, and is no failure
   recovery      from the kill of a worker to the first record that the next attempt counts; four kills a run
   checkpoint    a checkpoint every second against none, pauses, small changes
   state         a tenth of the state in memory, against all of it
+  scale         cost of a record as tasks, channels and operators become more
+  micro         table, frame, combining, aligner and mailbox by themselves
 
   --runs N      runs of each (5); figures are medians, with least and greatest
   --help        this text

@@ -55,7 +55,6 @@ struct ActionTotals {
   FRESHET_RECORD(action, events, users)
 
   void add(const ActionTotals& more) {
-    action = more.action;
     events += more.events;
     users += more.users;
   }

@@ -72,7 +72,7 @@ FRESHET_JOB(user_behavior, "Activity per user, per item and in total, from event
 
   by_user.process("tally", tally)
       .key_by(&ActionTotals::action)
-      .fold("totals", [](ActionTotals& total, const ActionTotals& more) { total.add(more); })
+      .reduce("totals", [](ActionTotals& total, const ActionTotals& more) noexcept { total.add(more); })
       .queryable()
       .emit(when)
       .sink("totals_file", files::csv(output + "/totals"));

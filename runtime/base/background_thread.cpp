@@ -25,6 +25,7 @@ void BackgroundThread::post(std::function<void()> work) {
 
 void BackgroundThread::run(const std::string& name) {
   set_thread_name(name);
+  let_other_threads_go_first();
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });

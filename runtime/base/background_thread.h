@@ -9,7 +9,8 @@
 
 namespace freshet::base {
 
-/// A thread for work that may wait for disks: done one after the other, in the order posted. Callable from any thread.
+/// A thread for work that may wait for disks and is in no hurry: done one after the other, in the order posted.
+/// Callable from any thread.
 class BackgroundThread {
  public:
   /// `name`: what the system shows of the thread, at most 15 bytes.

@@ -9,11 +9,10 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
-#include <atomic>
 #include <filesystem>
 #include <mutex>
-#include <set>
 #include <stdexcept>
+#include <unordered_set>
 
 #include "runtime/state/flusher.h"
 #include "runtime/state/no_info_log.h"
@@ -25,7 +24,7 @@ namespace {
 
 constexpr int kSpillBuffers = 3;  // one that is written to a file, and two times as much that comes meanwhile
 constexpr int kUnreached = 8;
-constexpr std::uint64_t kRemovalsBetweenLooks = 256;
+constexpr std::size_t kRemovalsKept = 1024;
 
 /// Files that cannot be written are no end: what is in memory stays there, and the Flusher tries again. RocksDB thinks
 /// so of a full disk only, and takes any other error, a quota among them, as final. What it can do without, a
@@ -105,14 +104,6 @@ class RocksDbSpill::Database {
     trouble = trouble_of(done);
     return false;
   }
-  /// The same of one delete.
-  bool remove(const rocksdb::Slice& key, SpillTrouble& trouble) {
-    rocksdb::Status done = open();
-    if (done.ok() && ++removals_ % kRemovalsBetweenLooks == 0) done = flusher_->make_room();
-    if (done.ok()) done = written(database_->SingleDelete(without_log(), key));
-    if (!done.ok()) trouble = trouble_of(done);
-    return done.ok();
-  }
   const std::string& folder() const { return folder_; }
   /// Throws when something has failed.
   void check(const rocksdb::Status& status) const {
@@ -161,7 +152,6 @@ class RocksDbSpill::Database {
   std::mutex opening_;  // several tasks may be the first
   std::unique_ptr<rocksdb::DB> database_;
   std::unique_ptr<Flusher> flusher_;
-  std::atomic<std::uint64_t> removals_{0};
 };
 
 namespace {
@@ -173,13 +163,16 @@ class TaskPart final : public SpillStore {
   }
 
   void put(std::string_view address, std::string_view entry) override {
+    if (batch_.Count() == 0) add_removals(batch_);
     database_.check(batch_.Put(slice_of(key_of(address)), slice_of(entry)));
   }
   bool flush() override {
-    const bool is_there = write_removals() && (batch_.Count() == 0 || database_.write(batch_, trouble_));
+    const bool is_there = batch_.Count() == 0 ? write_removals() : database_.write(batch_, trouble_);
     batch_.Clear();
-    if (is_there) trouble_ = {};
-    return is_there;
+    if (!is_there) return false;
+    removed_.clear();
+    trouble_ = {};
+    return true;
   }
   const SpillTrouble* trouble() const override { return trouble_.why.empty() ? nullptr : &trouble_; }
   bool take(std::string_view address, std::string& entry) override {
@@ -188,8 +181,8 @@ class TaskPart final : public SpillStore {
     const rocksdb::Status found = database_.get().Get(rocksdb::ReadOptions(), key, &entry);
     if (found.IsNotFound()) return false;
     database_.check(found);
-    // An address is put once before it is taken, so the lighter kind of delete is enough.
-    if (!removed_.empty() || !database_.remove(key, trouble_)) removed_.insert(key_);
+    removed_.insert(key_);
+    if (removed_.size() >= kRemovalsKept && trouble() == nullptr) (void)write_removals();
     return true;
   }
   std::unique_ptr<Walk> walk(std::string_view prefix, std::string_view after) override;
@@ -198,11 +191,15 @@ class TaskPart final : public SpillStore {
   }
 
  private:
-  /// Before anything else is written, or an address that is put again would have two entries.
+  /// Deletes are written together, and before anything is put, or an address that is put again would have two entries.
+  /// An address is put once before it is taken, so the lighter kind of delete is enough.
+  void add_removals(rocksdb::WriteBatch& batch) const {
+    for (const std::string& key : removed_) database_.check(batch.SingleDelete(key));
+  }
   bool write_removals() {
     if (removed_.empty()) return true;
     rocksdb::WriteBatch removals;
-    for (const std::string& key : removed_) database_.check(removals.SingleDelete(key));
+    add_removals(removals);
     if (!database_.write(removals, trouble_)) return false;
     removed_.clear();
     return true;
@@ -217,15 +214,15 @@ class TaskPart final : public SpillStore {
   std::string prefix_;
   rocksdb::WriteBatch batch_;
   std::string key_;
-  std::set<std::string> removed_;  // keys that were taken and could not be deleted: no more than a step takes
-  SpillTrouble trouble_;           // without a reason: none
+  std::unordered_set<std::string> removed_;  // keys that were taken and are still to be deleted
+  SpillTrouble trouble_;                     // without a reason: none
 };
 
 class RocksDbWalk final : public SpillStore::Walk {
  public:
   /// `from`: the first key it may show.
   RocksDbWalk(RocksDbSpill::Database& database, std::string prefix, const std::string& from, std::size_t hidden,
-              std::set<std::string> removed)
+              std::unordered_set<std::string> removed)
       : database_(database), prefix_(std::move(prefix)), hidden_(hidden), removed_(std::move(removed)) {
     rocksdb::ReadOptions options;
     options.fill_cache = false;
@@ -247,13 +244,14 @@ class RocksDbWalk final : public SpillStore::Walk {
  private:
   RocksDbSpill::Database& database_;
   const std::string prefix_;
-  const std::size_t hidden_;             // bytes of a key that are not the address
-  const std::set<std::string> removed_;  // keys of entries that were gone when it began
+  const std::size_t hidden_;                       // bytes of a key that are not the address
+  const std::unordered_set<std::string> removed_;  // keys of entries that were gone when it began
   std::unique_ptr<rocksdb::Iterator> at_;
   bool is_begun_ = false;
 };
 
 std::unique_ptr<SpillStore::Walk> TaskPart::walk(std::string_view prefix, std::string_view after) {
+  if (trouble() == nullptr) (void)write_removals();  // else there are more to be hidden
   std::string from(key_of(after.empty() ? prefix : after));
   if (!after.empty()) from += '\0';  // the smallest key behind it
   return std::make_unique<RocksDbWalk>(database_, std::string(key_of(prefix)), from, prefix_.size(), removed_);

@@ -160,13 +160,11 @@ bool Chain::route(Node& node, OutputEdge& edge, const detail::BatchView& view, C
     running_ = node.op.host.get();
     try {
       const std::size_t next = edge.route(view, consumer.cursor);
-      edge.records_sent += next - consumer.cursor;
       consumer.cursor = next;
       running_ = nullptr;
       return next == view.size;
     } catch (...) {
       running_ = nullptr;
-      edge.records_sent += edge.failed_at() - consumer.cursor;
       consumer.cursor = edge.failed_at();
       const bool is_letter = view.batch == &node.op.stage->outputs().back().batch();
       // Earlier letters still wait for room; they go first, and this record is tried again.

@@ -20,11 +20,12 @@ OutputEdge::OutputEdge(const OutputEdgeSetup& setup, std::shared_ptr<const detai
                        FrameCarrier& carrier, const base::Clock& clock)
     : setup_(setup),
       type_(std::move(type)),
-      router_(type_->make_router()),
+      router_(setup.combiner ? type_->make_combining_router(*setup.combiner) : type_->make_router()),
       carrier_(carrier),
       clock_(clock),
       frame_limit_(frame_limit_for(setup)) {
   CHECK(setup.is_local.size() == setup.to_tasks, "every receiving task is either here or elsewhere");
+  CHECK(router_ != nullptr, "a combiner is given where records of one key can be combined");
   from_task = setup.from_task;
   key_groups = setup.key_groups;
   max_record_bytes = setup.max_record_bytes;
@@ -64,7 +65,7 @@ bool OutputEdge::open_frame(std::uint32_t to) {
     frame.bytes.write(kHeaderRoom, sizeof kHeaderRoom);
   }
   channel.opened_at = clock_.steady();
-  channel.origin_us = origin_us_;
+  channel.origin_us = is_keeping_ ? kept_origin_us_ : origin_us_;
   if (!channel.listed) {
     channel.listed = true;
     open_.push_back(to);
@@ -111,7 +112,22 @@ void OutputEdge::seal(std::uint32_t to) {
   }
 }
 
+void OutputEdge::note_kept() {
+  if (router_->keeps_some() == is_keeping_) return;
+  is_keeping_ = !is_keeping_;
+  kept_since_ = clock_.steady();
+  kept_origin_us_ = origin_us_;
+}
+
+/// False: no room for some of it.
+bool OutputEdge::drain_router() {
+  const bool all = router_->drain(*this);
+  note_kept();
+  return all;
+}
+
 bool OutputEdge::send_control(const ControlElement& element) {
+  if (!drain_router()) return false;
   for (; control_next_ < channels_.size(); ++control_next_) {
     const auto to = static_cast<std::uint32_t>(control_next_);
     auto& frame = frames[to];
@@ -145,6 +161,8 @@ void OutputEdge::on_grant(std::uint32_t to, std::uint64_t consumed_bytes) {
 }
 
 void OutputEdge::flush_older_than(base::SteadyTime deadline) {
+  note_kept();                                                                      // route() may have thrown
+  if (is_keeping_ && kept_since_ <= deadline - kLongestKept) (void)drain_router();  // no room: at the next time
   std::size_t kept = 0;
   for (std::size_t i = 0; i < open_.size(); ++i) {
     const std::uint32_t to = open_[i];

@@ -20,6 +20,7 @@ struct OutputEdgeSetup {
   std::uint64_t window = 1u << 20;
   std::uint64_t frame_bytes = 128u << 10;
   std::uint64_t max_record_bytes = 16u << 20;
+  std::shared_ptr<const detail::Combiner> combiner{};  ///< null: records go as they are
 };
 
 /// The sending end of one edge out of one task: a router, and per receiving task an open frame and its credit. A frame
@@ -31,7 +32,11 @@ class OutputEdge final : public detail::ChannelPort {
              const base::Clock& clock);
 
   /// Takes records [from, view.size); less than view.size: no room, come again after a grant.
-  std::size_t route(const detail::BatchView& view, std::size_t from) { return router_->route(view, from, *this); }
+  std::size_t route(const detail::BatchView& view, std::size_t from) {
+    const std::size_t next = router_->route(view, from, *this);
+    note_kept();
+    return next;
+  }
   /// The record at which route() threw.
   std::size_t failed_at() const { return router_->at; }
 
@@ -40,11 +45,11 @@ class OutputEdge final : public detail::ChannelPort {
   [[nodiscard]] bool send_control(const ControlElement& element);
 
   void on_grant(std::uint32_t to, std::uint64_t consumed_bytes);
-  /// Sends frames whose oldest element came at or before `deadline`.
+  /// Sends frames whose oldest element came at or before `deadline`, and what its router has kept back ten
+  /// milliseconds longer, as far as there is room.
   void flush_older_than(base::SteadyTime deadline);
+  /// All of it, as far as there is room.
   void flush() { flush_older_than(base::SteadyTime::max()); }
-  /// When the oldest open frame was opened; max when there is none.
-  base::SteadyTime oldest() const { return open_.empty() ? base::SteadyTime::max() : opened_at(open_.front()); }
 
   /// Stamp of the records routed from now on: when they entered the job, wall clock; 0: unknown.
   void set_origin(std::int64_t origin_us) { origin_us_ = origin_us; }
@@ -64,7 +69,6 @@ class OutputEdge final : public detail::ChannelPort {
   std::uint64_t highest_sequence(std::uint32_t to) const { return channels_[to].sequence; }
   std::uint64_t bytes_sent = 0;
   std::uint64_t frames_sent = 0;
-  std::uint64_t records_sent = 0;
 
  private:
   struct Channel {
@@ -80,7 +84,11 @@ class OutputEdge final : public detail::ChannelPort {
     std::shared_ptr<BatchPool> pool;
     std::vector<ControlElement> controls;  ///< local: behind the batch's records
   };
-  base::SteadyTime opened_at(std::uint32_t to) const { return channels_[to].opened_at; }
+  /// How long a router may keep back what it combines; results then go out by time, and can wait so long.
+  static constexpr auto kLongestKept = 10ms;
+  /// Notes when the router begins to keep something back.
+  void note_kept();
+  bool drain_router();
   bool open_frame(std::uint32_t to);
   void seal(std::uint32_t to);
 
@@ -96,6 +104,9 @@ class OutputEdge final : public detail::ChannelPort {
   std::vector<std::uint32_t> open_;  // channels with an open frame, oldest first
   std::size_t control_next_ = 0;     // channels that have the control element being sent
   std::int64_t origin_us_ = 0;
+  bool is_keeping_ = false;  // the router keeps something back; then since when, and the origin of the oldest
+  base::SteadyTime kept_since_{};
+  std::int64_t kept_origin_us_ = 0;
   std::uint64_t elements_sent_ = 0;  // in closed frames; a record sent to several tasks counts for each
   std::uint64_t controls_sent_ = 0;  // of these, and of those in open frames
   std::uint64_t sent_sum_ = 0;

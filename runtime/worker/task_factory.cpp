@@ -116,6 +116,8 @@ class TaskMaker {
     for (std::uint32_t to = 0; to < to_tasks; ++to)
       out.is_local.push_back(!setup_.options.force_remote &&
                              worker_of(*setup_.plan, edge.to_chain, to) == setup_.worker.worker.value);
+    const auto& logical = graph_.edges[edge.logical_edge];
+    if (logical.combines) out.combiner = setup_.job->implementation(logical.to).combiner;
     return std::make_unique<task::OutputEdge>(out, type_of(*setup_.job, edge), *setup_.carrier, *setup_.clock);
   }
 

@@ -9,9 +9,11 @@ import checkpoint
 import idle
 import keyed_count
 import latency
+import micro
 import pipeline
 import rare_branch
 import recovery
+import scale
 import skew
 import startup
 import state
@@ -20,7 +22,7 @@ from harness import Wrong, machine
 
 BENCHMARKS = {"keyed_count": keyed_count, "pipeline": pipeline, "user_behavior": user_behavior, "latency": latency,
               "skew": skew, "rare_branch": rare_branch, "startup": startup, "idle": idle, "recovery": recovery,
-              "checkpoint": checkpoint, "state": state}
+              "checkpoint": checkpoint, "state": state, "scale": scale, "micro": micro}
 
 
 def table(rows):
@@ -39,15 +41,18 @@ def main():
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
     print("machine: {processor}, {cores} cores, load {load:.2f}".format(**machine()))
-    rows = []
+    rows, went_wrong = [], []
     for name in arguments.names or BENCHMARKS:
         try:
             rows += BENCHMARKS[name].bench(arguments.runs, lambda what: print(f"  {what}", file=sys.stderr, flush=True))
         except Wrong as wrong:
-            sys.exit(f"error: {name} went wrong, its figures mean nothing: {wrong}")
+            went_wrong.append(f"error: {name} went wrong, its figures mean nothing: {wrong}")
+            print(went_wrong[-1], file=sys.stderr)
     print(table(rows))
     arguments.json.write_text(json.dumps({"machine": machine(), "figures": [row.as_json() for row in rows]}, indent=1))
     print(f"as JSON: {arguments.json}")
+    if went_wrong:
+        sys.exit("\n".join(went_wrong))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""What it costs that half of all records are of one key: two counting tasks in two workers, against uniform keys."""
+"""What it costs that half of all records are of one key, against uniform keys: two tasks in two workers that add up, before
+which records of one key are combined.
+"""
 
 import pathlib
 
@@ -8,12 +10,13 @@ RECORDS = 40_000_000
 
 
 def rate(keys):
-    """Records per second."""
+    """Millions of records per second."""
     with folder() as report:
-        run(FRESHET, "run", library("bench_keyed_count"), "--job", "keyed_count", "--workers", 2, "--parallelism", 2,
-            "--param", f"records={RECORDS}", "--param", f"report={report}", "--param", f"shape={keys}", "--json")
+        run(FRESHET, "run", library("bench_keyed_count"), "--job", "keyed_count_sum", "--workers", 2, "--parallelism", 2,
+            "--param", f"records={RECORDS}", "--param", f"report={report}", "--param", f"shape={keys}", "--param", "sources=2", "--json")
         start_ns = int(pathlib.Path(report, "start").read_text())
-        ends = [list(map(int, path.read_text().split())) for path in pathlib.Path(report).glob("end*")]
+        ends = [list(map(int, line.split())) for line in pathlib.Path(report, "end").read_text().splitlines()]
+    demand(len(ends) == 2, f"{len(ends)} of 2 tasks came to an end")
     counted = sum(records for _, records, _ in ends)
     demand(counted == RECORDS, f"{counted} of {RECORDS} records were counted")
     return RECORDS / (max(end_ns for end_ns, _, _ in ends) - start_ns) * 1e3

@@ -15,8 +15,8 @@ struct Count {
   FRESHET_RECORD(records)
 };
 
-/// Gets the count of each key at the end: its first record says that everything has been counted. Leaves a file `end`
-/// in the folder of reports: when that was, all records, keys.
+/// Gets the count of each key at the end: its first record says that everything has been counted. Adds a line to the
+/// file `end` in the folder of reports: when that was, all records, keys.
 class Tally final : public Sink<Count> {
  public:
   explicit Tally(std::string report) : report_(std::move(report)) {}
@@ -24,7 +24,11 @@ class Tally final : public Sink<Count> {
     if (keys_++ == 0) end_ns_ = steady_ns();
     records_ += count.records;
   }
-  void close() override { std::ofstream(report_ + "/end") << end_ns_ << ' ' << records_ << ' ' << keys_ << '\n'; }
+  void close() override {
+    const std::string line =
+        std::to_string(end_ns_) + ' ' + std::to_string(records_) + ' ' + std::to_string(keys_) + '\n';
+    std::ofstream(report_ + "/end", std::ios::app) << line;
+  }
 
  private:
   const std::string report_;

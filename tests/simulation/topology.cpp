@@ -255,7 +255,8 @@ class Diamond final : public OneShelf {
 };
 
 /// events ─┬─▶ (merged) ─by key─▶ running ─▶ shelf
-/// more ───┘                 └──▶ totals ─▶ totals_shelf
+/// more ───┘                 └──▶ totals ─▶ totals_shelf      or, combined before they are sent:
+///            (merged) ─▶ single ─by key─▶ totals
 /// events ─┬─▶ (merged) tagged ─▶ tagged_shelf
 /// rules ──┘ to all
 class Behaviour final : public OneShelf {
@@ -271,26 +272,33 @@ class Behaviour final : public OneShelf {
     keyed_tasks_ = some(random_, 1, 6);
     tagged_tasks_ = some(random_, 1, 5);
     interval_ = random_.chance(0.5) ? Duration(some(random_, 1, 30)) : Duration(0);
+    combines_ = random_.chance(0.5);
   }
   void build(Job& job) const override {
     const auto events = job.source<FeedSource>("events", events_, spending_, seed_).parallelism(event_tasks_);
     const auto more = job.source<FeedSource>("more", more_, spending_, seed_ + 1).parallelism(more_tasks_);
     const auto rules = job.source<FeedSource>("rules", rules_, spending_, seed_ + 2).parallelism(1);
 
-    const auto keyed = events.merge(more).key_by(&Item::key);
+    const auto merged = events.merge(more);
+    const auto keyed = merged.key_by(&Item::key);
     keyed.process("running", [](Total&, const Item& item, Out<Item>& out) { out.emit(item); })
         .parallelism(keyed_tasks_)
         .sink("shelf", ShelfSink<Item>{shelf_});
-    keyed
-        .fold("totals",
-              [](Total& total, const Item& item) {
-                total.key = item.key;
-                ++total.items;
-                total.sum += item.value;
-              })
-        .emit(interval_ == Duration(0) ? at_end() : every(interval_))
-        .parallelism(keyed_tasks_)
-        .sink("totals_shelf", ShelfSink<Total>{totals_});
+    const auto shelve = [&](const auto& totals) {
+      totals.emit(interval_ == Duration(0) ? at_end() : every(interval_))
+          .parallelism(keyed_tasks_)
+          .sink("totals_shelf", ShelfSink<Total>{totals_});
+    };
+    if (combines_)
+      shelve(merged.map("single",
+                        [](const Item& item) {
+                          return Total{item.key, 1, item.value};
+                        })
+                 .parallelism(event_tasks_)
+                 .key_by(&Total::key)
+                 .reduce("totals", [](Total& total, const Total& more_of_it) noexcept { total.add(more_of_it); }));
+    else
+      shelve(keyed.fold("totals", [](Total& total, const Item& item) { total.add({item.key, 1, item.value}); }));
     events.merge(rules.all())
         .filter("tagged", [](const Item&) { return true; })
         .parallelism(tagged_tasks_)
@@ -341,6 +349,7 @@ class Behaviour final : public OneShelf {
   std::shared_ptr<const Feed> events_, more_, rules_;
   std::int64_t event_tasks_, more_tasks_, keyed_tasks_, tagged_tasks_;
   Duration interval_{0};
+  bool combines_ = false;
 };
 
 }  // namespace

@@ -30,6 +30,11 @@ struct Total {
   std::uint64_t key = 0;
   std::uint64_t items = 0;
   std::int64_t sum = 0;
+  void add(const Total& more) {
+    key = more.key;
+    items += more.items;
+    sum += more.sum;
+  }
   auto operator<=>(const Total&) const = default;
   FRESHET_RECORD(key, items, sum)
 };

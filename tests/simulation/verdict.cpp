@@ -22,8 +22,7 @@ void Simulation::check_end() {
     return watch_.fail("the job is " + manager::state_text(job()->state()) + ", but " + wrong);
   for (const auto& agent : agents_)
     if (job()->slots_on(agent->name()) != 0) return watch_.fail("slots of " + agent->name() + " are still taken");
-  if (finished && job()->attempt().value == 1 && manager_deaths_ == 0)
-    watch_.check_balance(job()->submission().graph, job()->plan());
+  if (finished && job()->attempt().value == 1 && manager_deaths_ == 0) watch_.check_balance(job()->plan());
   if (const auto wrong = wrong_storage(); !wrong.empty()) return watch_.fail(wrong);
   if (const auto wrong = wrong_memory(); !wrong.empty()) watch_.fail(wrong);
 }

@@ -27,10 +27,6 @@ bool read_body(std::string_view payload, Body& body) {
   return decode(reader, body) && reader.remaining() == 0;
 }
 
-bool is_broadcast(const LogicalGraph& graph, const dag::PlanEdge& edge) {
-  return graph.edges[edge.logical_edge].grouping == Grouping::all;
-}
-
 std::uint32_t worker_of(const dag::ExecutionPlan& plan, std::uint32_t chain, std::uint32_t index) {
   for (const auto& placed : plan.tasks)
     if (placed.chain == chain && placed.index == index) return placed.worker;
@@ -52,7 +48,7 @@ TaskCounts counts_of(task::Task& task) {
   counts.frames_in = status.frames_in;
   for (const auto& edge : task.chain().edges()) {
     auto& out = counts.edges[edge->id()];
-    out.records = edge->records_sent;
+    out.records = edge->tally().sent;  // frames are closed at a barrier and at the end
     out.in_flight_bytes = edge->bytes_in_flight();
     for (std::uint32_t to = 0; to < edge->to_tasks(); ++to) out.frames.push_back(edge->highest_sequence(to));
   }
@@ -154,16 +150,16 @@ void Watch::on_data_delivered(std::string_view message) {
   }
 }
 
-void Watch::check_balance(const LogicalGraph& graph, const dag::ExecutionPlan& plan) {
+void Watch::check_balance(const dag::ExecutionPlan& plan) {
   for (const auto& placed : plan.tasks) {
     const TaskId task{placed.chain, placed.index};
     const auto found = final_.find(task);
     if (found == final_.end()) return fail(name_of(task) + " never ran, and the job has finished");
     check_task(plan, task, found->second);
   }
-  for (const auto& chain : plan.chains) check_edge(graph, plan, chain.id);
+  for (const auto& chain : plan.chains) check_edge(plan, chain.id);
   check_remote(plan);
-  for (const auto& [checkpoint, passed] : barriers_) check_barrier(graph, plan, checkpoint);
+  for (const auto& [checkpoint, passed] : barriers_) check_barrier(plan, checkpoint);
 }
 
 /// As many frames came as were sent to it; what it has in flight are grants that were on their way when it stopped.
@@ -186,15 +182,14 @@ void Watch::check_task(const dag::ExecutionPlan& plan, const TaskId& task, const
   }
 }
 
-void Watch::check_edge(const LogicalGraph& graph, const dag::ExecutionPlan& plan, std::uint32_t chain) {
+void Watch::check_edge(const dag::ExecutionPlan& plan, std::uint32_t chain) {
   std::uint64_t sent = 0, received = 0;
   bool has_input = false;
   for (const auto& edge : plan.edges) {
     if (edge.to_chain != chain) continue;
     has_input = true;
-    const std::uint64_t copies = is_broadcast(graph, edge) ? plan.chains[chain].parallelism : 1;
     for (std::uint32_t from = 0; from < plan.chains[edge.from_chain].parallelism; ++from)
-      sent += final_[{edge.from_chain, from}].edges[edge.id].records * copies;
+      sent += final_[{edge.from_chain, from}].edges[edge.id].records;
   }
   for (std::uint32_t to = 0; to < plan.chains[chain].parallelism; ++to) received += final_[{chain, to}].records_in;
   if (has_input && sent != received)
@@ -212,7 +207,7 @@ void Watch::check_remote(const dag::ExecutionPlan& plan) {
 }
 
 /// A task that ended before the barrier came sent all it ever sent before it.
-void Watch::check_barrier(const LogicalGraph& graph, const dag::ExecutionPlan& plan, std::uint64_t checkpoint) {
+void Watch::check_barrier(const dag::ExecutionPlan& plan, std::uint64_t checkpoint) {
   auto& passed = barriers_[checkpoint];
   if (passed.size() != plan.tasks.size()) return;  // it was given up: its barrier may be anywhere
   const auto at_barrier = [&](const TaskId& task) -> TaskCounts& {
@@ -225,10 +220,9 @@ void Watch::check_barrier(const LogicalGraph& graph, const dag::ExecutionPlan& p
     for (const auto& edge : plan.edges) {
       if (edge.to_chain != chain.id) continue;
       has_input = true;
-      const std::uint64_t copies = is_broadcast(graph, edge) ? chain.parallelism : 1;
       for (std::uint32_t from = 0; from < plan.chains[edge.from_chain].parallelism; ++from) {
         upstream_passed += passed.contains({edge.from_chain, from});
-        sent += at_barrier({edge.from_chain, from}).edges[edge.id].records * copies;
+        sent += at_barrier({edge.from_chain, from}).edges[edge.id].records;
       }
     }
     if (!has_input || upstream_passed == 0) continue;

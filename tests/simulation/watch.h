@@ -56,7 +56,7 @@ class Watch final : public DataObserver {
 
   /// The job has finished: on every edge as much was received as was sent, and all of it was granted; what lies before
   /// a barrier at its sender lies before it at its receiver.
-  void check_balance(const LogicalGraph& graph, const dag::ExecutionPlan& plan);
+  void check_balance(const dag::ExecutionPlan& plan);
   std::uint64_t barriers_passed_by_all() const { return complete_barriers_; }
   std::uint64_t remote_frames() const { return remote_frames_; }
 
@@ -69,8 +69,8 @@ class Watch final : public DataObserver {
   };
   std::uint64_t most_in_flight() const;
   void check_task(const dag::ExecutionPlan& plan, const TaskId& task, const TaskCounts& counts);
-  void check_edge(const LogicalGraph& graph, const dag::ExecutionPlan& plan, std::uint32_t chain);
-  void check_barrier(const LogicalGraph& graph, const dag::ExecutionPlan& plan, std::uint64_t checkpoint);
+  void check_edge(const dag::ExecutionPlan& plan, std::uint32_t chain);
+  void check_barrier(const dag::ExecutionPlan& plan, std::uint64_t checkpoint);
   void check_remote(const dag::ExecutionPlan& plan);
 
   const Limits limits_;

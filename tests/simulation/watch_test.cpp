@@ -54,9 +54,7 @@ TEST(Watch, SeesCreditThatWasNotUsed) {
 
 TEST(Watch, SeesATaskThatNeverRan) {
   Watch watch({});
-  LogicalGraph graph;
-  graph.edges.resize(1);
-  watch.check_balance(graph, small_plan());
+  watch.check_balance(small_plan());
   EXPECT_THAT(watch.problem(), HasSubstr("never ran"));
 }
 

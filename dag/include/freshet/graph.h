@@ -92,8 +92,9 @@ struct Edge {
   bool carries_key = false;               ///< a keyed stream goes on under its key: same task, in order, no shuffle
   std::vector<std::string> key_fields{};  ///< for fields and partial_key
   Schema record{};
+  bool combines = false;  ///< records of one key may become one before they are sent: the receiver adds them up anyway
   bool operator==(const Edge&) const = default;
-  FRESHET_RECORD(from, from_output, to, to_input, grouping, carries_key, key_fields, record)
+  FRESHET_RECORD(from, from_output, to, to_input, grouping, carries_key, key_fields, record, combines)
 };
 
 enum class ParameterKind : std::uint8_t { plain, required, secret, live, file };

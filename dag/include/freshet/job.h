@@ -25,6 +25,8 @@ struct OperatorImplementation {
   std::function<std::unique_ptr<Stage>(const OperatorImplementation&)> make{};
   /// Of a sink: for tests, a place for what arrives (a std::vector of the record) and stages that fill it instead.
   std::function<std::pair<std::shared_ptr<void>, std::function<std::unique_ptr<Stage>()>>()> collect{};
+  /// Of an operator to which it makes no difference whether records of one key come one by one or combined.
+  std::shared_ptr<const Combiner> combiner{};
 };
 
 /// The code behind an edge. `when_forward` serves an edge that the planner resolved to forward.

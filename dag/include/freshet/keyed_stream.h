@@ -5,6 +5,19 @@
 /// Streams under a key, and the steps that only they have.
 namespace freshet {
 
+namespace detail {
+
+/// The sum; of whole numbers modulo their range, in which no order of adding up makes a difference.
+template <class M>
+M added(M a, M b) {
+  if constexpr (std::is_integral_v<M>)
+    return static_cast<M>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+  else
+    return a + b;
+}
+
+}  // namespace detail
+
 /// A stream whose records carry a key. Everything up to the next key_by runs under it: same task, in order, no shuffle.
 template <class Self, class K, class T>
 class KeyedSteps : public StreamSteps<Self, K, T> {
@@ -30,6 +43,25 @@ class KeyedSteps : public StreamSteps<Self, K, T> {
     static_assert(Record<S>, "the state of fold is the record that goes out: a struct with FRESHET_RECORD(…)");
     if constexpr (Record<S>) return folded<S>(id, "fold", function, ttl);
   }
+  /// Per key, all records become one: [](Record& total, const Record& next), called with each but the first. The result
+  /// must not depend on which of them became one before: (a, b), then c, or a, then (b, c). Where the function is
+  /// noexcept, the key is of fields, there is no TTL and results go out by time, records are combined before they are
+  /// sent.
+  template <class F>
+  auto reduce(std::string_view id, F function, TtlOptions ttl = {}) const {
+    static_assert(std::is_invocable_v<F, T&, const T&>, "reduce takes [](Record& total, const Record& next) { … }");
+    const auto take = [function](T& total, const T& record, bool is_first) {
+      if (is_first)
+        total = record;
+      else
+        function(total, record);
+    };
+    const auto reduced = folded<T>(id, "reduce", take, ttl);
+    if constexpr (std::is_nothrow_invocable_v<F, T&, const T&>) {
+      if (ttl.ttl == Duration::max()) combine_before(reduced, function);
+    }
+    return reduced;
+  }
   /// Per key, the last record with `field` replaced by the sum over all.
   template <class M>
   auto sum(std::string_view id, M T::*field) const {
@@ -37,11 +69,17 @@ class KeyedSteps : public StreamSteps<Self, K, T> {
     const auto add = [field](T& total, const T& record) {
       const M before = total.*field;
       total = record;
-      total.*field = static_cast<M>(before + record.*field);
+      total.*field = detail::added(before, record.*field);
     };
     T initial{};
     initial.*field = M{};  // the field's own default may be another: `count = 1`
-    return folded<T>(id, "sum(" + field_name(field) + ")", add, {}, initial);
+    const auto summed = folded<T>(id, "sum(" + field_name(field) + ")", add, {}, initial);
+    // A key that holds the field would be another one when two records have become one, and the order in which
+    // fractions are added up shows.
+    if (std::is_integral_v<M> &&
+        std::find(key_fields_.begin(), key_fields_.end(), field_name(field)) == key_fields_.end())
+      combine_before(summed, add);
+    return summed;
   }
   /// One state per key and free emission: [](State& state, const Record& record, Out<Result>& out).
   template <class F>
@@ -99,6 +137,10 @@ class KeyedSteps : public StreamSteps<Self, K, T> {
 
  private:
   static constexpr std::int64_t kMaxRecent = 100'000;
+  template <class F>
+  void combine_before(const FoldedStream<K, T>& step, F function) const {
+    this->job().implementation(step.named_index()).combiner = std::make_shared<detail::CombinerOf<T>>(function);
+  }
   template <class S, class F>
   FoldedStream<K, S> folded(std::string_view id, std::string description, F function, TtlOptions ttl,
                             std::optional<S> initial = {}) const {

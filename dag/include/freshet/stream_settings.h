@@ -40,17 +40,26 @@ struct OutOf<Out<T, n>> {
 template <class O>
 using OutRecord = typename OutOf<std::remove_cvref_t<O>>::type;
 
-/// Key functions of key_by: one field, several, or the author's own.
+/// Key functions of key_by: one field, several, or the author's own. Of fields it is known what else the key depends
+/// on: nothing.
 template <class T, class M>
 struct FieldKey {
   M T::*field;
   const M& operator()(const T& record) const { return record.*field; }
+  bool is_same(const T& a, const T& b) const { return a.*field == b.*field; }
+  void copy(T& into, const T& from) const { into.*field = from.*field; }
 };
 template <class T, class... M>
 struct FieldsKey {
   std::tuple<M T::*...> fields;
   std::tuple<M...> operator()(const T& record) const {
     return std::apply([&](auto... field) { return std::tuple<M...>(record.*field...); }, fields);
+  }
+  bool is_same(const T& a, const T& b) const {
+    return std::apply([&](auto... field) { return (... && (a.*field == b.*field)); }, fields);
+  }
+  void copy(T& into, const T& from) const {
+    std::apply([&](auto... field) { ((into.*field = from.*field), ...); }, fields);
   }
 };
 

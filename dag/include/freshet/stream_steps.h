@@ -88,7 +88,9 @@ class StreamSteps : public Settings<Self> {
     static_assert(KeyValue<M> && (KeyValue<Ms> && ...),
                   "a key is made of integers, strings, enums and times (no floating point)");
     std::vector<std::string> names{field_name(first), field_name(rest)...};
-    if constexpr (sizeof...(Ms) == 0)
+    if constexpr (!KeyValue<M> || !(KeyValue<Ms> && ...))
+      return;  // said above, once
+    else if constexpr (sizeof...(Ms) == 0)
       return keyed_by<M>(std::move(names), detail::FieldKey<T, M>{first});
     else
       return keyed_by<std::tuple<M, Ms...>>(std::move(names), detail::FieldsKey<T, M, Ms...>{{first, rest...}});

@@ -37,13 +37,13 @@ class Column {
   T& add() {
     if (size_ == slots_.size()) [[unlikely]]
       grow();
-    return slots_[size_++];
+    return slots_[size_++].value;
   }
   /// Beyond this many slots add() throws std::length_error.
   void limit_slots(std::size_t slots) { max_slots_ = std::max<std::size_t>(1, slots); }
-  T& operator[](std::size_t i) { return slots_[i]; }
-  const T& operator[](std::size_t i) const { return slots_[i]; }
-  T& back() { return slots_[size_ - 1]; }
+  T& operator[](std::size_t i) { return slots_[i].value; }
+  const T& operator[](std::size_t i) const { return slots_[i].value; }
+  T& back() { return slots_[size_ - 1].value; }
   std::size_t size() const { return size_; }
   void truncate(std::size_t size) { size_ = size; }
   void clear() { size_ = 0; }
@@ -61,7 +61,10 @@ class Column {
                               " records; emit in several calls, or raise max_overflow_bytes");
     slots_.emplace_back();
   }
-  std::vector<T> slots_;
+  struct Slot {  // a vector of bool would have no references
+    T value{};
+  };
+  std::vector<Slot> slots_;
   std::size_t size_ = 0;
   std::size_t max_slots_ = (std::size_t{1} << 30) / sizeof(T);
 };
@@ -195,25 +198,27 @@ class Out {
   /// Takes back the record emitted or added last; for sources that find it malformed halfway.
   void take_back() {
     records_->truncate(records_->size() - 1);
-    if (position_ != nullptr) positions_->pop_back();
+    if (position_ != nullptr) metas_->pop_back();
   }
   /// True when a source should return and let what it emitted go on its way.
   bool full() const { return records_->size() >= kBatchRecords; }
 
   // For the engine.
   void bind(detail::Column<T>& records) { records_ = &records; }
-  void bind_positions(const std::uint64_t* position, std::vector<std::uint64_t>* positions) {
+  void bind_positions(std::uint32_t partition, const std::uint64_t* position, std::vector<RecordMeta>* metas) {
+    partition_ = partition;
     position_ = position;
-    positions_ = positions;
+    metas_ = metas;
   }
 
  private:
   void note_position() {
-    if (position_ != nullptr) positions_->push_back(*position_);
+    if (position_ != nullptr) metas_->push_back({.position = {partition_, *position_}});
   }
   detail::Column<T>* records_ = nullptr;
   const std::uint64_t* position_ = nullptr;  // of the split being read; sources only
-  std::vector<std::uint64_t>* positions_ = nullptr;
+  std::vector<RecordMeta>* metas_ = nullptr;
+  std::uint32_t partition_ = 0;
 };
 
 }  // namespace freshet

@@ -76,10 +76,10 @@ class KeyedCells : public LiveTable<K, V> {
   std::int64_t stamp_of(std::uint32_t slot) const { return expires() ? written_ms_[slot] : StateEntry::kNoStamp; }
 
   /// Slot of the current key, or kNone; what has outlived its TTL is gone.
-  std::uint32_t find_slot() {
+  [[gnu::always_inline]] std::uint32_t find_slot() {
     if (cached_call_ == scope_->call) return cached_slot_;
     const bool as_expected = this->cells_.holds(expected_slot_, *scope_->key, scope_->hash);
-    cached_slot_ = as_expected ? expected_slot_ : this->look_up(*scope_->key, scope_->hash);
+    cached_slot_ = as_expected ? expected_slot_ : look_up_unexpected();
     cached_call_ = scope_->call;
     if (cached_slot_ == Cells::kNone) return cached_slot_;
     this->note_touch(cached_slot_);
@@ -87,16 +87,19 @@ class KeyedCells : public LiveTable<K, V> {
     return cached_slot_;
   }
   /// The current key's slot, made when it was not there; counts as a write.
-  std::uint32_t make_slot() {
-    if (find_slot() == Cells::kNone) {
-      bool made = false;
-      cached_slot_ = this->cells_.find_or_add(*scope_->key, scope_->hash, made);
-      this->note_touch(cached_slot_);
-    }
+  [[gnu::always_inline]] std::uint32_t make_slot() {
+    if (find_slot() == Cells::kNone) [[unlikely]]
+      add_slot();
     this->before_change(cached_slot_);
     stamp(cached_slot_, scope_->now_ms);
     return cached_slot_;
   }
+  [[gnu::noinline]] void add_slot() {
+    bool made = false;
+    cached_slot_ = this->cells_.find_or_add(*scope_->key, scope_->hash, made);
+    this->note_touch(cached_slot_);
+  }
+  [[gnu::noinline]] std::uint32_t look_up_unexpected() { return this->look_up(*scope_->key, scope_->hash); }
   void drop_slot() {
     before_erase(cached_slot_);
     this->cells_.erase(cached_slot_);
@@ -203,7 +206,7 @@ class ValueCells final : public WholeCells<K, V>, public ValueAccess<V> {
     const auto slot = this->find_slot();
     return slot == Base::Cells::kNone ? nullptr : &this->cells_.at(slot).value;
   }
-  V& get() override {
+  [[gnu::always_inline]] V& get() override {
     if (this->scope_->undo) save();
     const bool begins = initial_ && this->find_slot() == Base::Cells::kNone;
     V& value = this->cells_.at(this->make_slot()).value;

@@ -280,10 +280,10 @@ struct Cursor {
  private:
   /// 0, 1, 2, 3: the value takes 1, 2, 4, 8 bytes.
   static unsigned width_class(std::uint64_t value) {
-    const auto bytes = static_cast<unsigned>(std::bit_width(value | 1) + 7) / 8;
-    return static_cast<unsigned>(std::bit_width(bytes - 1));
+    return static_cast<unsigned>(value > 0xff) + static_cast<unsigned>(value > 0xffff) +
+           static_cast<unsigned>(value > 0xffff'ffff);
   }
-  void tagged(unsigned first_tag, unsigned width, std::uint64_t value) {
+  [[gnu::always_inline]] void tagged(unsigned first_tag, unsigned width, std::uint64_t value) {
     const unsigned bytes = 1u << width;
     const std::uint64_t big_endian = __builtin_bswap64(value << (64 - 8 * bytes));
     *next = static_cast<char>(first_tag + width);

@@ -86,19 +86,16 @@ class TypedSourceStage final : public SourceStage {
  private:
   Progress read_split(SavedSplit& open) {
     auto& out = static_cast<Batch<T>&>(outputs_[0].batch());
-    positions_.clear();
     Out<T> collector;
     collector.bind(out.records);
-    collector.bind_positions(&open.split.position, &positions_);
+    collector.bind_positions(open.partition_number, &open.split.position, &out.metas);
     source_->now_value = host_->now();
     Progress progress = Progress::progress;
     try {
       progress = source_->read(open.split, collector);
-      complete(out, open.partition_number);
     } catch (const SourceFailed&) {
       throw;
     } catch (...) {
-      complete(out, open.partition_number);
       FailedRecord failed = describe_current_exception();
       failed.meta.position = {open.partition_number, open.split.position};
       auto& letters = static_cast<Batch<DeadLetter>&>(outputs_[1].batch());
@@ -109,15 +106,11 @@ class TypedSourceStage final : public SourceStage {
     }
     return progress;
   }
-  void complete(Batch<T>& out, std::uint32_t partition) {
-    for (const auto offset : positions_) out.metas.push_back({.position = {partition, offset}});
-  }
 
   std::unique_ptr<S> source_;
   StageHost* host_ = nullptr;
   std::vector<SavedSplit> splits_;
   std::size_t next_ = 0;
-  std::vector<std::uint64_t> positions_;
 };
 
 /// Gives records their event time and refuses those before `earliest`. Its watermark is behind the greatest time that
@@ -132,7 +125,7 @@ class EventTimeStage final : public UserCodeStage {
   std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
     const auto& in = static_cast<const Batch<T>&>(*view.batch);
     auto& out = static_cast<Batch<T>&>(outputs_[0].batch());
-    return for_each_record<T>(
+    return for_each_record<T, Emits::one_at_most>(
         view, from,
         [&](std::size_t i) {
           const auto index = view.index(i);
@@ -222,7 +215,7 @@ class RowSinkStage final : public UserCodeStage {
   }
   std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
     const auto& in = static_cast<const BatchOf<K, T>&>(*view.batch);
-    return for_each_record<T>(
+    return for_each_record<T, Emits::one_at_most>(
         view, from,
         [&](std::size_t i) {
           const auto index = view.index(i);
@@ -285,7 +278,7 @@ class SinkStage final : public UserCodeStage {
   std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
     const auto& in = static_cast<const Batch<T>&>(*view.batch);
     sink_->now_value = host_->now();
-    return for_each_record<T>(
+    return for_each_record<T, Emits::one_at_most>(
         view, from, [&](std::size_t i) { sink_->S::write(in.records[view.index(i)]); }, [] {});
   }
   bool finish() override {

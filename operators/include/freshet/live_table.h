@@ -73,8 +73,8 @@ class LiveTable : public StateTable {
     if (spill_ == nullptr || stays_) return 0;
     leaving_.clear();
     std::size_t pinned = 0, seen = 0;
-    // Twice around at most: one that was chosen counts as touched, so that it is not chosen again.
-    const std::size_t around = std::size_t{cells_.slots()} * 2;
+    // Often enough around that all touches are gone; one that was chosen has so many that it is not chosen again.
+    const std::size_t around = std::size_t{cells_.slots()} * (kMostTouches + 1);
     for (std::size_t steps = std::min(most * 8 + 64, around); leaving_.size() < most && steps != 0; --steps) {
       if (hand_ >= cells_.slots()) hand_ = 0;
       const std::uint32_t slot = hand_++;
@@ -84,14 +84,14 @@ class LiveTable : public StateTable {
         ++pinned;
         continue;
       }
-      if (was_touched(slot)) continue;  // a second chance
+      if (was_touched(slot)) continue;  // another chance
       put_into_spill(slot);
-      note_touch(slot);
+      touch(slot, kMostTouches);
     }
     if (pinned_ != nullptr) pinned_->are_too_many = leaving_.size() < most && pinned * 2 > seen;
     const bool is_there = spill_->flush();
     for (const Leaving& each : leaving_) {
-      (void)was_touched(each.slot);
+      touch(each.slot, 0);
       if (is_there) let_go(each);
     }
     return is_there ? leaving_.size() : 0;
@@ -175,8 +175,8 @@ class LiveTable : public StateTable {
   /// That slot was looked at.
   void note_touch(std::uint32_t slot) {
     if (spill_ == nullptr) return;
-    if (slot / 64 >= recent_.size()) recent_.resize(std::max<std::size_t>(slot / 64 + 1, recent_.size() * 2));
-    recent_[slot / 64] |= std::uint64_t{1} << (slot % 64);
+    make_room_for_touches(slot);
+    if (touches_of(slot) != kMostTouches) recent_[slot / 32] += std::uint64_t{1} << (slot % 32 * 2);
   }
 
   Cells cells_;
@@ -184,8 +184,8 @@ class LiveTable : public StateTable {
   EntryBytes bytes_;
 
  private:
-  /// An entry, and its part of index, used bits and free list; the index is half full on average.
-  static constexpr double kSlotBytes = sizeof(typename Cells::Entry) + 20;
+  /// An entry, and its part of index (7 to 14 bytes), used bits and free list.
+  static constexpr double kSlotBytes = sizeof(typename Cells::Entry) + 15;
 
   /// Entries one behind the other, each behind its length.
   class Packer final : public StateWriter {
@@ -217,10 +217,19 @@ class LiveTable : public StateTable {
   bool is_pinned(std::uint32_t slot) const {
     return pinned_ != nullptr && slot < pinned_->slots.size() && pinned_->slots[slot];
   }
+  void make_room_for_touches(std::uint32_t slot) {
+    if (slot / 32 >= recent_.size()) recent_.resize(std::max<std::size_t>(slot / 32 + 1, recent_.size() * 2));
+  }
+  void touch(std::uint32_t slot, std::uint64_t times) {
+    make_room_for_touches(slot);
+    recent_[slot / 32] = (recent_[slot / 32] & ~(kMostTouches << (slot % 32 * 2))) | times << (slot % 32 * 2);
+  }
+  std::uint64_t touches_of(std::uint32_t slot) const { return recent_[slot / 32] >> (slot % 32 * 2) & kMostTouches; }
+  /// Takes one touch away.
   bool was_touched(std::uint32_t slot) {
-    if (slot / 64 >= recent_.size()) return false;
-    const std::uint64_t bit = std::uint64_t{1} << (slot % 64);
-    return (std::exchange(recent_[slot / 64], recent_[slot / 64] & ~bit) & bit) != 0;
+    if (slot / 32 >= recent_.size() || touches_of(slot) == 0) return false;
+    recent_[slot / 32] -= std::uint64_t{1} << (slot % 32 * 2);
+    return true;
   }
   struct Leaving {
     std::uint32_t slot;
@@ -302,6 +311,7 @@ class LiveTable : public StateTable {
     IncrementalSave& save;
   };
 
+  static constexpr std::uint64_t kMostTouches = 3;
   static constexpr std::size_t kSweptAtOnce = 256;  // spilled entries: beginning a walk costs as much as many steps
   static constexpr std::int64_t kRoundsPerTtl = 8;  // of the sweep over what is spilled, at most
 
@@ -309,7 +319,8 @@ class LiveTable : public StateTable {
   char prefix_[4] = {};
   std::size_t spilled_keys_ = 0;
   std::size_t spilled_entries_ = 0;
-  std::vector<std::uint64_t> recent_;  // a bit a slot: touched since the hand last passed (clock, Corbató 1968)
+  /// Two bits a slot: how often it was touched, less each time the hand has passed (generalized clock, Smith 1978).
+  std::vector<std::uint64_t> recent_;
   std::uint32_t hand_ = 0;
   std::vector<Leaving> leaving_;  // put into the spill store, which has not said yet that it has them
   PinnedSlots* pinned_ = nullptr;

@@ -102,7 +102,7 @@ class UpsertStage final : public UserCodeStage {
   std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
     const auto& in = static_cast<const BatchOf<typename S::Key, T>&>(*view.batch);
     sink_->now_value = host_->now();
-    const std::size_t next = for_each_record<T>(
+    const std::size_t next = for_each_record<T, Emits::one_at_most>(
         view, from,
         [&](std::size_t i) {
           const auto index = view.index(i);
@@ -147,7 +147,7 @@ class TransactionalStage final : public UserCodeStage {
   std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
     const auto& in = static_cast<const Batch<T>&>(*view.batch);
     sink_->now_value = host_->now();
-    return for_each_record<T>(
+    return for_each_record<T, Emits::one_at_most>(
         view, from,
         [&](std::size_t i) {
           written_ = true;

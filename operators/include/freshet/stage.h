@@ -170,6 +170,12 @@ class Stage {
     }
     return false;
   }
+  /// Records that still fit into the fullest one.
+  std::size_t room_in_outputs() const {
+    std::size_t most = 0;
+    for (const auto& port : outputs_) most = std::max(most, port.size());
+    return most < kBatchRecords ? kBatchRecords - most : 0;
+  }
   std::vector<detail::OutputPort> outputs_;
 };
 
@@ -207,9 +213,12 @@ class UserCodeStage : public Stage {
   /// Last output of every stage with user code.
   void add_dead_letter_output() { outputs_.emplace_back("dead_letters", std::make_unique<Batch<DeadLetter>>()); }
 
+  /// How many records a call of body() may emit: where it is one at most, the room is looked at once for many calls.
+  enum class Emits : std::uint8_t { one_at_most, any };
+
   /// body(i) for each record from `from` on, until an output is full. After a throw: undo(), then the error policy.
   /// Records that crashed the process before are set aside without a call.
-  template <class T, class Body, class Undo>
+  template <class T, Emits kEmits = Emits::any, class Body, class Undo>
   std::size_t for_each_record(const BatchView& view, std::size_t from, Body body, Undo undo) {
     host_->at_hand.view = &view;
     host_->at_hand.append_record = [](const BatchView& of, std::size_t i, std::string& json) {
@@ -227,11 +236,18 @@ class UserCodeStage : public Stage {
         continue;
       }
       try {
-        do {
-          host_->at_hand.index = i;
-          body(i);
-          ++i;
-        } while (i < stop && !outputs_full());
+        if constexpr (kEmits == Emits::one_at_most) {
+          for (const std::size_t enough = std::min(stop, i + room_in_outputs()); i < enough; ++i) {
+            host_->at_hand.index = i;
+            body(i);
+          }
+        } else {
+          do {
+            host_->at_hand.index = i;
+            body(i);
+            ++i;
+          } while (i < stop && !outputs_full());
+        }
       } catch (const StateLost&) {
         throw;
       } catch (...) {

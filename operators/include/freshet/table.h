@@ -1,6 +1,11 @@
 #pragma once
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <memory>
 
@@ -25,9 +30,34 @@ struct TableAllocator {
   bool operator==(const TableAllocator&) const = default;
 };
 
-/// Open-addressing hash table whose values stay where they are: the index holds slot numbers, the values lie in chunks.
-/// So a reference into it is good until its entry is erased, growing moves eight bytes an entry, and walking it in slot
-/// order can stop and go on. Linear probing, load at most 7/8, tombstone-free erase (backward shift, Knuth 6.4 R).
+/// One line of the processor's cache in a table's index: up to twelve slots, and a byte of each one's hash, which are
+/// compared all at once (F14, Bronson and Shi 2019).
+struct alignas(64) IndexBucket {
+  static constexpr unsigned kSlots = 12;
+  std::array<std::uint8_t, kSlots> tags{};  // 0: free
+  std::uint8_t passed = 0;                  // keys that stand further on because it was full; 255: so many or more
+  std::array<std::uint8_t, 3> unused{};
+  std::array<std::uint32_t, kSlots> slots{};
+
+  static std::uint8_t tag_of(std::uint64_t hash) { return static_cast<std::uint8_t>(hash >> 24) | 0x80; }
+  /// A bit for each place with this tag.
+  [[gnu::always_inline]] unsigned with(std::uint8_t tag) const {
+#if defined(__SSE2__)
+    const __m128i all = _mm_load_si128(reinterpret_cast<const __m128i*>(this));
+    const __m128i equal = _mm_cmpeq_epi8(all, _mm_set1_epi8(static_cast<char>(tag)));
+    return static_cast<unsigned>(_mm_movemask_epi8(equal)) & ((1u << kSlots) - 1);
+#else
+    unsigned bits = 0;
+    for (unsigned i = 0; i < kSlots; ++i) bits |= static_cast<unsigned>(tags[i] == tag) << i;
+    return bits;
+#endif
+  }
+};
+
+/// Hash table whose values stay where they are: the index holds slot numbers, the values lie in chunks. So a reference
+/// into it is good until its entry is erased, growing moves four bytes an entry, and walking it in slot order can stop
+/// and go on. The index is of buckets; who finds no place in its own goes to the next that has one, and is counted in
+/// those it passed, so that nothing is left behind when an entry is erased.
 /// Which slots are in use stands beside the entries, so that a small entry fits one line of the processor's cache.
 /// Entries whose hash is quickly had again from the key do not keep it: half the memory to fetch for a number and its
 /// count. Not thread-safe.
@@ -67,47 +97,37 @@ class Table {
   }
 
   std::uint32_t find(const K& key, std::uint64_t hash) const {
-    if (index_.empty()) return kNone;
-    for (std::size_t at_index = hash & mask_;; at_index = (at_index + 1) & mask_) {
-      const Cell cell = index_[at_index];
-      if (cell.slot == kNone) return kNone;
-      if (cell.tag == tag_of(hash) && at(cell.slot).key == key) return cell.slot;
+    const std::uint8_t tag = IndexBucket::tag_of(hash);
+    for (std::size_t tried = 0, bucket = hash & mask_; tried < index_.size(); ++tried, bucket = (bucket + 1) & mask_) {
+      const IndexBucket& here = index_[bucket];
+      for (unsigned found = here.with(tag); found != 0; found &= found - 1) {
+        const std::uint32_t slot = here.slots[static_cast<unsigned>(std::countr_zero(found))];
+        if (at(slot).key == key) return slot;
+      }
+      if (here.passed == 0) break;
     }
+    return kNone;
   }
 
   /// The slot of `key`, made with V{} when it was not there; `made` tells.
   std::uint32_t find_or_add(const K& key, std::uint64_t hash, bool& made) {
-    if ((size_ + 1) * 8 > index_.size() * 7) grow();
-    for (std::size_t at_index = hash & mask_;; at_index = (at_index + 1) & mask_) {
-      Cell& cell = index_[at_index];
-      if (cell.slot == kNone) {
-        cell = {tag_of(hash), take_slot()};
-        Entry& entry = at(cell.slot);
-        if constexpr (kKeepsHash) entry.hash = hash;
-        entry.key = key;
-        used_[cell.slot / 64] |= std::uint64_t{1} << (cell.slot % 64);
-        ++size_;
-        made = true;
-        return cell.slot;
-      }
-      if (cell.tag == tag_of(hash) && at(cell.slot).key == key) {
-        made = false;
-        return cell.slot;
-      }
-    }
+    std::uint32_t slot = find(key, hash);
+    made = slot == kNone;
+    if (!made) return slot;
+    if (size_ + 1 > index_.size() * kMostPerBucket) grow();
+    slot = take_slot();
+    Entry& entry = at(slot);
+    if constexpr (kKeepsHash) entry.hash = hash;
+    entry.key = key;
+    used_[slot / 64] |= std::uint64_t{1} << (slot % 64);
+    ++size_;
+    put_into_index(hash, slot);
+    return slot;
   }
 
   void erase(std::uint32_t slot) {
     Entry& entry = at(slot);
-    std::size_t hole = hash_of(entry) & mask_;
-    while (index_[hole].slot != slot) hole = (hole + 1) & mask_;
-    for (std::size_t next = (hole + 1) & mask_; index_[next].slot != kNone; next = (next + 1) & mask_) {
-      const std::size_t home = hash_of(at(index_[next].slot)) & mask_;
-      if (((next - home) & mask_) < ((next - hole) & mask_)) continue;
-      index_[hole] = index_[next];
-      hole = next;
-    }
-    index_[hole] = {};
+    take_out_of_index(hash_of(entry), slot);
     used_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
     if constexpr (kKeepsHash) entry.hash = ~entry.hash;  // holds no key, not even the one it begins with
     renew(entry.key);
@@ -127,13 +147,15 @@ class Table {
   /// there.
   [[gnu::always_inline]] std::uint32_t prefetch_entry(std::uint64_t hash) const {
     if (index_.empty()) return kNone;
-    for (std::size_t at_index = hash & mask_;; at_index = (at_index + 1) & mask_) {
-      const Cell cell = index_[at_index];
-      if (cell.slot == kNone) return kNone;
-      if (cell.tag != tag_of(hash)) continue;
-      __builtin_prefetch(&at(cell.slot), 1);
-      return cell.slot;
+    const IndexBucket& here = index_[hash & mask_];
+    unsigned found = here.with(IndexBucket::tag_of(hash));
+    if (found == 0) return kNone;
+    const std::uint32_t first = here.slots[static_cast<unsigned>(std::countr_zero(found))];
+    prefetch(at(first));
+    while ((found &= found - 1) != 0) {  // seldom: another key of the same tag
+      prefetch(at(here.slots[static_cast<unsigned>(std::countr_zero(found))]));
     }
+    return first;
   }
   bool holds(std::uint32_t slot, const K& key, [[maybe_unused]] std::uint64_t hash) const {
     if (slot == kNone) return false;
@@ -145,7 +167,7 @@ class Table {
   }
 
   /// Bytes of the table itself; what its values hold on the heap is not counted.
-  std::size_t table_bytes() const { return index_.capacity() * sizeof(Cell) + capacity_ * sizeof(Entry); }
+  std::size_t table_bytes() const { return index_.capacity() * sizeof(IndexBucket) + capacity_ * sizeof(Entry); }
 
  private:
   /// Chunks begin small and double, since some tables hold three entries (a map per key), up to what fits a large page.
@@ -162,12 +184,16 @@ class Table {
     if (slot >= kChunk) return slot & ~(kChunk - 1);
     return slot < kFirstChunk ? 0 : std::bit_floor(slot);
   }
-  struct Cell {
-    std::uint32_t tag = 0;
-    std::uint32_t slot = kNone;
-  };
-  static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
+  /// So many keys in a bucket on average, then the index grows: one bucket of eight is full then, and some keys are not
+  /// in their own.
+  static constexpr std::size_t kMostPerBucket = 9;
 
+  /// Its first line of the cache, and the one that it may reach into.
+  [[gnu::always_inline]] static void prefetch(const Entry& entry) {
+    __builtin_prefetch(&entry, 1);
+    if constexpr (64 % sizeof(Entry) != 0)
+      __builtin_prefetch(reinterpret_cast<const char*>(&entry) + std::min<std::size_t>(sizeof(Entry) - 1, 64), 1);
+  }
   /// Anew, not assigned to: a text would keep what it has on the heap.
   template <class T>
   static void renew(T& object) {
@@ -190,18 +216,41 @@ class Table {
   }
 
   void grow() {
-    Index old(std::max<std::size_t>(16, index_.size() * 2));
+    Index old(std::max<std::size_t>(1, index_.size() * 2));
     old.swap(index_);
     mask_ = index_.size() - 1;
-    for (const Cell cell : old) {
-      if (cell.slot == kNone) continue;
-      std::size_t at_index = hash_of(at(cell.slot)) & mask_;
-      while (index_[at_index].slot != kNone) at_index = (at_index + 1) & mask_;
-      index_[at_index] = cell;
+    for (const IndexBucket& bucket : old) {
+      for (unsigned i = 0; i < IndexBucket::kSlots; ++i)
+        if (bucket.tags[i] != 0) put_into_index(hash_of(at(bucket.slots[i])), bucket.slots[i]);
+    }
+  }
+  void put_into_index(std::uint64_t hash, std::uint32_t slot) {
+    for (std::size_t bucket = hash & mask_;; bucket = (bucket + 1) & mask_) {
+      IndexBucket& here = index_[bucket];
+      if (const unsigned free = here.with(0); free != 0) {
+        const auto place = static_cast<unsigned>(std::countr_zero(free));
+        here.tags[place] = IndexBucket::tag_of(hash);
+        here.slots[place] = slot;
+        return;
+      }
+      if (here.passed != kUncounted) ++here.passed;
+    }
+  }
+  void take_out_of_index(std::uint64_t hash, std::uint32_t slot) {
+    for (std::size_t bucket = hash & mask_;; bucket = (bucket + 1) & mask_) {
+      IndexBucket& here = index_[bucket];
+      for (unsigned found = here.with(IndexBucket::tag_of(hash)); found != 0; found &= found - 1) {
+        const auto place = static_cast<unsigned>(std::countr_zero(found));
+        if (here.slots[place] != slot) continue;
+        here.tags[place] = 0;
+        return;
+      }
+      if (here.passed != kUncounted) --here.passed;
     }
   }
 
-  using Index = std::vector<Cell, TableAllocator<Cell>>;
+  static constexpr std::uint8_t kUncounted = 255;
+  using Index = std::vector<IndexBucket, TableAllocator<IndexBucket>>;
   Index index_;
   std::size_t mask_ = 0;
   std::vector<std::vector<Entry, TableAllocator<Entry>>> chunks_;

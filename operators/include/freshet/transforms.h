@@ -25,13 +25,14 @@ class MapStage final : public UserCodeStage {
   std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
     const auto& in = static_cast<const BatchOf<K, In>&>(*view.batch);
     auto& out = static_cast<BatchOf<K, R>&>(outputs_[0].batch());
-    return for_each_record<In>(
+    return for_each_record<In, Emits::one_at_most>(
         view, from,
         [&](std::size_t i) {
           const auto index = view.index(i);
           R result = function_(in.records[index]);
           out.records.add() = std::move(result);
-          complete_outputs<K, In, R>(out, in, index);
+          out.metas.push_back(in.metas[index]);
+          if constexpr (!std::is_void_v<K>) out.keys.add() = in.keys[index];
         },
         [] {});
   }
@@ -49,7 +50,7 @@ class FilterStage final : public UserCodeStage {
   }
   std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
     const auto& in = static_cast<const BatchOf<K, In>&>(*view.batch);
-    return for_each_record<In>(
+    return for_each_record<In, Emits::one_at_most>(
         view, from,
         [&](std::size_t i) {
           if (predicate_(in.records[view.index(i)])) outputs_[0].select(view, i);

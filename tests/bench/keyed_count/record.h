@@ -21,6 +21,16 @@ struct Click {
   FRESHET_RECORD(user, item, category, action, time_ms)
 };
 
+/// The same with a count in place of the action, to be added up.
+struct Hit {
+  std::uint64_t user = 0;
+  std::uint64_t item = 0;
+  std::uint32_t category = 0;
+  std::uint32_t count = 1;
+  std::int64_t time_ms = 0;
+  FRESHET_RECORD(user, item, category, count, time_ms)
+};
+
 /// The same with a text of 40 bytes, too long for a string's own room.
 struct Visit {
   std::uint64_t user = 0;
@@ -89,6 +99,15 @@ inline void fill(Click& click, std::uint64_t i, const Keys& keys) {
   click.category = static_cast<std::uint32_t>(random >> 20) & 0x3f;
   click.action = static_cast<std::uint8_t>(random & 3);
   click.time_ms = 1'700'000'000'000 + static_cast<std::int64_t>(i >> 10);
+}
+
+inline void fill(Hit& hit, std::uint64_t i, const Keys& keys) {
+  const std::uint64_t random = scatter(i);
+  hit.user = keys.of(random);
+  hit.item = random & 0xffff;
+  hit.category = static_cast<std::uint32_t>(random >> 20) & 0x3f;
+  hit.count = 1;
+  hit.time_ms = 1'700'000'000'000 + static_cast<std::int64_t>(i >> 10);
 }
 
 inline void fill(Visit& visit, std::uint64_t i, const Keys& keys) {

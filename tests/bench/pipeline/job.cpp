@@ -29,9 +29,11 @@ void price_clicks(Job& job, bool hands_over) {
   const auto records = job.param("records", std::uint64_t{100'000'000}, "records to send");
   const auto report = job.param("report", ".", "folder for start and end of the measured time");
   const auto prices = job.source<Generator<Click>>("generator", records, Keys(1'000'000, "uniform"), report, false)
-                          .map("price", price_of);
+                          .map("price", [](const Click& click) { return price_of(click); });
   const auto sell = [&](const auto& given) {
-    given.filter("sold", is_sold).map("tax", with_tax).template sink<Adder>("adder", report);
+    given.filter("sold", [](const Price& price) { return is_sold(price); })
+        .map("tax", [](const Price& price) { return with_tax(price); })
+        .template sink<Adder>("adder", report);
   };
   hands_over ? sell(prices.shuffle()) : sell(prices);
 }
