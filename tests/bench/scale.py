@@ -15,7 +15,7 @@ def cost(records=RECORDS, **parameters):
     with folder() as report:
         words = [word for name, value in {"records": records, "report": report, **parameters}.items()
                  for word in ("--param", f"{name}={value}")]
-        run(FRESHET, "run", library("bench_scale"), "--workers", 2, *words, "--json")
+        run(FRESHET, "run", library("bench_scale"), "--workers", 2, "--key-groups", 1024, *words, "--json")
         start_ns = int(pathlib.Path(report, "start").read_text())
         ends = [list(map(int, line.split())) for line in pathlib.Path(report, "end").read_text().splitlines()]
     counted = sum(count for _, count, _ in ends)
