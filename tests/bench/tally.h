@@ -16,7 +16,7 @@ struct Count {
 };
 
 /// Gets the count of each key at the end: its first record says that everything has been counted. Adds a line to the
-/// file `end` in the folder of reports: when that was, all records, keys.
+/// file `end` in the folder of reports: when that was, all records, keys. An attempt that was stopped says nothing.
 class Tally final : public Sink<Count> {
  public:
   explicit Tally(std::string report) : report_(std::move(report)) {}
@@ -25,6 +25,7 @@ class Tally final : public Sink<Count> {
     records_ += count.records;
   }
   void close() override {
+    if (keys_ == 0) return;
     const std::string line =
         std::to_string(end_ns_) + ' ' + std::to_string(records_) + ' ' + std::to_string(keys_) + '\n';
     std::ofstream(report_ + "/end", std::ios::app) << line;
