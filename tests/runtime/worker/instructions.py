@@ -30,6 +30,8 @@ def main():
         more, records_more = count(sys.argv[1], path, MORE)
         each = (more - few) / (records_more - records_few)
         print(f"{path}: {each:.0f} instructions a record, at most {limit}")
+        if each < limit / 2:
+            sys.exit(f"error: so few that the limit of {path} guards nothing, or that nothing was run; lower the limit")
         if each > limit:
             too_many = True
             print(f"error: a record of {path} takes more instructions than it may; look where with valgrind "
