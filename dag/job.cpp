@@ -60,14 +60,33 @@ std::vector<bool> Job::below_dead_letters() const {
   return below;
 }
 
-void Job::finish() {
-  for (const auto& [hidden, node] : followers_) {
-    graph_.operators[hidden].on_error = graph_.operators[node].on_error;
-    if (graph_.operators[node].on_error.kind == ErrorPolicyKind::unset &&
-        graph_.operators[node].kind == OperatorKind::source)
-      graph_.operators[hidden].on_error.kind = ErrorPolicyKind::dead_letter;
+/// What needs event time must have it from all sources above.
+void Job::check_event_time() {
+  for (std::uint32_t node = 0; node < graph_.operators.size(); ++node) {
+    if (!operators_[node].needs_event_time) continue;
+    std::vector<bool> above(graph_.operators.size(), false);
+    above[node] = true;
+    for (bool grew = true; grew;) {
+      grew = false;
+      for (const auto& edge : graph_.edges) {
+        if (edge.from >= above.size() || edge.to >= above.size() || !above[edge.to] || above[edge.from]) continue;
+        above[edge.from] = grew = true;
+      }
+    }
+    for (std::uint32_t source = 0; source < graph_.operators.size(); ++source) {
+      const auto& from = graph_.operators[source];
+      if (!above[source] || from.kind != OperatorKind::source || operators_[source].event_time) continue;
+      problems_.push_back({"operator " + graph_.operators[node].id,
+                           "goes by event time, and the records of source " + from.id + " have none",
+                           "put .event_time(&Record::field) behind the source"});
+    }
   }
+}
+
+void Job::finish() {
+  check_event_time();
   for (std::size_t i = 0; i < graph_.edges.size(); ++i) {
+    if (graph_.edges[i].to >= operators_.size()) continue;  // the validator says so
     const auto& code = operators_[graph_.edges[i].to];
     // Where each change of a value goes out, each record has to come; and where records are set aside, a bad one alone.
     if (code.combiner == nullptr || code.emission.kind == EmissionKind::each_change) continue;

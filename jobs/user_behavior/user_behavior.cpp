@@ -2,6 +2,7 @@
 
 #include "jobs/user_behavior/event.h"
 #include "jobs/user_behavior/totals.h"
+#include "jobs/user_behavior/windows.h"
 
 using namespace freshet;
 
@@ -34,6 +35,53 @@ void tally(Seen& seen, const Event& event, Out<ActionTotals>& out) {
   seen.actions |= bit;
 }
 
+/// Which windows are wanted: the job's parameters.
+struct WindowOptions {
+  WindowOptions(Job& job, std::string folder)
+      : output(std::move(folder)),
+        session_gap(job.param("session_gap", 30min, "a pause longer than this ends a session; 0: no sessions")),
+        visits_window(job.param("visits_window", 1h, "events and users are counted per this time; 0: not")),
+        hot(job.param("hot", std::int64_t{10}, "items viewed most, per category; 0: none")),
+        hot_window(job.param("hot_window", 1h, "of this time")),
+        hot_slide(job.param("hot_slide", 5min, "found anew each")),
+        allow_late(job.param("allow_late", 0s, "so much later windows take in events, and go out again")) {}
+  std::string output;
+  Duration session_gap, visits_window;
+  std::int64_t hot;
+  Duration hot_window, hot_slide, allow_late;
+};
+
+// Sessions, visits and hot items, of users that are known.
+void add_windows(const KeyedStream<std::string, Event>& known_users, const WindowOptions& wanted) {
+  if (wanted.session_gap > 0ms)
+    known_users.window(session(wanted.session_gap))
+        .allow_late(wanted.allow_late)
+        .aggregate<Session>("sessions", count().as(&Session::events), distinct(&Event::item).as(&Session::items),
+                            count_if(equals(&Event::action, Action::order)).as(&Session::orders))
+        .sink("sessions_file", files::jsonl(wanted.output + "/sessions"));
+
+  if (wanted.visits_window > 0ms)
+    known_users.key_by(&Event::action)
+        .window(tumbling(wanted.visits_window))
+        .allow_late(wanted.allow_late)
+        .aggregate<Visits>("visits", count().as(&Visits::events), distinct(&Event::user).as(&Visits::users))
+        .sink("visits_file", files::jsonl(wanted.output + "/visits"));
+
+  if (wanted.hot > 0)
+    known_users.filter("views", equals(&Event::action, Action::view))
+        .key_by(&Event::category, &Event::item)
+        .window(sliding(wanted.hot_window, wanted.hot_slide))
+        .allow_late(wanted.allow_late)
+        .aggregate<ItemViews>("item_views", count().as(&ItemViews::views),
+                              distinct(&Event::user).as(&ItemViews::visitors))
+        .key_by(&ItemViews::category)
+        .window(same_window())
+        .allow_late(wanted.allow_late)
+        .top("hot_items", wanted.hot, largest(&ItemViews::views), smallest(&ItemViews::item))
+        .map("hot_rows", HotItem::of)
+        .sink("hot_items_file", files::jsonl(wanted.output + "/hot_items"));
+}
+
 }  // namespace
 
 FRESHET_JOB(user_behavior, "Activity per user, per item and in total, from events of a shop or a log")
@@ -47,6 +95,7 @@ FRESHET_JOB(user_behavior, "Activity per user, per item and in total, from event
                                   "an event before this time is malformed");
   const auto disorder = job.param("disorder", 30s, "how much later than its successors an event may come");
   const auto interval = job.param("emit", 0ms, "how often results that changed go out; 0: once, at the end");
+  const WindowOptions windows(job, output);
   const auto when = interval > 0ms ? every(interval) : at_end();
 
   const auto events = job.source("events", files::read<Event>(input))
@@ -76,6 +125,8 @@ FRESHET_JOB(user_behavior, "Activity per user, per item and in total, from event
       .queryable()
       .emit(when)
       .sink("totals_file", files::csv(output + "/totals"));
+
+  add_windows(known_users, windows);
 
   job.dead_letters().sink("dead_letters_file", files::csv(output + "/dead_letters"));
 }

@@ -1,6 +1,7 @@
 #include "runtime/task/chain.h"
 
 #include "runtime/base/check.h"
+#include "runtime/task/watermark_merger.h"
 
 namespace freshet::task {
 
@@ -53,6 +54,7 @@ void Chain::close(bool finished) {
 }
 
 void Chain::begin_step(std::int64_t origin_us) {
+  rounds_left_ = kRoundsPerStep;
   for (auto& node : nodes_) {
     node.op.host->refresh();
     const bool is_source = node.op.stage.get() == source_;
@@ -190,29 +192,39 @@ void Chain::set_aside(Node& node, FailedRecord failed, bool is_letter) {
 
 bool Chain::emit_due() {
   for (std::uint32_t index = 0; index < nodes_.size(); ++index) {
-    Node& node = nodes_[index];
-    const auto& host = *node.op.host;
-    if (node.op.stage->next_due() > host.now()) continue;
-    for (bool all_out = false; !all_out;) {
-      running_ = &host;
-      all_out = node.op.stage->emit_due();
-      running_ = nullptr;
-      if (!flush(index)) return false;
-    }
+    if (!emit_due(index)) return false;
+  }
+  return true;
+}
+
+/// An operator that has finished emits nothing any more.
+bool Chain::emit_due(std::uint32_t index) {
+  if (index < finishing_) return true;
+  Node& node = nodes_[index];
+  const auto& host = *node.op.host;
+  while (node.op.stage->next_due() <= host.now()) {
+    if (rounds_left_ == 0) return false;
+    --rounds_left_;
+    running_ = &host;
+    (void)node.op.stage->emit_due();
+    running_ = nullptr;
+    if (!flush(index)) return false;
   }
   return true;
 }
 
 Time Chain::next_due() const {
   Time next = Time::max();
-  for (const auto& node : nodes_) next = std::min(next, node.op.stage->next_due());
+  for (std::size_t index = finishing_; index < nodes_.size(); ++index)
+    next = std::min(next, nodes_[index].op.stage->next_due());
   return next;
 }
 
 bool Chain::finish() {
   for (; finishing_ < nodes_.size(); ++finishing_) {
     Node& node = nodes_[finishing_];
-    if (!flush(finishing_)) return false;
+    node.watermark_ms = WatermarkMerger::kEnd;
+    if (!flush(finishing_) || !tell_watermark(finishing_)) return false;
     for (bool all_out = false; !all_out;) {
       running_ = node.op.host.get();
       try {
@@ -227,27 +239,36 @@ bool Chain::finish() {
       if (!flush(finishing_)) return false;
     }
   }
-  return true;
+  return advance_watermark(WatermarkMerger::kEnd);
 }
 
-void Chain::advance_watermark(std::int64_t time_ms) {
+/// Lets an operator know its watermark, and emit what is due then. False: it has not emitted all of it.
+bool Chain::tell_watermark(std::uint32_t index) {
+  Node& node = nodes_[index];
+  if (node.told_watermark_ms != node.watermark_ms) {
+    node.told_watermark_ms = node.watermark_ms;
+    node.op.stage->on_watermark(Time(Duration(node.watermark_ms)));
+  }
+  return emit_due(index);
+}
+
+bool Chain::advance_watermark(std::int64_t time_ms) {
   nodes_[0].watermark_ms = std::max(nodes_[0].watermark_ms, time_ms);
-  for (auto& node : nodes_) {
-    const std::int64_t before = node.watermark_ms;
-    if (before != std::numeric_limits<std::int64_t>::min()) node.op.stage->on_watermark(Time(Duration(before)));
-    std::int64_t after = before;
-    if (const auto made = node.op.stage->made_watermark(); made && before != std::numeric_limits<std::int64_t>::max()) {
-      after = made->time_since_epoch().count();
-      node.watermark_ms = after;
-    }
+  for (std::uint32_t index = 0; index < nodes_.size(); ++index) {
+    Node& node = nodes_[index];
+    if (!tell_watermark(index)) return false;
+    if (const auto made = node.op.stage->made_watermark(); made)
+      node.watermark_ms = std::max(node.watermark_ms, made->time_since_epoch().count());
+    if (node.watermark_ms == WatermarkMerger::kEnd && index >= finishing_) continue;  // what it emits last comes first
     for (const auto& consumers : node.op.consumers) {
       for (const auto& consumer : consumers) {
         auto& reached =
             consumer.is_edge ? edge_watermarks_[consumer.index].wanted : nodes_[consumer.index].watermark_ms;
-        reached = std::max(reached, after);
+        reached = std::max(reached, node.watermark_ms);
       }
     }
   }
+  return true;
 }
 
 bool Chain::send_watermarks() {
@@ -278,6 +299,7 @@ std::vector<wire::OperatorStatus> Chain::statuses() {
     status.records_in = node.records_in;
     status.records_out = node.records_out;
     status.dead_letters = status.errors = node.op.host->dead_letters;
+    status.late = node.op.stage->late_records();
     for (const auto& [name, table] : node.op.stage->states()) {
       status.state_entries += table->entries();
       status.state_bytes += table->bytes();
@@ -286,6 +308,12 @@ std::vector<wire::OperatorStatus> Chain::statuses() {
       for (const auto* counter : author->counters) status.counters.push_back(counter->value());
   }
   return statuses;
+}
+
+std::int64_t Chain::watermark_ms() const {
+  std::int64_t newest = WatermarkMerger::kNone;
+  for (const auto& node : nodes_) newest = std::max(newest, node.watermark_ms);
+  return newest;
 }
 
 std::uint64_t Chain::uncommitted_bytes() const {

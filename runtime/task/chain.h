@@ -39,14 +39,18 @@ class Chain {
   Progress read();
   /// Works off what is in the chain. False: some output edge has no room.
   [[nodiscard]] bool drain();
-  /// Emits what is due by time. Only when drain() says true; false like drain().
+  /// Emits what is due by time. Only when drain() says true; false: some output edge has no room, or gives_way().
   [[nodiscard]] bool emit_due();
+  /// So much was due that it goes on only in the next step.
+  bool gives_way() const { return rounds_left_ == 0; }
   Time next_due() const;
-  /// Emits what is left at the end of the stream. False: no room; call again.
+  /// Emits what is left at the end of the stream. False like emit_due(); call again.
   [[nodiscard]] bool finish();
 
-  /// A new merged watermark reached the head, or, with kNone, watermarks made in the chain may have moved.
-  void advance_watermark(std::int64_t time_ms);
+  /// A new merged watermark reached the head, or, with kNone, watermarks made in the chain may have moved. Each
+  /// operator emits what is due then before it passes the watermark on; the greatest one waits for finish(). Only when
+  /// drain() says true; false like emit_due(): call again, with kNone.
+  [[nodiscard]] bool advance_watermark(std::int64_t time_ms);
   /// Sends the watermarks that moved to the edges. False: no room; call again.
   [[nodiscard]] bool send_watermarks();
   /// Sends an element to every output edge. False: no room; call again with the same.
@@ -90,7 +94,8 @@ class Chain {
   std::uint64_t uncommitted_bytes() const;
   /// Per operator: counts, states, counters.
   std::vector<wire::OperatorStatus> statuses();
-  std::int64_t watermark_ms() const { return nodes_[0].watermark_ms; }
+  /// The newest that it has, made in it or come to it.
+  std::int64_t watermark_ms() const;
   /// Weight of what operators emitted beyond their room, now waiting.
   std::uint64_t overflow_bytes() const;
 
@@ -111,6 +116,7 @@ class Chain {
     std::uint64_t refused = 0;  ///< of those that came in: it threw on them
     std::uint64_t records_out = 0;
     std::int64_t watermark_ms = std::numeric_limits<std::int64_t>::min();
+    std::int64_t told_watermark_ms = std::numeric_limits<std::int64_t>::min();  ///< its stage knows it
     bool is_restored = false;
     std::vector<std::string> handles;  ///< to be committed again
   };
@@ -123,6 +129,9 @@ class Chain {
   template <class Do>
   void for_each_operator(const char* what, Do act);
   bool drive(std::uint32_t node);
+  bool emit_due(std::uint32_t node);
+  bool tell_watermark(std::uint32_t node);
+  bool evict_some();
   bool flush(std::uint32_t node);
   bool flush_output(std::uint32_t node, std::uint32_t output);
   bool pass_on(std::uint32_t node, std::uint32_t output, Consumer& consumer);
@@ -136,9 +145,12 @@ class Chain {
   std::vector<Node> nodes_;
   std::vector<std::unique_ptr<OutputEdge>> edges_;
   SourceStage* source_ = nullptr;
+  /// Calls of Stage::emit_due() in one step.
+  static constexpr std::uint32_t kRoundsPerStep = 8;
   static thread_local const OperatorHost* running_;
   std::vector<EdgeWatermark> edge_watermarks_;
-  std::uint32_t finishing_ = 0;   // node whose finish() is next
+  std::uint32_t finishing_ = 0;  // node whose finish() is next
+  std::uint32_t rounds_left_ = kRoundsPerStep;
   std::size_t control_edge_ = 0;  // edges that have the control element being sent
 
   // State in memory, on disk, and on its way into a snapshot.

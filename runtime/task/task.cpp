@@ -116,11 +116,12 @@ Progress Task::step_running() {
   chain_->begin_step(gate_.has_channels() ? gate_.origin_us() : clock_.wall_us());
   waits_for_disk_ = false;
   commit();
-  if (!settle()) return Progress::blocked;
+  const bool has_room = has_room_for_state();  // before anything is emitted by time, which may bring state into memory
+  if (!settle()) return without_settling();
   if (phase_ == Phase::ended) return Progress::done;
-  waits_for_disk_ = !has_room_for_state();
+  waits_for_disk_ = !has_room;
   if (waits_for_disk_) return step_without_room();
-  if (!chain_->emit_due()) return Progress::blocked;
+  if (!chain_->emit_due()) return without_settling();
   return chain_->source() != nullptr ? step_source() : step_gate();
 }
 
@@ -134,7 +135,7 @@ bool Task::has_room_for_state() {
 /// Nothing is taken in, so a barrier that comes through a gate waits behind its records; a source's can pass.
 Progress Task::step_without_room() {
   if (!take_barrier()) return Progress::blocked;
-  return settle() ? Progress::progress : Progress::blocked;
+  return settle() ? Progress::progress : without_settling();
 }
 
 void Task::commit() {
@@ -144,6 +145,9 @@ void Task::commit() {
   }
 }
 
+/// What a step has done that left something in the chain: it waits for room, or has done enough.
+Progress Task::without_settling() const { return chain_->gives_way() ? Progress::progress : Progress::blocked; }
+
 /// Works off what is in the chain. False: no room somewhere.
 bool Task::drain() {
   if (!chain_->drain()) return false;
@@ -152,10 +156,11 @@ bool Task::drain() {
   return true;
 }
 
-/// The same, and what has to go out.
+/// The same, and what has to go out. False: see without_settling().
 bool Task::settle() {
   if (!drain()) return false;
-  chain_->advance_watermark(WatermarkMerger::kNone);  // not before: a watermark must not overtake records in the chain
+  // Not before: a watermark must not overtake records in the chain. And not behind what was saved for the barrier.
+  if (!saved_ && !chain_->advance_watermark(WatermarkMerger::kNone)) return false;
   if (watermark_due_) {
     if (!chain_->send_watermarks()) return false;
     watermark_due_ = false;
@@ -203,7 +208,6 @@ void Task::hand_over_snapshot() {
 bool Task::end_stream() {
   if (ending_ == Ending::finishing) {
     if (!chain_->finish()) return false;
-    chain_->advance_watermark(WatermarkMerger::kEnd);
     watermark_due_ = true;
     ending_ = Ending::end_of_data;
     return settle();
@@ -234,14 +238,15 @@ bool Task::take_barrier() {
 }
 
 Progress Task::step_source() {
-  if (take_barrier()) return settle() ? Progress::progress : Progress::blocked;
+  if (take_barrier()) return settle() ? Progress::progress : without_settling();
   if (paused_ || ending_ != Ending::no) return Progress::idle;
   const Progress progress = chain_->read();
   if (progress == Progress::done) {
     ending_ = Ending::finishing;
     stream_may_end_ = stream_may_end_ || !setup_.waits_at_end;
-    return settle() ? Progress::progress : Progress::blocked;
+    return settle() ? Progress::progress : without_settling();
   }
+  watermark_due_ = watermark_due_ || chain_->source()->tells_each_watermark();
   if (!drain()) return Progress::blocked;
   return progress == Progress::progress ? Progress::progress : Progress::idle;
 }
@@ -263,8 +268,7 @@ Progress Task::step_gate() {
       return drain() ? Progress::progress : Progress::blocked;
     }
     case InputGate::Kind::watermark:
-      chain_->advance_watermark(gate_.watermark_ms());
-      return Progress::progress;
+      return chain_->advance_watermark(gate_.watermark_ms()) ? Progress::progress : without_settling();
     case InputGate::Kind::barrier:
       barrier_ = gate_.barrier();
       watermark_due_ = has_barrier_ = true;
@@ -276,7 +280,7 @@ Progress Task::step_gate() {
       stream_may_end_ = true;
       break;
   }
-  return settle() ? Progress::progress : Progress::blocked;
+  return settle() ? Progress::progress : without_settling();
 }
 
 /// Lets frames go that are old enough, and all of them when there is nothing else to do.

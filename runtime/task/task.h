@@ -55,6 +55,7 @@ class Task {
   void read_mail();
   bool drain();
   bool settle();
+  Progress without_settling() const;
   bool pass_barrier_on();
   void begin_save();
   void save_some(std::size_t entries);

@@ -31,7 +31,7 @@ void name_partitions(const Job& job, const std::vector<wire::AssignedSplit>& spl
     auto& source = sources[assigned.operator_index];
     if (!source) {
       const auto& code = job.implementation(assigned.operator_index);
-      source = std::shared_ptr<const SourceStage>(static_cast<const SourceStage*>(code.make(code).release()));
+      source = std::shared_ptr<const SourceStage>(static_cast<const SourceStage*>(code.make_stage().release()));
     }
     const auto& id = job.graph().operators[assigned.operator_index].id;
     table.add(assigned.partition, {assigned.split.partition, source, id});

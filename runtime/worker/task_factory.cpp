@@ -59,7 +59,7 @@ class TaskMaker {
       task::Chain::Operator op;
       op.graph_index = node;
       const auto& code = setup_.job->implementation(node);
-      op.stage = code.make(code);
+      op.stage = code.make_stage();
       op.host = std::make_unique<task::OperatorHost>(
           task::OperatorHost::Setup{.operator_id = spec.id,
                                     .task_index = index_,

@@ -28,6 +28,8 @@ JOB = "chaos"
 AGENTS, WORKERS, PARALLELISM = 3, 3, 2
 LINES_PER_SECOND = 2_000  # of each file
 RECENT = 3
+# So short that very many of them end while things are killed.
+WINDOWS = recount.Windows(session_gap=3_000, visits_window=1_000, hot=5, hot_window=30_000, hot_slide=10_000)
 
 # A stop lasts longer than the job manager waits for a sign of life: silence_limit of an agent, worker_silence_limit of
 # a worker in runtime/job_manager/manager_options.h.
@@ -209,7 +211,8 @@ def write_input(given, folder):
 
 def submit(given, cluster, data, recovery):
     parameters = {"input": data / "in", "input.rate": LINES_PER_SECOND, "output": data / "out", "emit": "1s",
-                  "recent": RECENT}
+                  "recent": RECENT, **{name: f"{value}ms" if name != "hot" else value
+                                       for name, value in vars(WINDOWS).items()}}
     cluster.submit(given.build / "lib" / "libuser_behavior.so", "--name", JOB, "--workers", WORKERS, "--parallelism",
                    PARALLELISM, *recovery, *(word for name, value in parameters.items() for word in ("--param", f"{name}={value}")))
 
@@ -234,7 +237,7 @@ def run(given, data):
     for process in cluster.left:
         print(f"error: {process} outlived cluster stop by {GONE_LIMIT_S} s and was killed", file=sys.stderr)
         good = False
-    findings = recount.compare(truth, data / "out", RECENT)
+    findings = recount.compare(truth, data / "out", RECENT, WINDOWS)
     for told in findings.told:
         print(told, file=sys.stderr)
     print(throughput.summary())

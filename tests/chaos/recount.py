@@ -1,10 +1,10 @@
 """Counts event files again, apart from the engine, and holds the results of jobs/user_behavior against it.
 
-What the job writes is told in its README: folders users, items, totals, recent and dead_letters with part-*.csv or
-part-*.jsonl. With `emit` a key has several rows; the last counts. Files are taken in the order of their names, dot
+What the job writes is told in its README: folders users, items, totals, recent, sessions, visits, hot_items and
+dead_letters with part-*.csv or part-*.jsonl. With `emit` a key has several rows; the last counts. Files are taken in the order of their names, dot
 folders are left out. Besides the last rows, each row on the way must be possible: a key's rows never go back, never
 count more than there is, and where all events of a key stand in one file, its row with n events is the sum of exactly
-the first n. Found are
+the first n. Of windows, with no event later than the disorder allowed, each has one row. Found are
 
   lost        a key without its last row; a dead letter that is missing
   duplicated  a row that came before; one that counts more events than there are; a dead letter once more
@@ -116,6 +116,14 @@ class Sum:
         return (*self.counts, self.quantity, self.mills, self.first_ms, self.last_ms)
 
 
+class Windows:
+    """How the job cuts time into windows: its parameters, in ms and items; 0: it does not."""
+
+    def __init__(self, session_gap=1_800_000, visits_window=3_600_000, hot=10, hot_window=3_600_000, hot_slide=300_000):
+        self.session_gap, self.visits_window = session_gap, visits_window
+        self.hot, self.hot_window, self.hot_slide = hot, hot_window, hot_slide
+
+
 class Truth:
     """All events of the files, by number from 0 in the order of files and lines; and what must be dead letters."""
 
@@ -198,6 +206,64 @@ class Truth:
         if totals:
             totals["all"] = (self.events, len(self.users))
         return totals
+
+
+    def sessions(self, gap):
+        """(events, distinct items, orders) by (user, start, end)."""
+        found = {}
+        item_of = self._names(self.items)
+        for user, numbers in self.users.items():
+            session, last = [], None
+            for number in [*sorted(numbers, key=lambda number: self.time_ms[number]), None]:
+                if session and (number is None or self.time_ms[number] - last > gap):
+                    orders = sum(self.action[each] == ACTIONS.index("order") for each in session)
+                    found[user, self.time_ms[session[0]], last + gap] = (
+                        len(session), len({item_of[each] for each in session}), orders)
+                    session = []
+                if number is not None:
+                    session.append(number)
+                    last = self.time_ms[number]
+        return found
+
+    def visits(self, window):
+        """(events, distinct users) by (action, start, end), of known users."""
+        events, users = collections.Counter(), collections.defaultdict(set)
+        for user, numbers in self.users.items():
+            for number in numbers:
+                start = self.time_ms[number] // window * window
+                place = ACTIONS[self.action[number]], start, start + window
+                events[place] += 1
+                users[place].add(user)
+        return {place: (count, len(users[place])) for place, count in events.items()}
+
+    def hot_items(self, most, window, slide):
+        """(item, views, visitors) by (category, start, end, rank), of known users."""
+        item_of, views, visitors = self._names(self.items), collections.Counter(), collections.defaultdict(set)
+        for user, numbers in self.users.items():
+            for number in numbers:
+                if self.action[number] != ACTIONS.index("view"):
+                    continue
+                item = item_of[number]
+                category = self.cells(number)[3]
+                end = (self.time_ms[number] // slide + 1) * slide
+                while end - window <= self.time_ms[number]:
+                    views[category, end, item] += 1
+                    visitors[category, end, item].add(user)
+                    end += slide
+        places = collections.defaultdict(list)
+        for (category, end, item), count in views.items():
+            places[category, end].append((-count, item))
+        return {(category, end - window, end, rank): (item, -count, len(visitors[category, end, item]))
+                for (category, end), items in places.items()
+                for rank, (count, item) in enumerate(sorted(items, key=lambda each: (each[0], each[1].encode()))[:most], 1)}
+
+    def _names(self, keys):
+        """Whose each event is, by number."""
+        names = [""] * self.events
+        for key, numbers in keys.items():
+            for number in numbers:
+                names[number] = key
+        return names
 
 
 def milliseconds(text):
@@ -372,8 +438,30 @@ def check_dead_letters(truth, folder, findings):
             findings.add("lost", f"dead letter {origin}: {reason}")
 
 
-def compare(truth, output, recent):
-    """Findings of the job's output folder; `recent` as the job was told."""
+def check_windows(name, expected, folder, key_fields, value_fields, findings):
+    """Each window has its one row; `expected`: values by (key, start, end, …)."""
+    seen = set()
+    for path in sorted(folder.glob("part-*.jsonl")):
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+            try:
+                row = json.loads(line)
+                window = milliseconds(row["window"]["start"]), milliseconds(row["window"]["end"])
+                place = (row[key_fields[0]], *window, *(row[field] for field in key_fields[1:]))
+                values = tuple(row[field] for field in value_fields)
+            except (ValueError, KeyError, TypeError):
+                findings.add("wrong", f"{path}, line {number}: not a row of {name}")
+                continue
+            if place in seen:
+                findings.add("duplicated", f"{name} {place}: again {values}")
+            elif expected.get(place) != values:
+                findings.add("wrong", f"{name} {place}: {values} instead of {expected.get(place)}")
+            seen.add(place)
+    for place in expected.keys() - seen:
+        findings.add("lost", f"{name} {place}: {expected[place]}")
+
+
+def compare(truth, output, recent, windows=Windows()):
+    """Findings of the job's output folder; `recent` and `windows` as the job was told."""
     output = pathlib.Path(output)
     findings = Findings()
     FoldCheck(truth, "user", truth.users, findings).check(output / "users")
@@ -381,6 +469,16 @@ def compare(truth, output, recent):
     check_totals(truth, output / "totals", findings)
     RecentCheck(truth, recent, findings).check(output / "recent")
     check_dead_letters(truth, output / "dead_letters", findings)
+    if windows.session_gap:
+        check_windows("session", truth.sessions(windows.session_gap), output / "sessions", ["user"],
+                      ["events", "items", "orders"], findings)
+    if windows.visits_window:
+        check_windows("visits", truth.visits(windows.visits_window), output / "visits", ["action"],
+                      ["events", "users"], findings)
+    if windows.hot:
+        expected = truth.hot_items(windows.hot, windows.hot_window, windows.hot_slide)
+        check_windows("hot items", expected, output / "hot_items", ["category", "rank"],
+                      ["item", "views", "visitors"], findings)
     return findings
 
 

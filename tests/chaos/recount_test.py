@@ -36,6 +36,15 @@ RECENT = ["id,user,item,category,action,time,amount,quantity,line,file\n",
 DEAD_LETTERS = ["id,reason,origin\n",
                 "9,\"malformed: 3 fields, 8 needed\",\"FIRST, line 6\"\n",
                 "8,malformed: field action,\"SECOND, line 4\"\n"]
+SESSIONS = ['{"user":"ann","window":{"start":"2026-01-01T00:00:00Z","end":"2026-01-01T00:30:02.500Z"},"events":4,'
+            '"items":2,"orders":2}\n',
+            '{"user":"bob","window":{"start":"2026-01-01T00:00:03Z","end":"2026-01-01T00:30:03Z"},"events":1,'
+            '"items":1,"orders":0}\n']
+VISITS = [f'{{"action":"{action}","window":{{"start":"2026-01-01T00:00:00Z","end":"2026-01-01T01:00:00Z"}},'
+          f'"events":{events},"users":1}}\n' for action, events in (("view", 2), ("order", 2), ("cancel", 1))]
+HOT_ITEMS = [f'{{"category":"k","window":{{"start":"2026-01-01T00:00:00Z","end":"2026-01-01T00:05:00Z"}},"rank":{rank},'
+             f'"item":"{item}","views":1,"visitors":1}}\n' for rank, item in ((1, "cup, red"), (2, "mug"))]
+WINDOWS = recount.Windows(hot_window=300_000, hot_slide=300_000)
 CLEAN = {"lost": 0, "duplicated": 0, "wrong": 0}
 
 
@@ -48,7 +57,8 @@ class RecountTest(unittest.TestCase):
         self.files["FIRST"].write_text(FIRST)
         self.files["SECOND"].write_text(SECOND)
         self.rows = {"users": USERS[:], "items": ITEMS[:], "totals": TOTALS[:], "recent": RECENT[:],
-                     "dead_letters": DEAD_LETTERS[:]}
+                     "dead_letters": DEAD_LETTERS[:], "sessions": SESSIONS[:], "visits": VISITS[:],
+                     "hot_items": HOT_ITEMS[:]}
 
     def write(self, name, rows):
         path = self.folder / "out" / name
@@ -60,8 +70,9 @@ class RecountTest(unittest.TestCase):
 
     def count(self):
         for name, rows in self.rows.items():
-            self.write(f"{name}/part-00000.csv", rows)
-        self.findings = recount.compare(recount.Truth(self.files.values()), self.folder / "out", recent=2)
+            self.write(f"{name}/part-00000.{'jsonl' if rows[:1] and rows[0][0] == '{' else 'csv'}", rows)
+        self.findings = recount.compare(recount.Truth(self.files.values()), self.folder / "out", recent=2,
+                                        windows=WINDOWS)
         return self.findings.count
 
     def expect(self, **kinds):
@@ -72,7 +83,8 @@ class RecountTest(unittest.TestCase):
 
     def test_a_lost_row_is_lost_in_every_folder(self):
         for name, row in (("users", USERS[3]), ("users", USERS[2]), ("items", ITEMS[2]), ("totals", TOTALS[6]),
-                          ("totals", TOTALS[4]), ("recent", RECENT[2]), ("dead_letters", DEAD_LETTERS[1])):
+                          ("totals", TOTALS[4]), ("recent", RECENT[2]), ("dead_letters", DEAD_LETTERS[1]),
+                          ("sessions", SESSIONS[1]), ("visits", VISITS[0]), ("hot_items", HOT_ITEMS[1])):
             with self.subTest(row=row):
                 self.setUp()
                 self.rows[name].remove(row)
@@ -80,7 +92,8 @@ class RecountTest(unittest.TestCase):
 
     def test_a_doubled_row_is_duplicated(self):
         for name, row in (("users", USERS[3]), ("users", USERS[1]), ("items", ITEMS[1]), ("totals", TOTALS[6]),
-                          ("dead_letters", DEAD_LETTERS[1])):
+                          ("dead_letters", DEAD_LETTERS[1]), ("sessions", SESSIONS[0]), ("visits", VISITS[2]),
+                          ("hot_items", HOT_ITEMS[0])):
             with self.subTest(row=row):
                 self.setUp()
                 self.rows[name].append(row)
@@ -101,7 +114,8 @@ class RecountTest(unittest.TestCase):
         for name, index, old, new in (("users", 3, ",5000,", ",5001,"), ("users", 1, "ann,1,1,0,", "ann,1,0,1,"),
                                       ("items", 3, ",3750,", ",3749,"), ("items", 1, "mug,2,1,", "mug,2,2,"),
                                       ("items", 1, "T00:00:00Z", "T00:00:09Z"), ("totals", 6, "6,2", "6,1"),
-                                      ("users", 3, "02.500Z", "02.501Z")):
+                                      ("users", 3, "02.500Z", "02.501Z"), ("sessions", 0, "items\":2", "items\":3"),
+                                      ("visits", 1, "users\":1", "users\":2"), ("hot_items", 0, "cup, red", "mug")):
             with self.subTest(name=name, new=new):
                 self.setUp()
                 self.rows[name][index] = self.rows[name][index].replace(old, new, 1)
@@ -165,8 +179,8 @@ class RecountTest(unittest.TestCase):
 
     def test_no_results_are_all_lost(self):
         truth = recount.Truth(self.files.values())
-        findings = recount.compare(truth, self.folder / "none", recent=2)
-        self.assertEqual(findings.count, {"lost": 2 + 2 + 4 + 2 + 2, "duplicated": 0, "wrong": 0})
+        findings = recount.compare(truth, self.folder / "none", recent=2, windows=WINDOWS)
+        self.assertEqual(findings.count, {"lost": 2 + 2 + 4 + 2 + 2 + 2 + 3 + 2, "duplicated": 0, "wrong": 0})
 
 
 if __name__ == "__main__":

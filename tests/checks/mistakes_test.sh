@@ -23,6 +23,22 @@ struct Total {
   std::uint64_t count = 0;
   FRESHET_RECORD(count)
 };
+struct Session {
+  std::uint64_t user = 0;
+  Window window{};
+  std::uint64_t events = 0;
+  double spent = 0;
+  FRESHET_RECORD(user, window, events, spent)
+};
+struct Backwards {
+  Window window{};
+  std::uint64_t user = 0, events = 0;
+  FRESHET_RECORD(window, user, events)
+};
+struct NoWindow {
+  std::uint64_t user = 0, events = 0;
+  FRESHET_RECORD(user, events)
+};
 struct ByUser : KeyedOperator<std::uint64_t, Event, Total> {
   void process(const Event&, Out<Total>&) override {}
 };
@@ -80,6 +96,22 @@ case_of "queryable without state" "has no member named 'queryable'" \
   'all.filter("f", [](const Event&) { return true; }).queryable();'
 case_of "direct without the number of tasks" "direct takes [](const Record& record, std::size_t tasks)" \
   'all.direct([](const Event&) { return std::size_t{0}; });'
+case_of "a window" "" 'by_user.window(session(30min)).aggregate<Session>("s", count().as(&Session::events)).late();'
+case_of "a window without a key" "has no member named 'window'" 'all.window(session(30min));'
+case_of "a result that begins wrongly" "the result begins with the fields of the key" \
+  'by_user.window(session(30min)).aggregate<Backwards>("s", count().as(&Backwards::events));'
+case_of "a result without window" "the result has a field of type Window" \
+  'by_user.window(session(30min)).aggregate<NoWindow>("s", count().as(&NoWindow::events));'
+case_of "a result that is no record" "the result of aggregate is a record" \
+  'by_user.window(session(30min)).aggregate<Plain>("s");'
+case_of "an aggregate that does not fit" "this aggregate does not fit the field" \
+  'by_user.window(session(30min)).aggregate<Session>("s", count().as(&Session::window));'
+case_of "a fraction in a whole number" "the field must be a floating-point number" \
+  'by_user.window(session(30min)).aggregate<Session>("s", mean(&Event::amount).as(&Session::events));'
+case_of "an aggregate of another record" "each column looks at fields of the stream's record" \
+  'by_user.window(session(30min)).aggregate<Session>("s", sum(&Total::count).as(&Session::events));'
+case_of "a column of another result" "each column fills a field of the result" \
+  'by_user.window(session(30min)).aggregate<Session>("s", count().as(&NoWindow::events));'
 case_of "the key of another record" "key_by" 'all.key_by(&Total::count);'
 
 cat "$work/said"

@@ -37,8 +37,8 @@ class FullDisk : public ::testing::Test {
     return true;
   }
   void submit(const std::vector<std::string>& more) const {
-    auto arguments = parameters(
-        {events_.input(), "input.rate=20000", "input.time=s", "emit=200ms", "output=" + directory_.path("out")});
+    auto arguments = parameters({events_.input(), "input.rate=20000", "input.time=s", "emit=200ms",
+                                 "output=" + directory_.path("out"), "session_gap=0ms", "visits_window=0ms", "hot=0"});
     arguments.insert(arguments.end(), {"--name", "shop", "--parallelism", "2", "--checkpoint-interval", "300ms"});
     arguments.insert(arguments.end(), more.begin(), more.end());
     const auto submitted = cluster_->submit(FRESHET_USER_BEHAVIOR, "user_behavior", arguments);

@@ -24,8 +24,8 @@ class StateMemory : public ::testing::Test {
       : events_(directory_.path(""), 2, lines_per_file, users) {}
 
   void submit(const std::string& rate, const std::vector<std::string>& more) {
-    auto arguments = parameters(
-        {events_.input(), "input.rate=" + rate, "input.time=s", "emit=200ms", "output=" + directory_.path("out")});
+    auto arguments = parameters({events_.input(), "input.rate=" + rate, "input.time=s", "emit=200ms",
+                                 "output=" + directory_.path("out"), "session_gap=0ms", "visits_window=0ms", "hot=0"});
     arguments.insert(arguments.end(), {"--name", "shop", "--parallelism", "2", "--checkpoint-interval", "300ms"});
     arguments.insert(arguments.end(), more.begin(), more.end());
     const auto submitted = cluster_.submit(FRESHET_USER_BEHAVIOR, "user_behavior", arguments);

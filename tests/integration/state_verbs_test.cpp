@@ -29,7 +29,7 @@ TEST_F(StateVerbs, AKeyHoldsWhatAnIndependentCountSays) {
   const ScratchFolder folder;
   const UserEvents events(folder.path().string(), 2, 3'000, 40);
   const Answer submitted = freshet_.run({"submit", FRESHET_USER_BEHAVIOR, "--name", "shop", "--param", events.input(),
-                                         "--param", "output=" + folder / "out", "--parallelism", "2"});
+                                         "--param", "output=" + folder / "out", "--parallelism", "1"});
   ASSERT_EQ(submitted.exit_code, 0) << submitted.err;
   const Answer ended = freshet_.run({"status", "shop", "--wait", "--timeout", "60s"});
   ASSERT_EQ(ended.exit_code, 0) << ended.err;

@@ -1,5 +1,9 @@
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
 #include "tests/integration/result_table.h"
 #include "tests/jobs/run_job.h"
 #include "tests/operators/connectors/test_files.h"
@@ -21,6 +25,17 @@ struct UserBehaviorTest : ::testing::Test {
     testing::run_job("user_behavior", parameters, parallelism);
   }
   ResultTable result(const std::string& name) const { return ResultTable(directory.path("out/" + name)); }
+  /// The rows of a folder of JSON lines, sorted.
+  std::vector<std::string> lines(const std::string& name) const {
+    std::vector<std::string> all;
+    if (!std::filesystem::is_directory(directory.path("out/" + name))) return all;
+    for (const auto& entry : std::filesystem::directory_iterator(directory.path("out/" + name))) {
+      std::ifstream in(entry.path());
+      for (std::string line; std::getline(in, line);) all.push_back(line);
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+  }
   TestDirectory directory;
 };
 
@@ -39,6 +54,42 @@ TEST_F(UserBehaviorTest, CountsActionsPerUserItemAndInTotal) {
   EXPECT_THAT(result("totals").by("action", "users"),
               ElementsAre(Pair("all", 2), Pair("cancel", 1), Pair("order", 1), Pair("view", 2)));
   EXPECT_EQ(result("dead_letters").rows(), 0u);
+}
+
+TEST_F(UserBehaviorTest, SessionsVisitsAndHotItemsAreCountedByWindow) {
+  for (const std::int64_t tasks : {1, 3}) {
+    run("ann,tea,view,2026-01-01T10:00:00Z,0,1\n"
+        "bob,tea,view,2026-01-01T10:00:10Z,0,1\n"
+        ",tea,view,2026-01-01T10:00:10Z,0,1\n"
+        "ann,pot,view,2026-01-01T10:20:00Z,0,1\n"
+        "ann,pot,order,2026-01-01T10:19:50Z,2,1\n"  // within the disorder
+        "ann,pot,view,2026-01-01T11:00:00Z,0,1\n",
+        {{"hot", "1"}, {"hot_window", "1h"}, {"hot_slide", "1h"}}, tasks);
+    const auto window = [](const std::string& from, const std::string& to) {
+      return R"("window":{"start":"2026-01-01T)" + from + R"(Z","end":"2026-01-01T)" + to + R"(Z"},)";
+    };
+    const std::string ten = window("10:00:00", "11:00:00"), eleven = window("11:00:00", "12:00:00");
+    EXPECT_THAT(
+        lines("sessions"),
+        ElementsAre(R"({"user":"ann",)" + window("10:00:00", "10:50:00") + R"("events":3,"items":2,"orders":1})",
+                    R"({"user":"ann",)" + window("11:00:00", "11:30:00") + R"("events":1,"items":1,"orders":0})",
+                    R"({"user":"bob",)" + window("10:00:10", "10:30:10") + R"("events":1,"items":1,"orders":0})"));
+    EXPECT_THAT(lines("visits"), ElementsAre(R"({"action":"order",)" + ten + R"("events":1,"users":1})",
+                                             R"({"action":"view",)" + ten + R"("events":3,"users":2})",
+                                             R"({"action":"view",)" + eleven + R"("events":1,"users":1})"));
+    EXPECT_THAT(lines("hot_items"),
+                ElementsAre(R"({"category":"",)" + ten + R"("rank":1,"item":"tea","views":2,"visitors":2})",
+                            R"({"category":"",)" + eleven + R"("rank":1,"item":"pot","views":1,"visitors":1})"));
+    std::filesystem::remove_all(directory.path("out"));
+  }
+}
+
+TEST_F(UserBehaviorTest, WindowsThatNobodyWantsAreNotThere) {
+  run("ann,tea,view,2026-01-01T10:00:00Z,0,1\n", {{"hot", "0"}, {"session_gap", "0ms"}, {"visits_window", "0ms"}});
+  EXPECT_THAT(lines("sessions"), IsEmpty());
+  EXPECT_THAT(lines("visits"), IsEmpty());
+  EXPECT_THAT(lines("hot_items"), IsEmpty());
+  EXPECT_EQ(result("users").rows(), 1u);
 }
 
 TEST_F(UserBehaviorTest, EventsOfNobodyCountForItemsAndInTotalOnly) {

@@ -1,14 +1,12 @@
 #include <freshet/endpoints.h>
+#include <freshet/operator_harness.h>
 #include <gmock/gmock.h>
-
-#include "tests/support/stage_harness.h"
 
 namespace freshet::test {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::SizeIs;
 
 struct Reading {
   std::uint64_t number = 0;
@@ -17,42 +15,6 @@ struct Reading {
 };
 
 constexpr Time kStart{Duration(1'772'334'431'000)};
-
-StageHarness<void, Reading, Reading> event_time(EventTimeOptions options = {}) {
-  return StageHarness<void, Reading, Reading>([=]() -> std::unique_ptr<Stage> {
-    return std::make_unique<detail::EventTimeStage<Reading>>(&Reading::at, options);
-  });
-}
-
-TEST(EventTimeStage, StampsRecordsAndRefusesAncientOnes) {
-  auto harness = event_time();
-  harness.set_aside();
-  harness.add({1, kStart}).add({2, Time(0ms)}).add({3, kStart + 5ms});
-  EXPECT_THAT(harness.same_in_every_way(),
-              ElementsAre(HasSubstr("malformed: event time event time 1970-01-01T00:00:00Z is before the earliest"),
-                          HasSubstr("@1772334431000"), HasSubstr("@1772334431005")));
-  for (std::uint64_t i = 0; i < 2000; ++i) harness.add({i, kStart});
-  EXPECT_THAT(harness.same_in_every_way(), SizeIs(2003));
-}
-
-TEST(EventTimeStage, TheSlowestPartitionHoldsTheWatermark) {
-  detail::EventTimeStage<Reading> stage(&Reading::at, {.max_disorder = 100ms});
-  detail::HarnessHost host;
-  stage.open(host);
-  EXPECT_EQ(stage.made_watermark(), Time::min());
-  const auto feed = [&](std::uint32_t partition, Time time) {
-    detail::Batch<Reading> batch;
-    batch.records.add() = {0, time};
-    batch.metas.push_back({.position = {partition, 1}});
-    EXPECT_EQ(stage.process(0, {&batch, nullptr, 1}, 0), 1u);
-    return *stage.made_watermark();
-  };
-  EXPECT_EQ(feed(1, kStart + 1s), kStart + 900ms);
-  EXPECT_EQ(feed(1, kStart), kStart + 900ms) << "a late record does not take it back";
-  EXPECT_EQ(feed(2, kStart + 500ms), kStart + 400ms);
-  EXPECT_EQ(feed(1, kStart + 9s), kStart + 400ms);
-  EXPECT_EQ(feed(2, kStart + 2s), kStart + 1900ms);
-}
 
 /// Keeps what a stage saves.
 struct Saved final : SnapshotOut {
@@ -70,24 +32,93 @@ struct Saved final : SnapshotOut {
   std::vector<std::pair<std::string, std::vector<std::string>>> lists;
 };
 
-TEST(EventTimeStage, RestoredWithMoreTasksEachWaitsForItsOwnPartitionsOnly) {
-  detail::HarnessHost host;
-  const auto stage = [] { return detail::EventTimeStage<Reading>(&Reading::at, {.max_disorder = 100ms}); };
-  auto before = stage();
-  before.open(host);
-  detail::Batch<Reading> batch;
-  for (const std::uint32_t partition : {1, 2}) {
-    batch.records.add() = {0, kStart + std::chrono::seconds(partition)};
-    batch.metas.push_back({.position = {partition, 1}});
+/// Gives the readings of its partitions, named by their numbers, one a call.
+struct Listed final : Source<Reading> {
+  using Readings = std::map<std::string, std::vector<Reading>>;
+  explicit Listed(Readings all) : readings(std::move(all)) {}
+  std::vector<Split> discover() override { return {}; }
+  Progress read(Split& split, Out<Reading>& out) override {
+    const auto& all = readings.at(split.partition);
+    if (split.position < all.size()) out.emit(all[split.position++]);
+    return split.position == all.size() ? Progress::done : Progress::progress;
   }
-  EXPECT_EQ(before.process(0, {&batch, nullptr, 2}, 0), 2u);
+  Readings readings;
+};
+
+/// A source of readings with event time.
+struct TimedSource {
+  explicit TimedSource(const Listed::Readings& readings, EventTimeOptions options = {.max_disorder = 100ms})
+      : stage(std::make_unique<Listed>(readings)) {
+    stage.set_event_time({&Reading::at, options});
+    host.sets_aside = true;
+  }
+  void open(const std::vector<std::uint32_t>& partitions) {
+    stage.open(host);
+    for (const auto partition : partitions) stage.add_split({partition, {.partition = std::to_string(partition)}});
+  }
+  /// Reads once; answers the watermark.
+  Time read() {
+    (void)stage.read();
+    return *stage.made_watermark();
+  }
+  std::vector<std::uint64_t> numbers() {
+    auto& out = static_cast<detail::Batch<Reading>&>(stage.outputs()[0].batch());
+    EXPECT_EQ(out.records.size(), out.metas.size());
+    std::vector<std::uint64_t> all;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      EXPECT_EQ(Time(Duration(out.metas[i].event_time_ms)), out.records[i].at);
+      all.push_back(out.records[i].number);
+    }
+    return all;
+  }
+  detail::HarnessHost host;
+  detail::TypedSourceStage<Listed> stage;
+};
+
+TEST(EventTime, StampsRecordsAndRefusesAncientOnes) {
+  TimedSource source(
+      {{"1", {{1, kStart}, {2, Time(0ms)}, {3, kStart + 5ms}, {4, Time(1ms)}, {5, kStart}, {6, Time::max()}}}});
+  source.open({1});
+  while (source.stage.read() != Progress::done) continue;
+  EXPECT_THAT(source.numbers(), ElementsAre(1, 3, 5));
+  auto& letters = static_cast<detail::Batch<DeadLetter>&>(source.stage.outputs()[1].batch());
+  ASSERT_EQ(letters.size(), 3u);
+  EXPECT_THAT(letters.records[2].message, HasSubstr("is beyond the year 9999"));
+  EXPECT_EQ(letters.records[0].reason, "malformed: event time");
+  EXPECT_EQ(letters.records[0].message, "event time 1970-01-01T00:00:00Z is before the earliest allowed");
+  EXPECT_THAT(letters.records[1].record, HasSubstr(R"("number":4)"));
+  EXPECT_EQ(letters.records[1].origin, "harness, record 4");
+}
+
+TEST(EventTime, TheSlowestSplitHoldsTheWatermark) {
+  TimedSource source({{"1", {{1, kStart + 1s}, {2, kStart}, {3, kStart + 9s}, {4, kStart + 9s}}},
+                      {"2", {{5, kStart + 500ms}, {6, kStart + 2s}}}});
+  source.open({1, 2});
+  EXPECT_EQ(source.stage.made_watermark(), Time::min());
+  EXPECT_EQ(source.read(), Time::min()) << "the other has not been read";
+  EXPECT_EQ(source.read(), kStart + 400ms);
+  EXPECT_EQ(source.read(), kStart + 400ms);
+  EXPECT_EQ(source.read(), kStart + 900ms) << "the second was read to its end; a late record takes nothing back";
+  EXPECT_EQ(source.read(), kStart + 8900ms);
+  EXPECT_EQ(source.stage.read(), Progress::progress);
+  EXPECT_EQ(source.stage.read(), Progress::done);
+  EXPECT_EQ(source.stage.made_watermark(), kStart + 1900ms) << "of the chain's business: it never lets it go back";
+}
+
+TEST(EventTime, RestoredWithMoreTasksEachWaitsForItsOwnSplitsOnly) {
+  const Listed::Readings readings{{"1", {{1, kStart + 1s}, {2, kStart + 50s}}},
+                                  {"2", {{3, kStart + 2s}, {4, kStart + 50s}}}};
+  TimedSource before(readings);
+  before.open({1, 2});
+  before.read();
+  EXPECT_EQ(before.read(), kStart + 900ms);
   Saved saved;
-  before.save(saved, "times");
+  before.stage.save(saved, "times");
   const auto watermark = [&](const RestoreScope& scope) {
-    auto after = stage();
-    saved.restore_to(after, scope);
-    after.open(host);
-    return *after.made_watermark();
+    TimedSource after(readings);
+    saved.restore_to(after.stage, scope);
+    after.open({});
+    return *after.stage.made_watermark();
   };
   EXPECT_EQ(watermark({.same_tasks = true}), kStart + 900ms);
   EXPECT_EQ(watermark({.task_index = 0, .parallelism = 2, .same_tasks = false}), kStart + 1900ms);

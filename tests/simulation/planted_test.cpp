@@ -48,7 +48,7 @@ TEST_P(Planting, IsSeenBySomeSeed) {
 
 TEST(PlantedBug, WithoutOneNoSeedSeesAnything) {
   plant::bug = plant::Bug::none;
-  for (const char* topology : {"diamond", "behaviour"}) {
+  for (const char* topology : {"diamond", "behaviour", "timers"}) {
     for (std::uint64_t seed = kFirstSeed; seed < kFirstSeed + 50; ++seed) {
       const RunOptions options{.topology = topology, .seed = seed, .spills = seed % 2 == 0};
       EXPECT_EQ(simulate(options).problem, "") << how_to_repeat(options);
@@ -56,20 +56,23 @@ TEST(PlantedBug, WithoutOneNoSeedSeesAnything) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, Planting,
-                         testing::Values(Planted{"drop_frame", plant::Bug::drop_frame, "diamond", 50},
-                                         Planted{"skip_alignment", plant::Bug::skip_alignment, "behaviour", 50},
-                                         Planted{"commit_early", plant::Bug::commit_early, "diamond", 50},
-                                         Planted{"stale_commit", plant::Bug::stale_commit, "diamond", 50},
-                                         Planted{"reuse_id", plant::Bug::none, "diamond", 50, true},
-                                         Planted{"forget_key", plant::Bug::forget_key, "behaviour", 50},
-                                         Planted{"forget_evicted", plant::Bug::forget_evicted, "behaviour", 300, false,
-                                                 true},
-                                         Planted{"save_late", plant::Bug::save_late, "behaviour", 50},
-                                         Planted{"forget_unsent", plant::Bug::forget_unsent, "behaviour", 50},
-                                         Planted{"forget_splits", plant::Bug::forget_splits, "diamond", 50},
-                                         Planted{"forget_handle", plant::Bug::forget_handle, "diamond", 50}),
-                         [](const auto& each) { return each.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Each, Planting,
+    testing::Values(Planted{"drop_frame", plant::Bug::drop_frame, "diamond", 50},
+                    Planted{"skip_alignment", plant::Bug::skip_alignment, "behaviour", 50},
+                    Planted{"commit_early", plant::Bug::commit_early, "diamond", 50},
+                    Planted{"stale_commit", plant::Bug::stale_commit, "diamond", 50},
+                    Planted{"reuse_id", plant::Bug::none, "diamond", 50, true},
+                    Planted{"forget_key", plant::Bug::forget_key, "behaviour", 50},
+                    Planted{"forget_evicted", plant::Bug::forget_evicted, "behaviour", 300, false, true},
+                    Planted{"save_late", plant::Bug::save_late, "behaviour", 50},
+                    // What is on disk runs past the checkpoint that it is saved for.
+                    Planted{"fold_past_checkpoint", plant::Bug::save_late, "timers", 300, false, true},
+                    Planted{"forget_timer", plant::Bug::forget_timer, "timers", 300},
+                    Planted{"forget_unsent", plant::Bug::forget_unsent, "behaviour", 50},
+                    Planted{"forget_splits", plant::Bug::forget_splits, "diamond", 50},
+                    Planted{"forget_handle", plant::Bug::forget_handle, "diamond", 50}),
+    [](const auto& each) { return each.param.name; });
 
 }  // namespace
 }  // namespace freshet::sim

@@ -68,7 +68,7 @@ TEST(KillPoints, ADeathAtEachOfThemIsSurvived) {
   constexpr std::uint64_t kLeast = 5;
   std::array<std::uint64_t, kKillPoints> kills{};
   std::uint64_t outlived = 0, files_lost = 0;
-  for (const char* topology : {"diamond", "behaviour"}) {
+  for (const char* topology : {"diamond", "behaviour", "timers"}) {
     for (std::uint64_t each = seed % 1'000'000'000; each < seed % 1'000'000'000 + kSeeds; ++each) {
       const RunOptions options{.topology = topology, .seed = each};
       const auto result = simulate(options);

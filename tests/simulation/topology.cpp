@@ -352,10 +352,113 @@ class Behaviour final : public OneShelf {
   bool combines_ = false;
 };
 
+/// Timers of three names a key: an item sets or cancels one, and each second firing follows the one before by itself.
+/// What comes out does not depend on how far the watermark is when an item comes, as long as the item is not late.
+class Reminders : public KeyedOperator<std::uint64_t, Item, Item> {
+ public:
+  static constexpr Duration kAgain{100};
+  static std::uint64_t name_of(const Item& item) { return item.number % 3; }
+  static bool cancels(const Item& item) { return item.value % 4 == 0; }
+  static Time due_of(const Item& item) { return item.at + Duration(std::abs(item.value)); }
+  static bool follows(std::uint64_t firing) { return firing % 2 == 1; }
+
+  void process(const Item& item, Out<Item>& out) override {
+    if (item.at < watermark()) return out.emit({key(), 0, 0, 0, "late", item.at});
+    const std::uint64_t name = name_of(item);
+    while (timer.find(name).value_or(Time::max()) < item.at) {
+      timer.cancel(name);
+      on_time(name, out);
+    }
+    if (cancels(item)) {
+      if (timer.cancel(name)) due.erase(name);
+      return;
+    }
+    due[name] = due_of(item);
+    timer.set(name, due_of(item));
+  }
+  void on_time(const std::uint64_t& name, Out<Item>& out) {
+    const Time at = due[name];
+    const std::uint64_t firing = ++firings[name];
+    out.emit({key(), static_cast<std::uint32_t>(name), firing, 0, "", at});
+    due.erase(name);
+    if (!follows(firing)) return;
+    due[name] = at + kAgain;
+    timer.set(name, at + kAgain);
+  }
+
+  MapState<std::uint64_t, Time> due{this, "due"};
+  MapState<std::uint64_t, std::uint64_t> firings{this, "firings"};
+  Timer<std::uint64_t> timer{this, "timer", &Reminders::on_time};
+};
+
+/// items ─▶ (event time) ─by key─▶ reminders ─▶ shelf
+class Timers final : public OneShelf {
+ public:
+  explicit Timers(const TopologyOptions& options) : OneShelf(options) {
+    const std::uint64_t records = options.full_size ? 100'000 : random_.below(3'000) + 100;
+    Feed feed = make_feed(random_, 0, random_.below(4) + 1, records, 100);
+    for (auto& partition : feed) {
+      std::int64_t now = random_.between(0, 5'000);
+      for (auto& item : partition) {
+        item.at = Time(Duration(kBegin + now - random_.between(0, kDisorder)));
+        now += random_.between(0, 20);
+      }
+    }
+    feed_ = std::make_shared<const Feed>(std::move(feed));
+    source_tasks_ = some(random_, 1, 3);
+    reminder_tasks_ = some(random_, 1, 5);
+  }
+  void build(Job& job) const override {
+    job.source<FeedSource>("items", feed_, spending_, seed_)
+        .event_time(&Item::at, {.max_disorder = Duration(kDisorder)})
+        .parallelism(source_tasks_)
+        .key_by(&Item::key)
+        .process<Reminders>("reminders")
+        .parallelism(reminder_tasks_)
+        .sink("shelf", ShelfSink<Item>{shelf_});
+  }
+  std::string wrong(bool finished) const override {
+    if (auto text = out_of_order("shelf", shelf_->seen()); !text.empty()) return text;
+    if (auto text = compare("shelf", shelf_->seen(), expected(), finished); !text.empty()) return text;
+    return compare("shelf, published", shelf_->published, expected(), finished);
+  }
+  std::uint32_t tasks() const override { return 20; }
+
+ private:
+  static constexpr std::int64_t kBegin = 1'600'000'000'000, kDisorder = 200;
+
+  struct Name {
+    std::optional<Time> due;
+    std::uint64_t firings = 0;
+  };
+  Items expected() const {
+    Items all;
+    std::map<std::pair<std::uint64_t, std::uint64_t>, Name> names;
+    const auto fire_before = [&](std::pair<std::uint64_t, std::uint64_t> address, Name& name, Time end) {
+      while (name.due && *name.due < end) {
+        const Time at = *std::exchange(name.due, std::nullopt);
+        all.push_back({address.first, static_cast<std::uint32_t>(address.second), ++name.firings, 0, "", at});
+        if (Reminders::follows(name.firings)) name.due = at + Reminders::kAgain;
+      }
+    };
+    for (const auto& item : flat(*feed_)) {
+      const std::pair address(item.key, Reminders::name_of(item));
+      Name& name = names[address];
+      fire_before(address, name, item.at);
+      name.due = Reminders::cancels(item) ? std::nullopt : std::optional(Reminders::due_of(item));
+    }
+    for (auto& [address, name] : names) fire_before(address, name, Time::max());
+    return all;
+  }
+
+  std::shared_ptr<const Feed> feed_;
+  std::int64_t source_tasks_, reminder_tasks_;
+};
+
 }  // namespace
 
 const std::vector<std::string>& topology_names() {
-  static const std::vector<std::string> names{"burst", "fan_out", "diamond", "behaviour"};
+  static const std::vector<std::string> names{"burst", "fan_out", "diamond", "behaviour", "timers"};
   return names;
 }
 
@@ -364,6 +467,7 @@ std::unique_ptr<Topology> make_topology(const std::string& name, const TopologyO
   if (name == "fan_out") return std::make_unique<FanOut>(options);
   if (name == "diamond") return std::make_unique<Diamond>(options);
   if (name == "behaviour") return std::make_unique<Behaviour>(options);
+  if (name == "timers") return std::make_unique<Timers>(options);
   return nullptr;
 }
 

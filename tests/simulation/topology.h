@@ -22,8 +22,9 @@ struct Item {
   std::uint64_t number = 0;
   std::int64_t value = 0;
   std::string text{};
+  Time at{};
   auto operator<=>(const Item&) const = default;
-  FRESHET_RECORD(key, source, number, value, text)
+  FRESHET_RECORD(key, source, number, value, text, at)
 };
 
 struct Total {
@@ -180,7 +181,7 @@ struct TopologyOptions {
   Spending* spending = nullptr;
 };
 
-/// burst, fan_out, diamond, behaviour. Null: there is no such.
+/// burst, fan_out, diamond, behaviour, timers. Null: there is no such.
 std::unique_ptr<Topology> make_topology(const std::string& name, const TopologyOptions& options);
 const std::vector<std::string>& topology_names();
 

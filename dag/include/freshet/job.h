@@ -19,10 +19,19 @@ class Stream;
 
 namespace detail {
 
-/// The code behind a node of the graph; `make` is called once per task.
+/// The code behind a node of the graph; make_stage() is called once per task.
 struct OperatorImplementation {
+  std::unique_ptr<Stage> make_stage() const {
+    auto stage = make(*this);
+    if (event_time) event_time(*stage);
+    return stage;
+  }
+
   Emission emission{};
   std::function<std::unique_ptr<Stage>(const OperatorImplementation&)> make{};
+  bool needs_event_time = false;  ///< it cannot work on records without
+  /// Of a source whose records have an event time: tells its stage.
+  std::function<void(Stage&)> event_time{};
   /// Of a sink: for tests, a place for what arrives (a std::vector of the record) and stages that fill it instead.
   std::function<std::pair<std::shared_ptr<void>, std::function<std::unique_ptr<Stage>()>>()> collect{};
   /// Of an operator to which it makes no difference whether records of one key come one by one or combined.
@@ -155,8 +164,6 @@ class Job {
   const detail::OperatorImplementation& implementation(std::uint32_t node) const { return operators_[node]; }
   detail::OperatorImplementation& implementation(std::uint32_t node) { return operators_[node]; }
   const detail::EdgeImplementation& edge_implementation(std::uint32_t edge) const { return edges_[edge]; }
-  /// Node `hidden` takes the error policy of `node`: they are one operator to the author.
-  void follow_policy(std::uint32_t hidden, std::uint32_t node) { followers_.emplace_back(hidden, node); }
   /// For connectors that declare a group of parameters: the text given for one, or its default.
   std::string text_param(const std::string& name, const std::string& fallback, std::string_view help) {
     return param(name, fallback, help);
@@ -173,13 +180,13 @@ class Job {
     return parse_text(found->second, value) ? value : fallback;  // the validator refuses what does not parse
   }
   std::vector<bool> below_dead_letters() const;
+  void check_event_time();
 
   std::map<std::string, std::string> given_;
   LogicalGraph graph_;
   std::vector<detail::OperatorImplementation> operators_;
   std::vector<detail::EdgeImplementation> edges_;
   std::vector<std::function<void()>> resources_;
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> followers_;
   std::vector<Problem> problems_;
   bool sources_are_fed_ = false;
   std::optional<std::uint32_t> dead_letters_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freshet/stream_steps.h>
+#include <freshet/window_spec.h>
 
 /// Streams under a key, and the steps that only they have.
 namespace freshet {
@@ -17,6 +18,9 @@ M added(M a, M b) {
 }
 
 }  // namespace detail
+
+template <class K, class T>
+class WindowedStream;
 
 /// A stream whose records carry a key. Everything up to the next key_by runs under it: same task, in order, no shuffle.
 template <class Self, class K, class T>
@@ -106,6 +110,8 @@ class KeyedSteps : public StreamSteps<Self, K, T> {
     return ProcessStream<Op, KeyedStream<K, typename Op::Output>>(this->template stream_of<typename Op::Output>(step),
                                                                   prototype);
   }
+  /// Puts the records of each key into windows; aggregate() or top() then says what becomes of them.
+  WindowedStream<K, T> window(const WindowSpec& spec) const;
   /// Lets the first record of each id pass, per key.
   template <class M>
   KeyedStream<K, T> dedupe(std::string_view id, M T::*field, TtlOptions ttl = {}) const {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <freshet/keyed_stream.h>
+#include <freshet/windowed_stream.h>
 
 /// Typed streams: handles, cheap and passed by value, that build the job's graph. Each step names its operator first.
 namespace freshet {
@@ -32,24 +32,23 @@ class Stream : public StreamSteps<Stream<T>, void, T> {
     return ProcessStream<Op, Stream<typename Op::Output>>(this->template stream_of<typename Op::Output>(step),
                                                           prototype);
   }
-  /// Which field is the event time; stands right behind the source.
+  /// Which field is the event time; stands right behind the source, or the merged sources.
   Stream<T> event_time(Time T::*field, EventTimeOptions options = {}) const {
-    OperatorNode step =
-        this->node(this->named().id + ".event_time", OperatorKind::transform,
-                   "event time " + field_name(field) + ", disorder " + format_duration(options.max_disorder));
-    step.outputs.insert(step.outputs.begin(), {"out", schema_of<T>()});
-    auto from = this->from_;
-    for (auto& upstream : from) upstream.link.grouping = Grouping::forward;
-    const auto added = this->job().add_operator(std::move(step),
-                                                {{},
-                                                 [field, options](const auto&) -> std::unique_ptr<Stage> {
-                                                   return std::make_unique<detail::EventTimeStage<T>>(field, options);
-                                                 }},
-                                                from);
-    this->job().follow_policy(added, this->named_index());
-    Stream<T> timed(this->job(), {{added, 0, {.code = detail::plain_edge<T>()}}});
-    timed.name_operator(this->named_index());
-    return timed;
+    for (const auto& upstream : this->from_) {
+      auto& source = this->job().graph().operators[upstream.node];
+      if (source.kind != OperatorKind::source) {
+        this->job().add_problem({"operator " + source.id, "event_time stands behind it, and it is not a source",
+                                 "put .event_time(…) right behind the source"});
+        continue;
+      }
+      if (this->job().implementation(upstream.node).event_time)
+        this->job().add_problem({"operator " + source.id, "has an event time already", "say .event_time(…) once"});
+      source.description += ", event time " + field_name(field) + ", disorder " + format_duration(options.max_disorder);
+      this->job().implementation(upstream.node).event_time = [field, options](Stage& stage) {
+        dynamic_cast<detail::SourceStageOf<T>&>(stage).set_event_time({field, options});
+      };
+    }
+    return *this;
   }
 
   // How the next operator's task is picked.

@@ -29,8 +29,8 @@ class ProcessStream : public Settings<ProcessStream<Op, Base>, Base> {
   template <class S>
   Stream<S> side(SideOutput<S> Op::*output) const {
     const auto& wanted = (*prototype_).*output;
-    for (std::uint32_t i = 0; i < prototype_->side_outputs.size(); ++i) {
-      if (prototype_->side_outputs[i] == &wanted)
+    for (std::uint32_t i = 0; i < prototype_->OperatorBase::side_outputs.size(); ++i) {
+      if (prototype_->OperatorBase::side_outputs[i] == &wanted)
         return Stream<S>(this->job(), {{this->named_index(), i + 1, {.code = detail::plain_edge<S>()}}});
     }
     return Stream<S>(this->job(), {{this->named_index(), 0, {}}});
@@ -212,14 +212,18 @@ class StreamSteps : public Settings<Self> {
     const auto prototype = std::make_shared<const Op>(args...);
     OperatorNode step = node(id, OperatorKind::transform, "process " + std::string(type_name<Op>()));
     step.outputs.insert(step.outputs.begin(), {"out", schema_of<typename Op::Output>()});
-    for (std::size_t i = 0; i < prototype->side_outputs.size(); ++i)
-      step.outputs.insert(step.outputs.begin() + 1 + static_cast<std::ptrdiff_t>(i),
-                          {prototype->side_outputs[i]->name(), prototype->side_outputs[i]->schema()});
-    for (const auto& [name, table] : prototype->states) step.states.push_back(table->declaration());
-    for (const auto* counter : prototype->counters) step.counters.push_back(counter->name());
+    for (std::size_t i = 0; i < prototype->OperatorBase::side_outputs.size(); ++i)
+      step.outputs.insert(
+          step.outputs.begin() + 1 + static_cast<std::ptrdiff_t>(i),
+          {prototype->OperatorBase::side_outputs[i]->name(), prototype->OperatorBase::side_outputs[i]->schema()});
+    for (const auto& [name, table] : prototype->OperatorBase::states) step.states.push_back(table->declaration());
+    for (const auto* counter : prototype->OperatorBase::counters) step.counters.push_back(counter->name());
     const auto added = add(std::move(step), [args...](const auto&) -> std::unique_ptr<Stage> {
       return std::make_unique<detail::OperatorStage<K, Op>>(std::make_unique<Op>(args...));
     });
+    this->job().implementation(added).needs_event_time =
+        std::any_of(prototype->OperatorBase::timers.begin(), prototype->OperatorBase::timers.end(),
+                    [](const auto* timer) { return timer->clock() == Clock::event; });
     return {added, prototype};
   }
 };

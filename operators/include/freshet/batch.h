@@ -86,6 +86,7 @@ std::size_t heap_bytes(const T& value) {
   } else if constexpr (Record<T>) {
     if constexpr (!std::is_trivially_copyable_v<T>)
       for_each_field<T>([&](const auto& field) { bytes += heap_bytes(value.*(field.pointer)); });
+    if constexpr (requires { value.unlisted_bytes(); }) bytes += value.unlisted_bytes();
   }
   return bytes;
 }
@@ -201,10 +202,11 @@ class Out {
     if (position_ != nullptr) metas_->pop_back();
   }
   /// True when a source should return and let what it emitted go on its way.
-  bool full() const { return records_->size() >= kBatchRecords; }
+  bool full() const { return records_->size() >= limit_; }
 
   // For the engine.
   void bind(detail::Column<T>& records) { records_ = &records; }
+  void limit(std::size_t records) { limit_ = records; }
   void bind_positions(std::uint32_t partition, const std::uint64_t* position, std::vector<RecordMeta>* metas) {
     partition_ = partition;
     position_ = position;
@@ -219,6 +221,7 @@ class Out {
   const std::uint64_t* position_ = nullptr;  // of the split being read; sources only
   std::vector<RecordMeta>* metas_ = nullptr;
   std::uint32_t partition_ = 0;
+  std::size_t limit_ = kBatchRecords;
 };
 
 }  // namespace freshet

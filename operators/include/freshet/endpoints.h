@@ -1,17 +1,9 @@
 #pragma once
 
-#include <map>
+#include <freshet/event_time.h>
 
-#include <freshet/stage.h>
-
-/// Stages at the ends of a job: sources, the event time of what they read, and sinks.
+/// Stages at the ends of a job: sources and sinks.
 namespace freshet {
-
-struct EventTimeOptions {
-  Duration max_disorder{0};  ///< how much later than its successors a record may come
-  Duration idle_after = 30s;
-  Time earliest{std::chrono::sys_days{std::chrono::year{2000} / 1 / 1}};  ///< before this it is malformed
-};
 
 /// What a sink learns about its place in the job.
 struct SinkContext {
@@ -25,14 +17,25 @@ struct SinkContext {
 
 namespace detail {
 
+/// Any source of T.
+template <class T>
+class SourceStageOf : public SourceStage {
+ public:
+  /// From now on its records have an event time, and it makes watermarks.
+  void set_event_time(EventTime<T> event_time) { event_time_ = std::move(event_time); }
+
+ protected:
+  std::optional<EventTime<T>> event_time_;
+};
+
 template <class S>
-class TypedSourceStage final : public SourceStage {
+class TypedSourceStage final : public SourceStageOf<typename S::Output> {
   using T = typename S::Output;
 
  public:
   explicit TypedSourceStage(std::unique_ptr<S> source) : source_(std::move(source)) {
-    outputs_.emplace_back("out", std::make_unique<Batch<T>>());
-    outputs_.emplace_back("dead_letters", std::make_unique<Batch<DeadLetter>>());
+    this->outputs_.emplace_back("out", std::make_unique<Batch<T>>());
+    this->outputs_.emplace_back("dead_letters", std::make_unique<Batch<DeadLetter>>());
   }
   OperatorBase* author() override { return source_.get(); }
   void open(StageHost& host) override {
@@ -58,12 +61,20 @@ class TypedSourceStage final : public SourceStage {
       encode(record, split);
       out.put(record.view());
     }
+    if (this->event_time_) this->event_time_->save(out, operator_id);
   }
   bool restore(const SavedRecord& saved, const RestoreScope& scope) override {
+    if (this->event_time_ && this->event_time_->restore(saved, scope)) return true;
+    if (saved.kind == "newest") return true;  // it had an event time then
     SavedSplit split;
     if (saved.kind != "splits" || !decode_all(saved.bytes, split)) return false;
     if (scope.owns_partition(split.partition_number)) add_split(std::move(split));
     return true;
+  }
+
+  bool tells_each_watermark() const override { return this->event_time_ && this->event_time_->each_record(); }
+  std::optional<Time> made_watermark() const override {
+    return this->event_time_ ? std::optional(this->event_time_->watermark(splits_)) : std::nullopt;
   }
 
   /// Turns among the splits; one that is idle or done is passed over.
@@ -74,7 +85,7 @@ class TypedSourceStage final : public SourceStage {
       if (open.done) continue;
       const Progress progress = read_split(open);
       open.done = progress == Progress::done;
-      if (progress == Progress::progress || outputs_[0].size() + outputs_[1].size() != 0) {
+      if (progress == Progress::progress || this->outputs_[0].size() + this->outputs_[1].size() != 0) {
         next_ = (next_ + 1) % splits_.size();
         return Progress::progress;
       }
@@ -85,9 +96,11 @@ class TypedSourceStage final : public SourceStage {
 
  private:
   Progress read_split(SavedSplit& open) {
-    auto& out = static_cast<Batch<T>&>(outputs_[0].batch());
+    auto& out = static_cast<Batch<T>&>(this->outputs_[0].batch());
+    const std::size_t before = out.size();
     Out<T> collector;
     collector.bind(out.records);
+    if (tells_each_watermark()) collector.limit(1);
     collector.bind_positions(open.partition_number, &open.split.position, &out.metas);
     source_->now_value = host_->now();
     Progress progress = Progress::progress;
@@ -98,89 +111,30 @@ class TypedSourceStage final : public SourceStage {
     } catch (...) {
       FailedRecord failed = describe_current_exception();
       failed.meta.position = {open.partition_number, open.split.position};
-      auto& letters = static_cast<Batch<DeadLetter>&>(outputs_[1].batch());
-      DeadLetter letter;
-      host_->record_failed(failed, letter);
-      letters.records.add() = std::move(letter);
-      letters.metas.push_back(failed.meta);
+      set_aside(failed);
+    }
+    if (this->event_time_) {
+      this->event_time_->stamp(out, before, open.partition_number, [&](std::size_t i) {
+        FailedRecord failed{.reason = "malformed: event time", .message = this->event_time_->reason(out.records[i])};
+        append_json(failed.record, out.records[i]);
+        failed.meta = out.metas[i];
+        set_aside(failed);
+      });
     }
     return progress;
+  }
+  void set_aside(const FailedRecord& failed) {
+    auto& letters = static_cast<Batch<DeadLetter>&>(this->outputs_[1].batch());
+    DeadLetter letter;
+    host_->record_failed(failed, letter);
+    letters.records.add() = std::move(letter);
+    letters.metas.push_back(failed.meta);
   }
 
   std::unique_ptr<S> source_;
   StageHost* host_ = nullptr;
   std::vector<SavedSplit> splits_;
   std::size_t next_ = 0;
-};
-
-/// Gives records their event time and refuses those before `earliest`. Its watermark is behind the greatest time that
-/// each partition has shown, by the disorder allowed.
-template <class T>
-class EventTimeStage final : public UserCodeStage {
- public:
-  EventTimeStage(Time T::*field, EventTimeOptions options) : field_(field), options_(options) {
-    outputs_.emplace_back("out", std::make_unique<Batch<T>>());
-    add_dead_letter_output();
-  }
-  std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
-    const auto& in = static_cast<const Batch<T>&>(*view.batch);
-    auto& out = static_cast<Batch<T>&>(outputs_[0].batch());
-    return for_each_record<T, Emits::one_at_most>(
-        view, from,
-        [&](std::size_t i) {
-          const auto index = view.index(i);
-          const Time time = in.records[index].*field_;
-          if (time < options_.earliest) refuse(time);
-          out.records.add() = in.records[index];
-          out.metas.push_back(in.metas[index]);
-          out.metas.back().event_time_ms = time.time_since_epoch().count();
-          advance(in.metas[index].position.partition, time);
-        },
-        [] {});
-  }
-  void save(SnapshotOut& out, std::string_view operator_id) const override {
-    out.begin(operator_id, "newest", "");
-    ByteBuffer record;
-    for (const auto& [partition, time] : newest_) {
-      record.clear();
-      encode(record, std::pair(partition, time));
-      out.put(record.view());
-    }
-  }
-  /// A partition that another task reads from now on would hold the watermark for ever.
-  bool restore(const SavedRecord& saved, const RestoreScope& scope) override {
-    std::pair<std::uint32_t, Time> newest;
-    if (saved.kind != "newest" || !decode_all(saved.bytes, newest)) return false;
-    if (!scope.owns_partition(newest.first)) return true;
-    auto& time = newest_.try_emplace(newest.first, newest.second).first->second;
-    time = std::max(time, newest.second);
-    return true;
-  }
-  /// Time::min() until every partition seen has shown a time.
-  std::optional<Time> made_watermark() const override {
-    Time lowest = Time::max();
-    for (const auto& [partition, time] : newest_) lowest = std::min(lowest, time);
-    return newest_.empty() ? Time::min() : lowest - options_.max_disorder;
-  }
-
- private:
-  void refuse(Time time) const {
-    std::string text;
-    append_time(text, time);
-    throw RejectRecord("event time " + text + " is before the earliest allowed", "malformed: event time");
-  }
-  void advance(std::uint32_t partition, Time time) {
-    if (last_ == nullptr || last_partition_ != partition) {
-      last_ = &newest_.try_emplace(partition, Time::min()).first->second;
-      last_partition_ = partition;
-    }
-    if (time > *last_) *last_ = time;
-  }
-  Time T::*field_;
-  EventTimeOptions options_;
-  std::map<std::uint32_t, Time> newest_;
-  Time* last_ = nullptr;
-  std::uint32_t last_partition_ = 0;
 };
 
 /// Writes rows of some medium: what files::csv, files::jsonl and console make. `K` is void on a stream without a key.

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 
 #include <freshet/emission.h>
+#include <freshet/pair_table.h>
 #include <freshet/transforms.h>
 
 /// Stages of the keyed steps: fold, process, dedupe, recent. All of them work batch by batch with look-ahead: while one
@@ -185,17 +185,15 @@ class ProcessStage final : public UserCodeStage {
 
 /// The ids that dedupe has seen, each under its key.
 template <class K, class M>
-class SeenTable final : public LiveTable<std::pair<K, M>, std::int64_t> {  // value: when it was seen, ms
-  using Base = LiveTable<std::pair<K, M>, std::int64_t>;
-  using Pair = std::pair<K, M>;
+class SeenTable final : public PairTable<K, M> {  // each with the time when it was seen
+  using Base = PairTable<K, M>;
+  using Pair = typename Base::Pair;
 
  public:
-  using Cells = typename Base::Cells;
   explicit SeenTable(StateOptions options) : options_(options) {}
   StateDeclaration declaration() const override {
     return {"seen", "set", schema_of<K>(), schema_of<M>(), schema_of<std::int64_t>(), options_.ttl, options_.queryable};
   }
-  void write_blank(ByteBuffer& out) const override { append_blank<std::int64_t>(out); }
   void commit_call() override {}
   void undo_call() override {}
 
@@ -214,52 +212,15 @@ class SeenTable final : public LiveTable<std::pair<K, M>, std::int64_t> {  // va
     if (options_.ttl == Duration::max()) return;
     const std::int64_t deadline = now_ms - options_.ttl.count();
     Base::sweep(records * 2, now_ms, deadline, [this, deadline](std::uint32_t slot) {
-      const auto& entry = this->cells_.at(slot);
-      if (entry.value > deadline) return false;
-      this->save_.before_erase(slot, this->saver());
-      if (this->save_.is_on())
-        this->save_.note_erased(key_hash(entry.key.first), this->bytes_.of_key(entry.key.first),
-                                this->bytes_.of_map_key(entry.key.second));
+      if (this->cells_.at(slot).value > deadline) return false;
+      this->note_erase(slot);
       return true;
     });
-  }
-
-  static std::uint64_t hash_of(std::uint64_t key_hash_value, const M& id) {
-    // Turned: a stream keyed by the id itself has the same hash twice.
-    return (key_hash_value ^ std::rotl(key_hash(id), 23)) * 0x9e3779b97f4a7c15ULL;
   }
   const StateOptions& options() const { return options_; }
 
  protected:
-  void write_slot(std::uint32_t slot, StateWriter& out, EntryBytes& bytes, bool) const override {
-    const auto& entry = this->cells_.at(slot);
-    out.put({.key_hash = key_hash(entry.key.first),
-             .key = bytes.of_key(entry.key.first),
-             .map_key = bytes.of_map_key(entry.key.second),
-             .value = bytes.of_value(entry.value),
-             .written_ms = entry.value});
-  }
-  std::size_t heap_of(std::uint32_t slot) const override {
-    const Pair& key = this->cells_.at(slot).key;
-    return heap_bytes(key.first) + heap_bytes(key.second);
-  }
-  void append_key(ByteBuffer& out, const Pair& key) const override {
-    encode_key(out, key.first);
-    encode_key(out, key.second);
-  }
-  bool decode_address(const StateEntry& entry, Pair& key, std::uint64_t& hash) const override {
-    if (!decode_key(entry.key, key.first) || !decode_key(entry.map_key, key.second)) return false;
-    hash = hash_of(entry.key_hash, key.second);
-    return true;
-  }
-  bool take_back(const StateEntry& entry, const Pair& key, std::uint64_t hash) override {
-    if (entry.erased) {
-      if (const auto slot = this->cells_.find(key, hash); slot != Cells::kNone) this->cells_.erase(slot);
-      return true;
-    }
-    bool made = false;
-    return decode_all(entry.value, this->cells_.at(this->cells_.find_or_add(key, hash, made)).value);
-  }
+  std::int64_t written_ms(std::uint32_t slot) const override { return this->cells_.at(slot).value; }
 
  private:
   StateOptions options_;

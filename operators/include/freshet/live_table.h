@@ -62,7 +62,8 @@ class LiveTable : public StateTable {
   void spill_to(SpillStore& store, std::uint32_t state) override {
     spill_ = &store;
     save_.spill_to(store);
-    for (int shift = 24; shift >= 0; shift -= 8) prefix_[3 - shift / 8] = static_cast<char>(state >> shift);
+    for (int shift = 24; shift >= 0; shift -= 8)
+      prefix_[3 - shift / 8] = second_prefix_[3 - shift / 8] = static_cast<char>(state >> shift);
   }
   std::size_t resident_bytes() override {
     sample_heap();
@@ -151,8 +152,12 @@ class LiveTable : public StateTable {
   virtual void write_slot(std::uint32_t slot, StateWriter& out, EntryBytes& bytes, bool changes_only) const = 0;
   /// What write_slot() calls changes is saved.
   virtual void on_saved(std::uint32_t) {}
-  /// A slot is about to go into the spill store.
+  /// A slot, which is in the spill store now, leaves the table.
   virtual void on_evicted(std::uint32_t) {}
+  /// A slot is put into the spill store, and was taken from it. Who adds entries of its own there, below
+  /// second_prefix(), puts and takes them here.
+  virtual void on_put_into_spill(std::uint32_t, SpillStore&) {}
+  virtual void on_taken_from_spill(std::uint32_t, SpillStore&) {}
   /// The bytes by which a slot is found again.
   virtual void append_key(ByteBuffer& out, const Key& key) const = 0;
   /// The key of a slot that an entry belongs to. False: it is none of this table.
@@ -178,6 +183,11 @@ class LiveTable : public StateTable {
     make_room_for_touches(slot);
     if (touches_of(slot) != kMostTouches) recent_[slot / 32] += std::uint64_t{1} << (slot % 32 * 2);
   }
+  SpillStore* spill() { return spill_; }
+  std::size_t spilled_keys() const { return spilled_keys_; }
+  /// What entries in the spill store begin with that stand there beside those of the table.
+  std::string_view second_prefix() const { return {second_prefix_, sizeof second_prefix_}; }
+  static StateLost damaged() { return StateLost("an entry that was spilled to disk came back damaged"); }
 
   Cells cells_;
   IncrementalSave save_;
@@ -205,7 +215,6 @@ class LiveTable : public StateTable {
       take(entry);
     }
   }
-  static StateLost damaged() { return StateLost("an entry that was spilled to disk came back damaged"); }
 
   std::string_view prefix() const { return {prefix_, sizeof prefix_}; }
   std::string_view address_of(const Key& key) {
@@ -240,6 +249,7 @@ class LiveTable : public StateTable {
     packed_.count = 0;
     write_slot(slot, packed_, bytes_, false);
     spill_->put(address_of(cells_.at(slot).key), packed_.bytes.view());
+    on_put_into_spill(slot, *spill_);
     leaving_.push_back({slot, packed_.count});
   }
   /// The spill store has it.
@@ -257,15 +267,17 @@ class LiveTable : public StateTable {
   std::uint32_t fetch(const Key& key, std::uint64_t hash) {
     try {
       if (!spill_->take(address_of(key), fetched_)) return Cells::kNone;
+      --spilled_keys_;
+      for_each_packed(fetched_, [&](const StateEntry& entry) {
+        --spilled_entries_;
+        if (!take_back(entry, key, hash)) throw damaged();
+      });
+      const std::uint32_t slot = cells_.find(key, hash);
+      on_taken_from_spill(slot, *spill_);
+      return slot;
     } catch (const std::exception& error) {
       throw StateLost(error.what());
     }
-    --spilled_keys_;
-    for_each_packed(fetched_, [&](const StateEntry& entry) {
-      --spilled_entries_;
-      if (!take_back(entry, key, hash)) throw damaged();
-    });
-    return cells_.find(key, hash);
   }
   /// Those that are over come back into the table, and go from there.
   template <class IsOver>
@@ -316,7 +328,8 @@ class LiveTable : public StateTable {
   static constexpr std::int64_t kRoundsPerTtl = 8;  // of the sweep over what is spilled, at most
 
   SpillStore* spill_ = nullptr;
-  char prefix_[4] = {};
+  char prefix_[5] = {};  // the state's number, and 0; then 1
+  char second_prefix_[5] = {0, 0, 0, 0, 1};
   std::size_t spilled_keys_ = 0;
   std::size_t spilled_entries_ = 0;
   /// Two bits a slot: how often it was touched, less each time the hand has passed (generalized clock, Smith 1978).

@@ -28,7 +28,7 @@ struct SourceFailed : std::runtime_error {
 };
 
 class OperatorBase;
-class StageAccess;
+class TimerBase;
 
 /// A named output beside the main one; read with `stream.side(&Op::member)`.
 class SideOutputBase {
@@ -85,6 +85,7 @@ class OperatorBase {
   std::vector<std::pair<std::string, StateTable*>> states;
   std::vector<SideOutputBase*> side_outputs;
   std::vector<Counter*> counters;
+  std::vector<TimerBase*> timers;
   bool side_emitted = false;
   Time watermark_value = Time::min();
   Time now_value{};
@@ -120,7 +121,7 @@ class KeyedOperator : public Operator<In, R> {
 
 template <class Op>
 Counter::Counter(Op* op, std::string_view name) : name_(name) {
-  op->counters.push_back(this);
+  op->OperatorBase::counters.push_back(this);
 }
 
 /// One T per key.
@@ -130,7 +131,7 @@ class ValueState {
   template <class Op>
   ValueState(Op* op, std::string_view name, StateOptions options = {}) {
     auto cells = std::make_unique<detail::ValueCells<typename Op::Key, T>>(std::string(name), options, &op->key_scope);
-    op->states.emplace_back(name, cells.get());
+    op->OperatorBase::states.emplace_back(name, cells.get());
     cells_ = std::move(cells);
   }
   /// Null when the key has none.
@@ -151,7 +152,7 @@ class ListState {
   template <class Op>
   ListState(Op* op, std::string_view name, StateOptions options = {}) {
     auto cells = std::make_unique<detail::ListCells<typename Op::Key, T>>(std::string(name), options, &op->key_scope);
-    op->states.emplace_back(name, cells.get());
+    op->OperatorBase::states.emplace_back(name, cells.get());
     cells_ = std::move(cells);
   }
   void push_back(T value) { cells_->push_back(std::move(value)); }
@@ -171,7 +172,7 @@ class MapState {
   MapState(Op* op, std::string_view name, StateOptions options = {}) {
     auto cells =
         std::make_unique<detail::MapCells<typename Op::Key, MapKey, V>>(std::string(name), options, &op->key_scope);
-    op->states.emplace_back(name, cells.get());
+    op->OperatorBase::states.emplace_back(name, cells.get());
     cells_ = std::move(cells);
   }
   const V* find(const MapKey& key) const {
@@ -227,7 +228,7 @@ class SideOutput final : public SideOutputBase {
  public:
   template <class Op>
   SideOutput(Op* op, std::string_view name) : SideOutputBase(name), owner_(op) {
-    op->side_outputs.push_back(this);
+    op->OperatorBase::side_outputs.push_back(this);
   }
   SideOutput(const SideOutput&) = delete;
   SideOutput& operator=(const SideOutput&) = delete;

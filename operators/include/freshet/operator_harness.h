@@ -106,36 +106,36 @@ class OperatorHarness {
       from = stage_->process(0, view, from);
       collect();
     }
-    return *this;
+    return emit_due();
   }
   OperatorHarness& watermark(Time time) {
-    stage_->on_watermark(time);
-    collect();
-    return *this;
+    watermark_ = std::max(watermark_, time);
+    stage_->on_watermark(watermark_);
+    return emit_due();
   }
   /// Moves the processing clock.
   OperatorHarness& advance(Time now) {
     host_.now_value = now;
-    while (!stage_->emit_due()) collect();
-    collect();
-    return *this;
+    return emit_due();
   }
   /// The end of the stream.
   OperatorHarness& finish() {
+    watermark(Time::max());
     while (!stage_->finish()) collect();
     collect();
     return *this;
   }
-  /// Saves the state, makes a new instance and restores it: what a crash right after a checkpoint does.
+  /// Saves the state, timers included, makes a new instance and restores it: what a crash right after a checkpoint
+  /// does.
   OperatorHarness& crash_and_restore() {
     std::vector<detail::SavedTable> saved;
-    for (const auto& [name, table] : op_->states) table->write(saved.emplace_back());
+    for (const auto& [name, table] : op_->OperatorBase::states) table->write(saved.emplace_back());
     start();
     for (std::size_t i = 0; i < saved.size(); ++i) {
-      if (!saved[i].restore_to(*op_->states[i].second))
-        throw std::runtime_error("state " + op_->states[i].first + " could not be restored");
+      if (!saved[i].restore_to(*op_->OperatorBase::states[i].second))
+        throw std::runtime_error("state " + op_->OperatorBase::states[i].first + " could not be restored");
     }
-    return *this;
+    return watermark(watermark_);
   }
   /// What was emitted since the last take.
   std::vector<R> take() { return std::exchange(emitted_, {}); }
@@ -164,9 +164,14 @@ class OperatorHarness {
     stage_ = std::make_unique<detail::OperatorStage<K, Op>>(std::move(op));
     stage_->open(host_);
   }
+  OperatorHarness& emit_due() {
+    while (stage_->next_due() <= host_.now_value && !stage_->emit_due()) collect();
+    collect();
+    return *this;
+  }
   std::size_t side_index(const SideOutputBase* side) const {
-    for (std::size_t i = 0; i < op_->side_outputs.size(); ++i) {
-      if (op_->side_outputs[i] == side) return i + 1;
+    for (std::size_t i = 0; i < op_->OperatorBase::side_outputs.size(); ++i) {
+      if (op_->OperatorBase::side_outputs[i] == side) return i + 1;
     }
     throw std::logic_error("not a side output of this operator");
   }
@@ -186,6 +191,7 @@ class OperatorHarness {
   std::function<AnyKey(const In&)> key_of_;
   AnyKey shown_key_{};
   std::uint64_t pushed_ = 0;
+  Time watermark_ = Time::min();
   std::vector<R> emitted_;
   std::vector<DeadLetter> letters_;
 };

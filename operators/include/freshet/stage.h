@@ -124,14 +124,16 @@ class Stage {
   virtual void open(StageHost& host) = 0;
   /// Takes records [from, view.size) of an input, until they end or an output is full; answers where to go on.
   virtual std::size_t process(std::uint32_t input, const detail::BatchView& view, std::size_t from) = 0;
-  /// Emits what is due by processing time. False: outputs are full, call again.
+  /// Emits some of what is due. False: there may be more, call again; outputs may be full.
   virtual bool emit_due() { return true; }
-  /// When emit_due() has something to do, on the processing clock; Time::max(): never.
+  /// When emit_due() has something to do, on the processing clock; Time::max(): never, Time::min(): now.
   virtual Time next_due() const { return Time::max(); }
-  /// Called with watermarks from upstream; the chain passes them on.
+  /// A watermark has come from upstream. The chain passes it on when what is due then has been emitted.
   virtual void on_watermark(Time) {}
-  /// A stage that makes watermarks answers the newest; it then stands in for those from upstream.
+  /// A source that makes watermarks answers the newest.
   virtual std::optional<Time> made_watermark() const { return std::nullopt; }
+  /// Records that came when all that they belong to was over.
+  virtual std::uint64_t late_records() const { return 0; }
   /// Emits what is left at the end of the stream. False: outputs are full, call again.
   virtual bool finish() { return true; }
   /// `finished`: the stream ended by itself, and what a sink wrote is to stay.
@@ -188,6 +190,8 @@ class SourceStage : public Stage {
   virtual const std::vector<SavedSplit>& splits() const = 0;
   /// Emits some records of one split into the output.
   virtual Progress read() = 0;
+  /// Its watermark is to go out behind each read().
+  virtual bool tells_each_watermark() const { return false; }
   virtual std::string describe(const std::string& partition, std::uint64_t offset) const = 0;
   std::size_t process(std::uint32_t, const detail::BatchView& view, std::size_t) override { return view.size; }
 };
@@ -262,6 +266,23 @@ class UserCodeStage : public Stage {
     }
     host_->at_hand.view = nullptr;
     return i;
+  }
+
+  /// body() once, a call that no record asks for. After a throw: undo(), then the error policy, with what
+  /// describe(json) says.
+  template <class Body, class Describe, class Undo>
+  void call_once(const RecordMeta& meta, Body body, Describe describe, Undo undo) {
+    try {
+      body();
+    } catch (const StateLost&) {
+      throw;
+    } catch (...) {
+      FailedRecord failed = describe_current_exception();
+      if (failed.record.empty()) describe(failed.record);
+      failed.meta = meta;
+      if (host_->sets_aside) undo();
+      set_aside(std::move(failed));
+    }
   }
 
   void set_aside(FailedRecord failed) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freshet/stage.h>
+#include <freshet/timer.h>
 
 /// Stages of the stateless steps: map, filter, flat_map, split, and of unkeyed operator classes. `K` is the key that
 /// the stream carries, or void.
@@ -139,7 +140,7 @@ class OperatorStage final : public UserCodeStage {
  public:
   explicit OperatorStage(std::unique_ptr<Op> op) : op_(std::move(op)) {
     outputs_.emplace_back("out", std::make_unique<BatchOf<K, R>>());
-    for (auto* side : op_->side_outputs) {
+    for (auto* side : base().side_outputs) {
       outputs_.emplace_back(side->name(), side->make_batch());
       side->bind(outputs_.back().batch());
     }
@@ -148,41 +149,60 @@ class OperatorStage final : public UserCodeStage {
   OperatorBase* author() override { return op_.get(); }
   void open(StageHost& host) override {
     UserCodeStage::open(host);
-    op_->now_value = host.now();
-    op_->open();
+    base().now_value = host.now();
+    base().open();
   }
-  void close(bool) override { op_->close(); }
-  void on_watermark(Time time) override { op_->watermark_value = time; }
+  void close(bool) override { base().close(); }
+  void on_watermark(Time time) override { base().watermark_value = time; }
 
   std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
     const auto& in = static_cast<const BatchOf<K, In>&>(*view.batch);
     auto& out = static_cast<BatchOf<K, R>&>(outputs_[0].batch());
     Out<R> collector;
     collector.bind(out.records);
-    op_->now_value = host_->now();
-    if constexpr (!std::is_void_v<K>) {
-      op_->key_scope.undo = host_->sets_aside;
-      op_->key_scope.now_ms = op_->now_value.time_since_epoch().count();
-      for (const auto& [name, table] : op_->states) table->sweep(view.size, op_->key_scope.now_ms);
-    }
+    begin_calls();
+    if constexpr (!std::is_void_v<K>)
+      for (const auto& [name, table] : base().states) table->sweep(view.size, key_scope().now_ms);
     return for_each_record<In>(
         view, from,
         [&](std::size_t i) {
           const auto index = view.index(i);
-          if (host_->sets_aside)
-            for (auto* counter : op_->counters) counter->commit();
+          if (host_->sets_aside) commit_counters();
           if constexpr (!std::is_void_v<K>) enter_key(in.keys[index], in.metas[index].key_hash);
           op_->Op::process(in.records[index], collector);
           complete_outputs<K, In, R>(out, in, index);
-          if (op_->side_emitted) complete_sides(in.metas[index]);
+          if (base().side_emitted) complete_sides(in.metas[index]);
         },
-        [&] {
-          out.records.truncate(out.metas.size());
-          for (auto* side : op_->side_outputs) side->roll_back();
-          for (auto* counter : op_->counters) counter->roll_back();
-          op_->side_emitted = false;
-          if constexpr (!std::is_void_v<K>) op_->key_scope.roll_back();
-        });
+        [&] { undo_call(out); });
+  }
+
+  Time next_due() const override {
+    Time next = Time::max();
+    for (const TimerBase* timer : base().timers) {
+      const std::int64_t first_ms = timer->next_ms();
+      if (timer->clock() == Clock::processing)
+        next = std::min(next, Time(Duration(first_ms)));
+      else if (first_ms < watermark_ms())
+        return Time::min();
+    }
+    return next;
+  }
+  /// Lets timers fire, those of each handle in the order of their times.
+  bool emit_due() override {
+    if constexpr (!std::is_void_v<K>) {
+      begin_calls();
+      std::size_t left = kFiredAtOnce;
+      for (TimerBase* timer : base().timers) {
+        const bool is_event = timer->clock() == Clock::event;
+        if (is_event && watermark_ms() == std::numeric_limits<std::int64_t>::min()) continue;
+        const std::int64_t limit_ms = is_event ? watermark_ms() - 1 : key_scope().now_ms;
+        while (timer->next_ms() <= limit_ms) {
+          if (left-- == 0 || outputs_full()) return false;
+          if (timer->take_due(limit_ms)) fire(*timer);
+        }
+      }
+    }
+    return true;
   }
 
   bool finish() override {
@@ -192,25 +212,68 @@ class OperatorStage final : public UserCodeStage {
       auto& out = static_cast<BatchOf<K, R>&>(outputs_[0].batch());
       Out<R> collector;
       collector.bind(out.records);
-      op_->finish(collector);
+      static_cast<Operator<In, R>&>(*op_).finish(collector);
       out.metas.resize(out.records.size());
-      if (op_->side_emitted) complete_sides({});
+      if (base().side_emitted) complete_sides({});
     }
     return true;
   }
 
  private:
+  /// Timers that fire in one call of emit_due().
+  static constexpr std::size_t kFiredAtOnce = 1024;
+
+  void begin_calls() {
+    base().now_value = host_->now();
+    if constexpr (!std::is_void_v<K>) {
+      key_scope().undo = host_->sets_aside;
+      key_scope().now_ms = base().now_value.time_since_epoch().count();
+    }
+  }
+  void commit_counters() {
+    for (auto* counter : base().counters) counter->commit();
+  }
+  void undo_call(BatchOf<K, R>& out) {
+    out.records.truncate(out.metas.size());
+    for (auto* side : base().side_outputs) side->roll_back();
+    for (auto* counter : base().counters) counter->roll_back();
+    base().side_emitted = false;
+    if constexpr (!std::is_void_v<K>) key_scope().roll_back();
+  }
+  /// Members of the engine's classes, whatever the author's class calls its own.
+  OperatorBase& base() { return *op_; }
+  const OperatorBase& base() const { return *op_; }
+  auto& key_scope() { return static_cast<KeyedOperator<K, In, R>&>(*op_).key_scope; }
+  std::int64_t watermark_ms() const { return base().watermark_value.time_since_epoch().count(); }
+  /// Calls the operator with a timer that was taken out.
+  void fire(TimerBase& timer) {
+    auto& out = static_cast<KeyedBatch<K, R>&>(outputs_[0].batch());
+    Out<R> collector;
+    collector.bind(out.records);
+    if (host_->sets_aside) commit_counters();
+    const RecordMeta meta{.event_time_ms = timer.clock() == Clock::event ? timer.fired_ms() : RecordMeta::kNoTime,
+                          .key_hash = key_scope().hash};
+    call_once(
+        meta,
+        [&] {
+          timer.call(&collector);
+          out.metas.resize(out.records.size(), meta);
+          while (out.keys.size() < out.metas.size()) out.keys.add() = *key_scope().key;
+          if (base().side_emitted) complete_sides(meta);
+        },
+        [&](std::string& json) { timer.describe(json); }, [&] { undo_call(out); });
+  }
   template <class Key>
   void enter_key(const Key& key, std::uint64_t hash) {
-    auto& scope = op_->key_scope;
+    auto& scope = key_scope();
     if (scope.undo) scope.commit();
     scope.key = &key;
     scope.hash = hash;
     ++scope.call;
   }
   void complete_sides(const RecordMeta& meta) {
-    for (auto* side : op_->side_outputs) side->complete(meta);
-    op_->side_emitted = false;
+    for (auto* side : base().side_outputs) side->complete(meta);
+    base().side_emitted = false;
   }
   std::unique_ptr<Op> op_;
   bool finished_ = false;

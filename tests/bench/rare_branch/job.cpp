@@ -19,9 +19,9 @@ struct Timed {
 };
 
 /// Makes records as fast as they are taken, each with the time at which it was made.
-class Clock final : public Source<Timed> {
+class Ticks final : public Source<Timed> {
  public:
-  explicit Clock(std::uint64_t records) : records_(records) {}
+  explicit Ticks(std::uint64_t records) : records_(records) {}
   std::vector<Split> discover() override { return {{"records", 0, records_, 0}}; }
   Progress read(Split& split, Out<Timed>& out) override {
     const std::int64_t now_ns = bench::steady_ns();
@@ -66,7 +66,7 @@ FRESHET_JOB(rare_branch, "Latency of a branch that one record in 100,000 takes b
 {
   const auto records = job.param("records", std::uint64_t{20'000'000}, "records to send");
   const auto report = job.param("report", ".", "folder for the ages of both branches");
-  const auto [all, rare] = job.source<Clock>("records", records)
+  const auto [all, rare] = job.source<Ticks>("records", records)
                                .split("branch", [](const Timed& record, Out<Timed>& often, Out<Timed, "rare">& seldom) {
                                  often.emit(record);
                                  if (record.number % kOneIn == 0) seldom.emit(record);

@@ -1,0 +1,326 @@
+// Windows on real data that nobody of this project wrote, against results that were computed outside of it. The data
+// stands beside the checkout, in ../shared/data; where it is absent, the tests are skipped.
+
+#include <freshet/files.h>
+#include <freshet/testing.h>
+#include <gmock/gmock.h>
+
+#include <filesystem>
+
+#include "tests/jobs/access_log.h"
+
+namespace freshet {
+namespace {
+
+using ::testing::ElementsAre;
+
+using Parameters = std::map<std::string, std::string>;
+
+/// What somebody did. Users and items are text here, since in some sets they are.
+struct Act {
+  std::string user{}, item{}, action{};
+  Time time{};
+  std::int64_t quantity = 0;
+  double price = 0;
+  FRESHET_RECORD(user, item, action, time, quantity, price)
+};
+
+struct Session {
+  std::string user{};
+  Window window{};
+  std::uint64_t events = 0;
+  Time first{}, last{};
+  FRESHET_RECORD(user, window, events, first, last)
+};
+
+struct Visitors {
+  std::uint64_t all = 0;
+  Window window{};
+  std::uint64_t views = 0, visitors = 0;
+  FRESHET_RECORD(all, window, views, visitors)
+};
+
+FRESHET_JOB(activity, "Sessions of users, views and visitors of a window")
+{
+  const auto input = files::input<Act>(job, "input", "none", "event files");
+  const auto disorder = job.param("disorder", 0s, "how much later than its successors an event may come");
+  const auto gap = job.param("gap", 30min, "which gap ends a session");
+  const auto size = job.param("size", 1h, "of the windows");
+  const auto action = job.param("action", "", "which action counts as a view; all when empty");
+  const auto acts = job.source("acts", files::read<Act>(input))
+                        .event_time(&Act::time, {.max_disorder = disorder, .earliest = Time(631'152'000s)});
+  acts.key_by(&Act::user)
+      .window(session(gap))
+      .aggregate<Session>("sessions", count().as(&Session::events), min(&Act::time).as(&Session::first),
+                          max(&Act::time).as(&Session::last))
+      .sink("sessions_out", files::csv("nowhere"));
+  acts.filter("views", [action](const Act& act) { return action.empty() || act.action == action; })
+      .key_by("all", [](const Act&) { return std::uint64_t{0}; })
+      .window(tumbling(size))
+      .aggregate<Visitors>("visitors", count().as(&Visitors::views), distinct(&Act::user).as(&Visitors::visitors))
+      .sink("visitors_out", files::csv("nowhere"));
+}
+
+struct Click {
+  std::uint64_t user = 0, item = 0, category = 0;
+  std::string action{};
+  Time time{};
+  FRESHET_RECORD(user, item, category, action, time)
+};
+
+struct ItemViews {
+  std::uint64_t item = 0;
+  Window window{};
+  std::uint64_t views = 0;
+  FRESHET_RECORD(item, window, views)
+};
+
+FRESHET_JOB(hot_items, "The items viewed most in the last hour, every five minutes")
+{
+  const auto input = files::input<Click>(job, "input", "none", "event files");
+  job.source("clicks", files::read<Click>(input))
+      .event_time(&Click::time)
+      .filter("views", equals(&Click::action, std::string("pv")))
+      .key_by(&Click::item)
+      .window(sliding(1h, 5min))
+      .aggregate<ItemViews>("item_views", count().as(&ItemViews::views))
+      .key_by("all", [](const ItemViews&) { return std::uint64_t{0}; })
+      .window(same_window())
+      .top("hot", 5, largest(&ItemViews::views), smallest(&ItemViews::item))
+      .sink("hot_out", files::csv("nowhere"));
+}
+
+struct Visit {
+  std::string host{};
+  Window window{};
+  std::uint64_t hits = 0;
+  Time first{}, last{};
+  FRESHET_RECORD(host, window, hits, first, last)
+};
+
+FRESHET_JOB(access_log, "Hits and hosts of a window, visits of hosts, and what comes too late for its window")
+{
+  const auto file = job.param("file", "none", "the log");
+  const auto bound = job.param("bound", 0s, "how much later than its successors a line may come");
+  const auto size = job.param("size", 10s, "of the windows");
+  const auto hits = job.source<testing::AccessLog>("hits", file)
+                        .event_time(&testing::Hit::time, {.max_disorder = bound, .each_record = true});
+  const auto windows = hits.key_by("all", [](const testing::Hit&) { return std::uint64_t{0}; })
+                           .window(tumbling(size))
+                           .aggregate<Visitors>("windows", count().as(&Visitors::views),
+                                                distinct(&testing::Hit::host).as(&Visitors::visitors));
+  windows.sink("windows_out", files::csv("nowhere"));
+  windows.late().sink("late_out", files::csv("nowhere"));
+  hits.key_by(&testing::Hit::host)
+      .window(session(30min))
+      .aggregate<Visit>("visits", count().as(&Visit::hits), min(&testing::Hit::time).as(&Visit::first),
+                        max(&testing::Hit::time).as(&Visit::last))
+      .sink("visits_out", files::csv("nowhere"));
+}
+
+std::string input(const std::string& files) { return std::string(FRESHET_TEST_DATA) + "/" + files; }
+
+std::uint64_t events_of(const Session& session) { return session.events; }
+std::uint64_t events_of(const Visit& visit) { return visit.hits; }
+
+/// How many sessions, of one event, most events in one, the longest, the sum of their lengths in seconds.
+template <class S>
+std::vector<std::int64_t> summary(const std::vector<S>& sessions) {
+  std::int64_t single = 0, most = 0, longest = 0, total = 0;
+  for (const auto& session : sessions) {
+    const std::int64_t length = std::chrono::duration_cast<std::chrono::seconds>(session.last - session.first).count();
+    single += events_of(session) == 1;
+    most = std::max(most, static_cast<std::int64_t>(events_of(session)));
+    longest = std::max(longest, length);
+    total += length;
+  }
+  return {static_cast<std::int64_t>(sessions.size()), single, most, longest, total};
+}
+
+/// Start of the window in seconds, views, visitors; by window.
+std::vector<std::vector<std::int64_t>> rows(std::vector<Visitors> visitors) {
+  std::sort(visitors.begin(), visitors.end(),
+            [](const auto& a, const auto& b) { return a.window.start < b.window.start; });
+  std::vector<std::vector<std::int64_t>> rows;
+  for (const auto& each : visitors)
+    rows.push_back({each.window.start.time_since_epoch().count() / 1000, static_cast<std::int64_t>(each.views),
+                    static_cast<std::int64_t>(each.visitors)});
+  return rows;
+}
+using Row = std::vector<std::int64_t>;
+
+/// The same at any parallelism.
+class WindowAnswers : public ::testing::TestWithParam<int> {
+ protected:
+  void SetUp() override {
+    if (!std::filesystem::is_directory(FRESHET_TEST_DATA))
+      GTEST_SKIP() << "the data sets are not there: " << FRESHET_TEST_DATA << " is no folder";
+  }
+  static JobHarness run(const char* job, const Parameters& parameters) {
+    JobHarness harness(job, parameters);
+    harness.parallelism(GetParam()).finish();
+    return harness;
+  }
+};
+
+class Lateness : public WindowAnswers {
+ protected:
+  static JobHarness run_with_bound(int bound, const std::string& size) {
+    JobHarness harness("access_log", {{"file", input("apache-semicomplete/apache_logs.log.gz")},
+                                      {"bound", std::to_string(bound) + "s"},
+                                      {"size", size}});
+    harness.finish();
+    return harness;
+  }
+};
+
+const Parameters kTaobao = {{"input", input("taobao-sorted/*.gz")},
+                            {"input.columns", "user=1,item=2,category=3,action=4,time=5"},
+                            {"input.time", "s"}};
+
+Parameters with(Parameters parameters, const Parameters& more) {
+  for (const auto& [name, value] : more) parameters[name] = value;
+  return parameters;
+}
+
+TEST_P(WindowAnswers, ShopClicks) {
+  const Parameters clicks = {{"input", kTaobao.at("input")},
+                             {"input.columns", "user=1,item=2,action=4,time=5"},
+                             {"input.time", "s"},
+                             {"action", "pv"}};
+  auto half_hour = run("activity", clicks);
+  EXPECT_THAT(summary(half_hour.output<Session>("sessions_out")), ElementsAre(62116, 42646, 20, 6431, 13322423));
+  EXPECT_THAT(rows(half_hour.output<Visitors>("visitors_out")),
+              ElementsAre(Row{1511658000, 41890, 28196}, Row{1511661600, 43883, 29659}));
+  EXPECT_EQ(half_hour.dead_letters().size(), 1u);
+  auto five_minutes = run("activity", with(clicks, {{"gap", "5min"}}));
+  EXPECT_THAT(summary(five_minutes.output<Session>("sessions_out")), ElementsAre(76818, 62466, 11, 1158, 2278993));
+}
+
+TEST_P(WindowAnswers, HotItems) {
+  auto harness = run("hot_items", kTaobao);
+  std::map<Time, std::map<std::uint32_t, ItemViews>> hot;
+  for (const auto& each : harness.output<Ranked<ItemViews>>("hot_out"))
+    EXPECT_TRUE(hot[each.record.window.end].emplace(each.rank, each.record).second) << "a place was given twice";
+  std::uint64_t best = 0, sum_of_best = 0;
+  for (const auto& [end, items] : hot) {
+    EXPECT_EQ(items.size(), 5u);
+    best = std::max(best, items.at(1).views);
+    sum_of_best += items.at(1).views;
+  }
+  EXPECT_EQ(hot.size(), 35u);
+  EXPECT_EQ(best, 36u);
+  EXPECT_EQ(sum_of_best, 740u);
+  EXPECT_EQ(hot.begin()->first, Time(1'511'658'300s));
+  EXPECT_EQ(hot.rbegin()->first, Time(1'511'668'500s));
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> first_hour;
+  for (const auto& [rank, item] : hot.at(Time(1'511'661'600s))) first_hour.emplace_back(item.item, item.views);
+  EXPECT_THAT(first_hour, ElementsAre(std::pair(2338453, 27), std::pair(2563440, 18), std::pair(812879, 17),
+                                      std::pair(138964, 14), std::pair(3244134, 12)));
+}
+
+TEST_P(WindowAnswers, WebLog) {
+  const Parameters log = {{"input", input("nasa-jul95/*.gz")},
+                          {"input.columns", "user=host,item=url,action=response"},
+                          {"input.time", "s"}};
+  auto hours = run("activity", log);
+  EXPECT_THAT(summary(hours.output<Session>("sessions_out")), ElementsAre(1004, 104, 118, 13043, 494221));
+  EXPECT_THAT(rows(hours.output<Visitors>("visitors_out")),
+              ElementsAre(Row{804571200, 3565, 378}, Row{804574800, 3004, 329}, Row{804578400, 2268, 263},
+                          Row{804582000, 1162, 134}));
+  auto minutes = run("activity", with(log, {{"size", "1min"}}));
+  std::int64_t most = 0, visitors = 0;
+  const auto all = rows(minutes.output<Visitors>("visitors_out"));
+  for (const auto& row : all) {
+    most = std::max(most, row[1]);
+    visitors += row[2];
+  }
+  EXPECT_EQ(all.size(), 220u);
+  EXPECT_EQ(most, 87);
+  EXPECT_EQ(visitors, 4169);
+}
+
+TEST_P(WindowAnswers, ClickOuts) {
+  const Parameters trivago = {{"input", input("trivago-clicks/*.gz")},
+                              {"input.columns", "user=user_id,item=reference,action=action_type,time=timestamp"},
+                              {"input.time", "s"},
+                              {"disorder", "172632s"},  // the file is grouped by user
+                              {"action", "clickout item"},
+                              {"size", "6h"}};
+  auto half_hour = run("activity", trivago);
+  EXPECT_THAT(summary(half_hour.output<Session>("sessions_out")), ElementsAre(7711, 1845, 683, 10629, 2467696));
+  EXPECT_THAT(rows(half_hour.output<Visitors>("visitors_out")),
+              ElementsAre(Row{1541548800, 1259, 650}, Row{1541570400, 1407, 759}, Row{1541592000, 2129, 1105},
+                          Row{1541613600, 2047, 1017}, Row{1541635200, 1301, 658}, Row{1541656800, 1483, 784},
+                          Row{1541678400, 2071, 1085}, Row{1541700000, 1900, 969}));
+  auto hour = run("activity", with(trivago, {{"gap", "1h"}}));
+  EXPECT_THAT(summary(hour.output<Session>("sessions_out")), ElementsAre(7453, 1746, 683, 14245, 3120174));
+}
+
+TEST_P(WindowAnswers, RatingsInNoOrderOfTime) {
+  auto days = run("activity", {{"input", input("ml-100k/*.gz")},
+                               {"input.columns", "user=user_id:token,item=item_id:token,time=timestamp:float"},
+                               {"input.time", "s"},
+                               {"disorder", "18561911s"},
+                               {"size", "24h"}});
+  EXPECT_THAT(summary(days.output<Session>("sessions_out")), ElementsAre(2793, 510, 737, 16512, 3120441));
+  auto busiest = rows(days.output<Visitors>("visitors_out"));
+  std::stable_sort(busiest.begin(), busiest.end(), [](const Row& a, const Row& b) { return a[2] > b[2]; });
+  busiest.resize(5);
+  EXPECT_THAT(busiest, ElementsAre(Row{879379200, 3550, 56}, Row{891216000, 1715, 41}, Row{890956800, 1999, 35},
+                                   Row{891388800, 1787, 33}, Row{879465600, 2197, 31}));
+}
+
+TEST_P(WindowAnswers, AccessLog) {
+  const Parameters log = {{"file", input("apache-semicomplete/apache_logs.log.gz")}, {"bound", "59s"}};
+  auto hours = run("access_log", with(log, {{"size", "1h"}}));
+  auto first_hours = rows(hours.output<Visitors>("windows_out"));
+  first_hours.resize(6);
+  EXPECT_THAT(first_hours, ElementsAre(Row{1431856800, 74, 22}, Row{1431860400, 111, 31}, Row{1431864000, 115, 38},
+                                       Row{1431867600, 118, 26}, Row{1431871200, 120, 25}, Row{1431874800, 125, 40}));
+  EXPECT_THAT(summary(hours.output<Visit>("visits_out")), ElementsAre(3052, 1607, 108, 59, 49207));
+  EXPECT_EQ(hours.dead_letters().size(), 1u);
+  auto minutes = run("access_log", with(log, {{"size", "1min"}}));
+  std::int64_t most = 0, visitors = 0;
+  const auto all = rows(minutes.output<Visitors>("windows_out"));
+  for (const auto& row : all) {
+    most = std::max(most, row[1]);
+    visitors += row[2];
+  }
+  EXPECT_EQ(all.size(), 84u);
+  EXPECT_EQ(most, 136);
+  EXPECT_EQ(visitors, 3052);
+}
+
+/// The lines of the log are up to 59 seconds out of order. With a watermark behind each record it is known to the line
+/// what comes too late for its window.
+TEST_P(Lateness, OfTheAccessLogForEachBound) {
+  for (const auto& [bound, dropped] :
+       std::map<int, std::size_t>{{0, 8143}, {10, 6488}, {30, 3135}, {49, 1027}, {58, 0}, {59, 0}}) {
+    auto harness = run_with_bound(bound, "10s");
+    EXPECT_EQ(harness.output<testing::Hit>("late_out").size(), dropped) << "bound " << bound << " s";
+  }
+  auto minutes = run_with_bound(0, "1min");
+  EXPECT_EQ(minutes.output<testing::Hit>("late_out").size(), 0u) << "disorder never leaves the minute";
+}
+
+TEST_P(Lateness, LeavesEachWindowWhatCameInTime) {
+  std::vector<std::vector<std::int64_t>> kept;
+  for (const int bound : {59, 0, 30}) {
+    auto harness = run_with_bound(bound, "10s");
+    std::map<std::int64_t, std::int64_t> hits;
+    for (const auto& row : rows(harness.output<Visitors>("windows_out"))) hits[row[0]] = row[1];
+    auto& first = kept.emplace_back();
+    for (std::int64_t start = 1'431'857'100; start < 1'431'857'160; start += 10) first.push_back(hits[start]);
+  }
+  EXPECT_THAT(kept[0], ElementsAre(9, 13, 9, 17, 14, 12));
+  EXPECT_THAT(kept[1], ElementsAre(1, 0, 0, 0, 2, 12));
+  EXPECT_THAT(kept[2], ElementsAre(1, 1, 9, 17, 14, 12));
+}
+
+INSTANTIATE_TEST_SUITE_P(One, Lateness, ::testing::Values(1));
+INSTANTIATE_TEST_SUITE_P(Parallelism, WindowAnswers, ::testing::Values(1, 2, 4),
+                         [](const auto& each) { return std::to_string(each.param); });
+
+}  // namespace
+}  // namespace freshet
