@@ -9,7 +9,7 @@
 
 #include "tests/jobs/access_log.h"
 
-namespace freshet {
+namespace freshet::window_answers_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -323,4 +323,4 @@ INSTANTIATE_TEST_SUITE_P(Parallelism, WindowAnswers, ::testing::Values(1, 2, 4),
                          [](const auto& each) { return std::to_string(each.param); });
 
 }  // namespace
-}  // namespace freshet
+}  // namespace freshet::window_answers_test

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 
 /// Event time, windows and timers in jobs that run.
-namespace freshet {
+namespace freshet::windows_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -280,4 +280,4 @@ TEST(WindowedJobs, TimersFireAtTheLatestAtTheEnd) {
 }
 
 }  // namespace
-}  // namespace freshet
+}  // namespace freshet::windows_test

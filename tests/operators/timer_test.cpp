@@ -10,7 +10,7 @@
 #include "tests/support/memory_spill.h"
 #include "tests/support/seed.h"
 
-namespace freshet::test {
+namespace freshet::test::timers {
 namespace {
 
 using ::testing::ElementsAre;
@@ -363,4 +363,4 @@ TEST(DueQueue, IsInOrderWhateverIsMovedAndTakenOut) {
 }
 
 }  // namespace
-}  // namespace freshet::test
+}  // namespace freshet::test::timers

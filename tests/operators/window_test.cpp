@@ -9,7 +9,7 @@
 #include "tests/operators/state_support.h"
 #include "tests/support/memory_spill.h"
 
-namespace freshet::test {
+namespace freshet::test::windows {
 namespace {
 
 using ::testing::ElementsAre;
@@ -400,4 +400,4 @@ TEST(Aggregate, DistinctValuesAreCountedOnceHoweverMany) {
 }
 
 }  // namespace
-}  // namespace freshet::test
+}  // namespace freshet::test::windows
