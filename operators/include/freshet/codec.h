@@ -71,7 +71,9 @@ class ByteBuffer {
 /// Reads what may be hostile: every read is checked against what is left, and answers false when it does not fit.
 class ByteReader {
  public:
-  static constexpr int kMaxDepth = 32;
+  /// Arrays in arrays. A schema takes three for each level that its type nests (kMaxSchemaDepth of them), and stands in
+  /// records of its own: what can be written can be read.
+  static constexpr int kMaxDepth = 128;
 
   explicit ByteReader(std::string_view bytes) : next_(bytes.data()), end_(bytes.data() + bytes.size()) {}
 

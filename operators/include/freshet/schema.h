@@ -51,7 +51,7 @@ std::string scalar_kind() {
     return (std::is_signed_v<T> ? "i" : "u") + std::to_string(sizeof(T) * 8);
 }
 
-/// What decoders let a value nest, too.
+/// How far a type may nest; see ByteReader::kMaxDepth.
 inline constexpr int kMaxSchemaDepth = 32;
 [[noreturn]] void refuse_schema_depth();
 

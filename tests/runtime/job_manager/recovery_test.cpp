@@ -37,6 +37,23 @@ TEST(Recovery, SubmissionThatCannotBeJournalledIsNotAccepted) {
   EXPECT_TRUE(cluster.manager->table().all().empty());
 }
 
+/// As deep as a type may nest: what was accepted can be read again.
+TEST(Recovery, AJobWhoseStateNestsVeryDeeplyIsStillThere) {
+  FakeCluster cluster;
+  Submission shop = cluster.submission("shop");
+  Schema deep{.kind = "u64"};
+  for (int level = 0; level < detail::kMaxSchemaDepth; ++level) {
+    Schema outer{.kind = "list"};
+    outer.fields.push_back({"", std::move(deep)});
+    deep = std::move(outer);
+  }
+  shop.graph.operators.front().states = {
+      {.name = "deep", .kind = "value", .key = schema_of<std::string>(), .value = deep}};
+  ASSERT_TRUE(std::holds_alternative<SubmitAnswer>(cluster.manager->submit(shop)));
+  cluster.restart_manager();
+  ASSERT_EQ(cluster.manager->table().all().size(), 1u);
+}
+
 TEST(Recovery, AttemptThatCannotBeJournalledStartsNothing) {
   FakeCluster cluster;
   const JobId job = cluster.submit("shop");
