@@ -54,6 +54,7 @@ void Chain::close(bool finished) {
 }
 
 void Chain::begin_step(std::int64_t origin_us) {
+  gave_way_ = gives_way();
   rounds_left_ = kRoundsPerStep;
   for (auto& node : nodes_) {
     node.op.host->refresh();

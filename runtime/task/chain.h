@@ -151,6 +151,7 @@ class Chain {
   std::vector<EdgeWatermark> edge_watermarks_;
   std::uint32_t finishing_ = 0;  // node whose finish() is next
   std::uint32_t rounds_left_ = kRoundsPerStep;
+  bool gave_way_ = false;         // in the step before
   std::size_t control_edge_ = 0;  // edges that have the control element being sent
 
   // State in memory, on disk, and on its way into a snapshot.

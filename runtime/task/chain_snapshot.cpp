@@ -55,11 +55,11 @@ void Chain::spill_to(std::unique_ptr<SpillStore> store, std::uint64_t bytes) {
   }
 }
 
-/// A step brings fewer new entries than can go: a batch of records, or so many timers.
+/// A step brings fewer new entries than can go: a batch of records, or as many timers as fire in it.
 bool Chain::keep_state_within_budget() {
   if (spill_ == nullptr) return true;
   if (spill_->trouble() != nullptr && !spill_->flush()) return false;
-  for (std::uint32_t round = 0; round <= kRoundsPerStep && evict_some(); ++round) continue;
+  for (std::uint32_t left = gave_way_ ? kRoundsPerStep : 1; left != 0 && evict_some(); --left) continue;
   return spill_->trouble() == nullptr;
 }
 
