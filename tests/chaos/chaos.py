@@ -22,7 +22,7 @@ from throughput import Throughput
 
 # How the job is told to survive.
 RECOVERY = ("--checkpoint-interval", "1s", "--restart", "fixed 1000 100ms")
-# About a tenth of what a worker knows of its users after some minutes.
+# So little that state is on disk all the time.
 STATE_MEMORY = "1MiB"
 JOB = "chaos"
 AGENTS, WORKERS, PARALLELISM = 3, 3, 2

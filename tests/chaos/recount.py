@@ -487,9 +487,13 @@ def main():
     parser.add_argument("input", nargs="+", help="event files, by the same paths as the job was given")
     parser.add_argument("--output", required=True, help="the job's output folder")
     parser.add_argument("--recent", type=int, default=50, help="the job's parameter")
+    for name, value in vars(Windows()).items():
+        what = "the job's parameter" if name == "hot" else "the job's parameter, in ms"
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value, help=what)
     given = parser.parse_args()
     truth = Truth(given.input)
-    findings = compare(truth, given.output, given.recent)
+    windows = Windows(**{name: getattr(given, name) for name in vars(Windows())})
+    findings = compare(truth, given.output, given.recent, windows)
     for told in findings.told:
         print(told, file=sys.stderr)
     print(f"recount: events={truth.events} dead_letters={len(truth.dead_letters)} {findings}")

@@ -149,6 +149,16 @@ std::vector<std::vector<std::int64_t>> rows(std::vector<Visitors> visitors) {
 }
 using Row = std::vector<std::int64_t>;
 
+/// How many windows, most views in one, sum of their visitors.
+Row in_all(const std::vector<Row>& windows) {
+  Row sum{static_cast<std::int64_t>(windows.size()), 0, 0};
+  for (const auto& row : windows) {
+    sum[1] = std::max(sum[1], row[1]);
+    sum[2] += row[2];
+  }
+  return sum;
+}
+
 /// The same at any parallelism.
 class WindowAnswers : public ::testing::TestWithParam<int> {
  protected:
@@ -229,15 +239,7 @@ TEST_P(WindowAnswers, WebLog) {
               ElementsAre(Row{804571200, 3565, 378}, Row{804574800, 3004, 329}, Row{804578400, 2268, 263},
                           Row{804582000, 1162, 134}));
   auto minutes = run("activity", with(log, {{"size", "1min"}}));
-  std::int64_t most = 0, visitors = 0;
-  const auto all = rows(minutes.output<Visitors>("visitors_out"));
-  for (const auto& row : all) {
-    most = std::max(most, row[1]);
-    visitors += row[2];
-  }
-  EXPECT_EQ(all.size(), 220u);
-  EXPECT_EQ(most, 87);
-  EXPECT_EQ(visitors, 4169);
+  EXPECT_THAT(in_all(rows(minutes.output<Visitors>("visitors_out"))), ElementsAre(220, 87, 4169));
 }
 
 TEST_P(WindowAnswers, ClickOuts) {
@@ -281,15 +283,7 @@ TEST_P(WindowAnswers, AccessLog) {
   EXPECT_THAT(summary(hours.output<Visit>("visits_out")), ElementsAre(3052, 1607, 108, 59, 49207));
   EXPECT_EQ(hours.dead_letters().size(), 1u);
   auto minutes = run("access_log", with(log, {{"size", "1min"}}));
-  std::int64_t most = 0, visitors = 0;
-  const auto all = rows(minutes.output<Visitors>("windows_out"));
-  for (const auto& row : all) {
-    most = std::max(most, row[1]);
-    visitors += row[2];
-  }
-  EXPECT_EQ(all.size(), 84u);
-  EXPECT_EQ(most, 136);
-  EXPECT_EQ(visitors, 3052);
+  EXPECT_THAT(in_all(rows(minutes.output<Visitors>("windows_out"))), ElementsAre(84, 136, 3052));
 }
 
 /// The lines of the log are up to 59 seconds out of order. With a watermark behind each record it is known to the line
