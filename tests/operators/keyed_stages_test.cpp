@@ -238,31 +238,5 @@ TEST(DedupeStage, AKeyThatIsTheIdHashesAsWellAsAnyOther) {
   EXPECT_THAT(hashes, SizeIs(1000));
 }
 
-StageHarness<std::string, Sale, Sale> recent(std::size_t count, Emission emission) {
-  return StageHarness<std::string, Sale, Sale>([=]() -> std::unique_ptr<Stage> {
-    return std::make_unique<detail::RecentStage<std::string, Sale>>(count, emission, StateOptions{});
-  });
-}
-
-TEST(RecentStage, KeepsTheNewestByEventTimeThenArrival) {
-  auto harness = recent(2, at_end());
-  harness.add({"a", 1, 0}, "a", {.event_time_ms = 50})
-      .add({"a", 2, 0}, "a", {.event_time_ms = 90})
-      .add({"a", 3, 0}, "a", {.event_time_ms = 10})
-      .add({"a", 4, 0}, "a", {.event_time_ms = 50});
-  EXPECT_THAT(harness.same_in_every_way(), ElementsAre(R"(out {"customer":"a","id":2,"amount":0} @90)",
-                                                       R"(out {"customer":"a","id":4,"amount":0} @50)"));
-}
-
-TEST(RecentStage, AllWaysGiveTheSame) {
-  FRESHET_SEEDED(seed);
-  for (const std::size_t count : {1, 5, 100}) {
-    auto harness = recent(count, at_end());
-    fill(harness, seed, 2000).same_in_every_way();
-    auto each = recent(count, each_change());
-    fill(each, seed, 700).same_in_every_way();
-  }
-}
-
 }  // namespace
 }  // namespace freshet::test

@@ -8,6 +8,7 @@
 #include <freshet/edge.h>
 #include <freshet/graph.h>
 #include <freshet/keyed.h>
+#include <freshet/recent.h>
 #include <freshet/text.h>
 
 /// The job as its build function sees it: parameters, resources, sources. The function runs for describe, validate,

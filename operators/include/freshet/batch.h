@@ -33,18 +33,34 @@ namespace detail {
 template <class T>
 class Column {
  public:
+  struct Slot {  // a vector of bool would have no references
+    T value{};
+  };
+  Column() = default;
+  Column(const Column&) = delete;
+  Column& operator=(const Column&) = delete;
+
   /// A slot that may hold an earlier value.
   T& add() {
-    if (size_ == slots_.size()) [[unlikely]]
+    if (size_ == capacity_) [[unlikely]]
       grow();
-    return slots_[size_++].value;
+    return first_[size_++].value;
+  }
+  /// Room for `count` more, behind the last: fill some, from the first on, then take them in by truncate().
+  Slot* room(std::size_t count) {
+    if (capacity_ - size_ < count) {
+      slots_.resize(std::max(size_ + count, capacity_ * 2));
+      note_slots();
+    }
+    return first_ + size_;
   }
   /// Beyond this many slots add() throws std::length_error.
   void limit_slots(std::size_t slots) { max_slots_ = std::max<std::size_t>(1, slots); }
-  T& operator[](std::size_t i) { return slots_[i].value; }
-  const T& operator[](std::size_t i) const { return slots_[i].value; }
-  T& back() { return slots_[size_ - 1].value; }
+  T& operator[](std::size_t i) { return first_[i].value; }
+  const T& operator[](std::size_t i) const { return first_[i].value; }
+  T& back() { return first_[size_ - 1].value; }
   std::size_t size() const { return size_; }
+  /// To a size that there is room for.
   void truncate(std::size_t size) { size_ = size; }
   void clear() { size_ = 0; }
   /// Gives memory back after an outburst.
@@ -52,6 +68,7 @@ class Column {
     if (slots_.size() <= slots) return;
     slots_.resize(slots);
     slots_.shrink_to_fit();
+    note_slots();
   }
 
  private:
@@ -60,11 +77,15 @@ class Column {
       throw std::length_error("one call emitted more than " + std::to_string(max_slots_) +
                               " records; emit in several calls, or raise max_overflow_bytes");
     slots_.emplace_back();
+    note_slots();
   }
-  struct Slot {  // a vector of bool would have no references
-    T value{};
-  };
+  void note_slots() {
+    first_ = slots_.data();
+    capacity_ = slots_.size();
+  }
   std::vector<Slot> slots_;
+  Slot* first_ = nullptr;  // of slots_, so that the loops over records need not ask it
+  std::size_t capacity_ = 0;
   std::size_t size_ = 0;
   std::size_t max_slots_ = (std::size_t{1} << 30) / sizeof(T);
 };

@@ -160,6 +160,10 @@ class WholeCells : public KeyedCells<K, V> {
   using Base::Base;
 
   void write_blank(ByteBuffer& out) const override { append_blank<V>(out); }
+  bool next_spilled(typename Base::Cells::Entry& entry, std::int64_t& written_ms) {
+    const auto decode_value = [](const StateEntry& stored, V& value) { return decode_all(stored.value, value); };
+    return Base::next_spilled(entry, written_ms, decode_value);
+  }
 
  protected:
   void write_slot(std::uint32_t slot, StateWriter& out, EntryBytes& bytes, bool) const override {

@@ -71,17 +71,19 @@ class IncrementalSave {
 
   /// Notes that a slot is about to change, or is new; save(slot) when it has to be saved first.
   template <class Save>
-  void before_change(std::uint32_t slot, Save save) {
+  [[gnu::always_inline]] void before_change(std::uint32_t slot, Save save) {
     if (!on_) return;
-    save_first(slot, save);
-    if (slot / 64 >= changed_.size()) changed_.resize(std::max<std::size_t>(slot / 64 + 1, changed_.size() * 2));
+    if (is_to_be_saved(slot)) [[unlikely]]
+      save_first(slot, save);
+    if (slot / 64 >= changed_.size()) [[unlikely]]
+      make_room(slot);
     changed_[slot / 64] |= std::uint64_t{1} << (slot % 64);
   }
   /// The same before it is erased; whoever erases it then tells what is gone.
   template <class Save>
   void before_erase(std::uint32_t slot, Save save) {
     if (!on_) return;
-    save_first(slot, save);
+    if (is_to_be_saved(slot)) save_first(slot, save);
     if (slot / 64 < changed_.size()) changed_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
   }
   /// The same before it leaves the table for another place. True: it has changed since the barrier, so what has is to
@@ -113,13 +115,16 @@ class IncrementalSave {
   static constexpr std::size_t kMostSpilledBytes = 512u << 20;  ///< and on disk
 
  private:
+  bool is_to_be_saved(std::uint32_t slot) const {
+    return out_ != nullptr && slot / 64 < frozen_.size() && (frozen_[slot / 64] >> (slot % 64) & 1) != 0;
+  }
   template <class Save>
-  void save_first(std::uint32_t slot, Save save) {
-    if (out_ == nullptr || slot / 64 >= frozen_.size()) return;
-    const std::uint64_t bit = std::uint64_t{1} << (slot % 64);
-    if ((frozen_[slot / 64] & bit) == 0) return;
-    frozen_[slot / 64] &= ~bit;
+  [[gnu::noinline]] void save_first(std::uint32_t slot, Save save) {
+    frozen_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
     save(slot);
+  }
+  [[gnu::noinline]] void make_room(std::uint32_t slot) {
+    changed_.resize(std::max<std::size_t>(slot / 64 + 1, changed_.size() * 2));
   }
   /// A pre-image waits while older entries do: who restores takes the last of a key's.
   struct Behind final : StateWriter {
@@ -138,6 +143,26 @@ class IncrementalSave {
   EntryQueue noted_;                    // since then, in order
   EntryQueue going_out_;                // for the barrier that passed last
   Behind behind_{going_out_};
+};
+
+/// A bit a slot: what is to be saved of something that is saved in parts. Costs nothing while there is none.
+class ChangedSlots {
+ public:
+  void note(std::uint32_t slot) {
+    if (slot / 64 >= bits_.size()) bits_.resize(slot / 64 + 1);
+    bits_[slot / 64] |= std::uint64_t{1} << (slot % 64);
+  }
+  bool has(std::uint32_t slot) const {
+    return slot / 64 < bits_.size() && (bits_[slot / 64] >> (slot % 64) & 1) != 0;
+  }
+  void forget(std::uint32_t slot) {
+    if (slot / 64 < bits_.size()) bits_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
+  }
+  void clear() { bits_.clear(); }
+  std::size_t bytes() const { return bits_.capacity() * 8; }
+
+ private:
+  std::vector<std::uint64_t> bits_;
 };
 
 /// The parts of an entry as bytes, in buffers that are used again. What of_…() answers is good until it is asked again.

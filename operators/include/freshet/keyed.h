@@ -1,14 +1,11 @@
 #pragma once
 
-#include <algorithm>
-#include <array>
-
 #include <freshet/emission.h>
+#include <freshet/look_ahead.h>
 #include <freshet/pair_table.h>
 #include <freshet/transforms.h>
 
-/// Stages of the keyed steps: fold, process, dedupe, recent. All of them work batch by batch with look-ahead: while one
-/// record is in work, the table lines of later ones are on their way from memory.
+/// Stages of the keyed steps fold, process and dedupe. They work batch by batch with look-ahead.
 namespace freshet {
 
 struct TtlOptions {
@@ -16,40 +13,6 @@ struct TtlOptions {
 };
 
 namespace detail {
-
-/// Asks memory for what coming records of a batch will touch: the index line first, and when that has had time to come,
-/// the entry that it names. One of each a record, so that the author's function runs while others are under way.
-template <class Cells>
-class LookAhead {
- public:
-  /// Begins with record `from`.
-  LookAhead(const Cells& cells, const BatchView& view, std::size_t from) : cells_(cells), view_(view) {
-    for (std::size_t i = from; i < std::min<std::size_t>(from + kIndexAhead, view.size); ++i)
-      cells.prefetch_index(view.meta(i).key_hash);
-    for (std::size_t i = from; i < std::min<std::size_t>(from + kEntryAhead, view.size); ++i) ask_for_entry(i);
-  }
-
-  /// The slot that record `i` will probably need; `i` counts up by one.
-  [[gnu::always_inline]] std::uint32_t slot(std::size_t i) {
-    if (i + kIndexAhead < view_.size) cells_.prefetch_index(view_.meta(i + kIndexAhead).key_hash);
-    const std::uint32_t slot = slots_[i % kEntryAhead];
-    if (i + kEntryAhead < view_.size) ask_for_entry(i + kEntryAhead);
-    return slot;
-  }
-
- private:
-  /// Measured on 1 M keys.
-  static constexpr std::size_t kEntryAhead = 16;
-  static constexpr std::size_t kIndexAhead = 2 * kEntryAhead;
-
-  [[gnu::always_inline]] void ask_for_entry(std::size_t i) {
-    slots_[i % kEntryAhead] = cells_.prefetch_entry(view_.meta(i).key_hash);
-  }
-
-  const Cells& cells_;
-  const BatchView& view_;
-  std::array<std::uint32_t, kEntryAhead> slots_;  // of the records before the one asked for last
-};
 
 /// One state object per key, changed by each record; the state is also what goes out. The function may ask whether the
 /// record is the key's first.
@@ -257,104 +220,6 @@ class DedupeStage final : public UserCodeStage {
   M T::*id_;
   SeenTable<K, M> seen_;
   std::pair<K, M> scratch_;
-};
-
-/// One of the records that recent keeps.
-template <class T>
-struct Kept {
-  std::int64_t time_ms = 0;
-  SourcePosition position{};
-  T record{};
-  FRESHET_RECORD(time_ms, position, record)
-};
-
-/// The newest records of each key, by event time, then by arrival: where positions are known they decide, so the result
-/// does not depend on how many tasks read the input.
-template <class K, class T>
-class RecentStage final : public UserCodeStage {
-  using List = std::vector<Kept<T>>;  // oldest first
-
- public:
-  RecentStage(std::size_t count, Emission emission, StateOptions options)
-      : count_(count), emitter_(emission), cells_("records", options, &scope_) {
-    outputs_.emplace_back("out", std::make_unique<KeyedBatch<K, T>>());
-    add_dead_letter_output();
-    cells_.pin(emitter_.pending());
-  }
-  std::vector<std::pair<std::string, StateTable*>> states() override { return {{"records", &cells_}}; }
-  void open(StageHost& host) override {
-    UserCodeStage::open(host);
-    emitter_.start(host.now());
-  }
-  std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
-    const auto& in = static_cast<const KeyedBatch<K, T>&>(*view.batch);
-    scope_.now_ms = host_->now().time_since_epoch().count();
-    cells_.sweep(view.size, scope_.now_ms);
-    LookAhead look_ahead(cells_.cells(), view, from);
-    return for_each_record<T>(
-        view, from,
-        [&](std::size_t i) {
-          cells_.expect(look_ahead.slot(i));
-          const auto index = view.index(i);
-          scope_.key = &in.keys[index];
-          scope_.hash = in.metas[index].key_hash;
-          ++scope_.call;
-          List& list = cells_.get();
-          insert(list, in.records[index], in.metas[index]);
-          emitter_.note_change(cells_.current_slot());
-          if (emitter_.emission().kind == EmissionKind::each_change) put(in.keys[index], list, scope_.hash);
-        },
-        [] {});
-  }
-  void save(SnapshotOut& out, std::string_view operator_id) const override {
-    emitter_.save(out, operator_id, cells_.cells());
-  }
-  bool restore(const SavedRecord& saved, const RestoreScope& scope) override {
-    return emitter_.template restore<K>(saved, scope, cells_);
-  }
-  Time next_due() const override { return emitter_.next_due(); }
-  bool emit_due() override {
-    return emitter_.emit_changed(
-        cells_.cells(), host_->now(), [&] { return outputs_full(); }, emit());
-  }
-  bool finish() override {
-    if (emitter_.emission().kind == EmissionKind::every) return emit_due();
-    if (emitter_.emission().kind == EmissionKind::each_change) return true;
-    scope_.now_ms = host_->now().time_since_epoch().count();
-    return emitter_.emit_all(
-        cells_, [&] { return outputs_full(); }, emit());
-  }
-
- private:
-  void insert(List& list, const T& record, const RecordMeta& meta) {
-    const auto later = [](const RecordMeta& a, const Kept<T>& b) {
-      return std::tie(a.event_time_ms, a.position) < std::tie(b.time_ms, b.position);
-    };
-    const auto place = std::upper_bound(list.begin(), list.end(), meta, later);
-    if (list.size() < count_) {
-      list.insert(place, Kept<T>{meta.event_time_ms, meta.position, record});
-      return;
-    }
-    if (place == list.begin()) return;  // older than all that are kept
-    std::rotate(list.begin(), list.begin() + 1, place);
-    *(place - 1) = Kept<T>{meta.event_time_ms, meta.position, record};
-  }
-  auto emit() {
-    return [this](auto& entry) { put(entry.key, entry.value, cells_.cells().hash_of(entry)); };
-  }
-  /// Newest first. One key's records go out together, beyond the batch's room if need be.
-  void put(const K& key, const List& list, std::uint64_t hash) {
-    auto& out = static_cast<KeyedBatch<K, T>&>(outputs_[0].batch());
-    for (auto kept = list.rbegin(); kept != list.rend(); ++kept) {
-      out.records.add() = kept->record;
-      out.keys.add() = key;
-      out.metas.push_back({kept->time_ms, hash, kept->position});
-    }
-  }
-  std::size_t count_;
-  Emitter emitter_;
-  KeyScope<K> scope_;
-  ValueCells<K, List> cells_;
 };
 
 }  // namespace detail

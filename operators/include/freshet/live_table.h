@@ -119,15 +119,16 @@ class LiveTable : public StateTable {
   }
 
   /// The next spilled entry, key and value, of those that were when it was first called. False: there is none.
-  template <class Entry>
-  bool next_spilled(Entry& entry, std::int64_t& written_ms) {
+  /// take(stored, value) for each part of its value; false: it is damaged.
+  template <class Entry, class Take>
+  bool next_spilled(Entry& entry, std::int64_t& written_ms, Take take) {
     if (spilled_keys_ == 0) return false;
     if (walking_ == nullptr) walking_ = spill_->walk(prefix(), {});
     std::string_view address, packed;
     if (!walking_->next(address, packed)) return false;
     for_each_packed(packed, [&](const StateEntry& stored) {
       std::uint64_t hash = 0;
-      if (!decode_address(stored, entry.key, hash) || !decode_all(stored.value, entry.value)) throw damaged();
+      if (!decode_address(stored, entry.key, hash) || !take(stored, entry.value)) throw damaged();
       if constexpr (requires { entry.hash; }) entry.hash = hash;
       written_ms = stored.written_ms;
     });
@@ -176,10 +177,14 @@ class LiveTable : public StateTable {
     };
   }
   /// A slot is about to change, or new.
-  void before_change(std::uint32_t slot) { save_.before_change(slot, saver()); }
+  [[gnu::always_inline]] void before_change(std::uint32_t slot) {
+    if (save_.is_on()) save_.before_change(slot, saver());
+  }
   /// That slot was looked at.
-  void note_touch(std::uint32_t slot) {
-    if (spill_ == nullptr) return;
+  [[gnu::always_inline]] void note_touch(std::uint32_t slot) {
+    if (spill_ != nullptr) count_touch(slot);
+  }
+  [[gnu::noinline]] void count_touch(std::uint32_t slot) {
     make_room_for_touches(slot);
     if (touches_of(slot) != kMostTouches) recent_[slot / 32] += std::uint64_t{1} << (slot % 32 * 2);
   }

@@ -21,19 +21,7 @@ class MapAccess {
 template <class MapKey, class V>
 struct MapOfKey {
   Table<MapKey, V> entries;
-  /// A bit a slot: what is to be saved of it, unless everything is. Empty once it is saved.
-  std::vector<std::uint64_t> changed;
-
-  void note_change(std::uint32_t slot) {
-    if (slot / 64 >= changed.size()) changed.resize(slot / 64 + 1);
-    changed[slot / 64] |= std::uint64_t{1} << (slot % 64);
-  }
-  bool has_changed(std::uint32_t slot) const {
-    return slot / 64 < changed.size() && (changed[slot / 64] >> (slot % 64) & 1) != 0;
-  }
-  void forget_change(std::uint32_t slot) {
-    if (slot / 64 < changed.size()) changed[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
-  }
+  ChangedSlots changed;  // since it was saved
 };
 
 template <class K, class MapKey, class V>
@@ -52,7 +40,7 @@ class MapCells final : public KeyedCells<K, MapOfKey<MapKey, V>>, public MapAcce
     auto& map = this->cells_.at(this->make_slot()).value;
     bool made = false;
     const auto inner = map.entries.find_or_add(key, key_hash(key), made);
-    if (this->save_.is_on()) map.note_change(inner);
+    if (this->save_.is_on()) map.changed.note(inner);
     V& value = map.entries.at(inner).value;
     if (this->scope_->undo) undo_.push_back({key, made ? std::nullopt : std::optional<V>(value)});
     count_ += made;
@@ -70,7 +58,7 @@ class MapCells final : public KeyedCells<K, MapOfKey<MapKey, V>>, public MapAcce
     }
     auto& cell = this->cells_.at(this->cached_slot_);
     if (this->save_.is_on()) {
-      cell.value.forget_change(slot);
+      cell.value.changed.forget(slot);
       this->save_.note_erased(this->cells_.hash_of(cell), this->bytes_.of_key(cell.key), this->bytes_.of_map_key(key));
     }
     entries->erase(slot);
@@ -121,7 +109,7 @@ class MapCells final : public KeyedCells<K, MapOfKey<MapKey, V>>, public MapAcce
     for (std::uint32_t inner = 0; inner < map.entries.slots(); ++inner) {
       if (!map.entries.is_used(inner)) continue;
       last_used = inner;
-      if (changes_only && !map.has_changed(inner)) continue;
+      if (changes_only && !map.changed.has(inner)) continue;
       put(slot, inner, bytes, out);
       is_stamped = true;
     }
@@ -133,7 +121,7 @@ class MapCells final : public KeyedCells<K, MapOfKey<MapKey, V>>, public MapAcce
   std::size_t resident_entries() const override { return count_; }
   std::size_t heap_of(std::uint32_t slot) const override {
     const auto& map = this->cells_.at(slot).value;
-    const std::size_t bytes = map.entries.table_bytes() + map.changed.capacity() * 8;
+    const std::size_t bytes = map.entries.table_bytes() + map.changed.bytes();
     const std::uint32_t looked_at = std::min<std::uint32_t>(map.entries.slots(), 16);
     std::size_t heap = 0;
     for (std::uint32_t inner = 0; inner < looked_at; ++inner)

@@ -87,15 +87,14 @@ class OutputPort {
   OutputPort(std::string name, std::unique_ptr<BatchBase> batch) : name_(std::move(name)), batch_(std::move(batch)) {}
   const std::string& name() const { return name_; }
   BatchView view() const {
-    if (selected_from_ != nullptr)
-      return {selected_from_, selection_.data(), static_cast<std::uint32_t>(selection_.size())};
+    if (selected_from_ != nullptr) return {selected_from_, selection_.data(), static_cast<std::uint32_t>(selected_)};
     return {batch_.get(), nullptr, static_cast<std::uint32_t>(batch_->size())};
   }
-  std::size_t size() const { return selected_from_ != nullptr ? selection_.size() : batch_->size(); }
+  std::size_t size() const { return selected_from_ != nullptr ? selected_ : batch_->size(); }
   bool full() const { return size() >= kBatchRecords; }
   void clear() {
     if (selected_from_ != nullptr) {
-      selection_.clear();
+      selected_ = 0;
       selected_from_ = nullptr;
     } else {
       batch_->clear();
@@ -103,14 +102,25 @@ class OutputPort {
   }
   BatchBase& batch() { return *batch_; }
   void select(const BatchView& from, std::size_t i) {
+    *room_to_select(1) = from.index(i);
+    note_selected(from, 1);
+  }
+  /// The same for many: room for `count` indices, to be filled from the first on; then how many were.
+  std::uint32_t* room_to_select(std::size_t count) {
+    if (selection_.size() < selected_ + count) selection_.resize(std::max(kBatchRecords, selected_ + count));
+    return selection_.data() + selected_;
+  }
+  void note_selected(const BatchView& from, std::size_t count) {
+    if (count == 0) return;
     selected_from_ = from.batch;
-    selection_.push_back(from.index(i));
+    selected_ += count;
   }
 
  private:
   std::string name_;
   std::unique_ptr<BatchBase> batch_;
-  std::vector<std::uint32_t> selection_;
+  std::vector<std::uint32_t> selection_;  // the first `selected_` are
+  std::size_t selected_ = 0;
   const BatchBase* selected_from_ = nullptr;
 };
 
@@ -224,6 +234,29 @@ class UserCodeStage : public Stage {
   /// Records that crashed the process before are set aside without a call.
   template <class T, Emits kEmits = Emits::any, class Body, class Undo>
   std::size_t for_each_record(const BatchView& view, std::size_t from, Body body, Undo undo) {
+    return for_each_run<T>(
+        view, from,
+        [&](std::size_t& i, std::size_t stop) {
+          if constexpr (kEmits == Emits::one_at_most) {
+            for (const std::size_t enough = std::min(stop, i + room_in_outputs()); i < enough; ++i) {
+              host_->at_hand.index = i;
+              body(i);
+            }
+          } else {
+            do {
+              host_->at_hand.index = i;
+              body(i);
+              ++i;
+            } while (i < stop && !outputs_full());
+          }
+        },
+        undo);
+  }
+
+  /// The same in runs: run(i, stop) works on records from `i` on, below `stop` and until an output is full, and counts
+  /// `i` up, which is the record in work when it throws.
+  template <class T, class Run, class Undo>
+  std::size_t for_each_run(const BatchView& view, std::size_t from, Run run, Undo undo) {
     host_->at_hand.view = &view;
     host_->at_hand.append_record = [](const BatchView& of, std::size_t i, std::string& json) {
       append_json(json, static_cast<const Batch<T>&>(*of.batch).records[of.index(i)]);
@@ -240,18 +273,7 @@ class UserCodeStage : public Stage {
         continue;
       }
       try {
-        if constexpr (kEmits == Emits::one_at_most) {
-          for (const std::size_t enough = std::min(stop, i + room_in_outputs()); i < enough; ++i) {
-            host_->at_hand.index = i;
-            body(i);
-          }
-        } else {
-          do {
-            host_->at_hand.index = i;
-            body(i);
-            ++i;
-          } while (i < stop && !outputs_full());
-        }
+        run(i, stop);
       } catch (const StateLost&) {
         throw;
       } catch (...) {

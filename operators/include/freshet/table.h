@@ -84,11 +84,13 @@ class Table {
   std::size_t size() const { return size_; }
   /// One past the greatest slot ever used: walk 0 … slots() and skip those that are not used.
   std::uint32_t slots() const { return slots_; }
-  bool is_used(std::uint32_t slot) const { return (used_[slot / 64] >> (slot % 64) & 1) != 0; }
+  [[gnu::always_inline]] bool is_used(std::uint32_t slot) const { return (used_[slot / 64] >> (slot % 64) & 1) != 0; }
   /// The same as bits, 64 slots a number, lowest first.
   const std::vector<std::uint64_t>& used_bits() const { return used_; }
-  Entry& at(std::uint32_t slot) { return chunks_[chunk_of(slot)][slot - first_of(slot)]; }
-  const Entry& at(std::uint32_t slot) const { return chunks_[chunk_of(slot)][slot - first_of(slot)]; }
+  [[gnu::always_inline]] Entry& at(std::uint32_t slot) { return chunks_[chunk_of(slot)][slot - first_of(slot)]; }
+  [[gnu::always_inline]] const Entry& at(std::uint32_t slot) const {
+    return chunks_[chunk_of(slot)][slot - first_of(slot)];
+  }
   static std::uint64_t hash_of(const Entry& entry) {
     if constexpr (kKeepsHash)
       return entry.hash;
@@ -157,7 +159,7 @@ class Table {
     }
     return first;
   }
-  bool holds(std::uint32_t slot, const K& key, [[maybe_unused]] std::uint64_t hash) const {
+  [[gnu::always_inline]] bool holds(std::uint32_t slot, const K& key, [[maybe_unused]] std::uint64_t hash) const {
     if (slot == kNone) return false;
     const Entry& entry = at(slot);
     if constexpr (kKeepsHash)

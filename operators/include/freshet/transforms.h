@@ -16,6 +16,35 @@ void complete_outputs(BatchOf<K, R>& out, const BatchOf<K, In>& in, std::uint32_
   }
 }
 
+/// Records that give one output each: when it goes, those of a view from the first on up to `end` have given theirs,
+/// which stand behind the batch's last, and get their metas.
+template <class R>
+class OneForOne {
+ public:
+  OneForOne(Batch<R>& out, const BatchView& in, const std::size_t& end, std::size_t most)
+      : out_(out), in_(in), begin_(end), end_(end) {
+    out_.metas.reserve(std::max(kBatchRecords, out_.metas.size() + most));
+  }
+  OneForOne(const OneForOne&) = delete;
+  OneForOne& operator=(const OneForOne&) = delete;
+  ~OneForOne() {
+    out_.records.truncate(out_.records.size() + end_ - begin_);
+    if (in_.selection == nullptr) {
+      const auto metas = in_.batch->metas.begin();
+      out_.metas.insert(out_.metas.end(), metas + static_cast<std::ptrdiff_t>(begin_),
+                        metas + static_cast<std::ptrdiff_t>(end_));
+    } else {
+      for (std::size_t i = begin_; i < end_; ++i) out_.metas.push_back(in_.meta(i));
+    }
+  }
+
+ private:
+  Batch<R>& out_;
+  const BatchView& in_;
+  const std::size_t begin_;
+  const std::size_t& end_;
+};
+
 template <class K, class In, class R, class F>
 class MapStage final : public UserCodeStage {
  public:
@@ -26,14 +55,18 @@ class MapStage final : public UserCodeStage {
   std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
     const auto& in = static_cast<const BatchOf<K, In>&>(*view.batch);
     auto& out = static_cast<BatchOf<K, R>&>(outputs_[0].batch());
-    return for_each_record<In, Emits::one_at_most>(
+    return for_each_run<In>(
         view, from,
-        [&](std::size_t i) {
-          const auto index = view.index(i);
-          R result = function_(in.records[index]);
-          out.records.add() = std::move(result);
-          out.metas.push_back(in.metas[index]);
-          if constexpr (!std::is_void_v<K>) out.keys.add() = in.keys[index];
+        [&](std::size_t& i, std::size_t stop) {
+          const std::size_t enough = std::min(stop, i + room_in_outputs());
+          auto* to = out.records.room(enough - i);
+          for (const OneForOne<R> completed(out, view, i, enough - i); i < enough; ++i) {
+            host_->at_hand.index = i;
+            const auto index = view.index(i);
+            to->value = function_(in.records[index]);
+            if constexpr (!std::is_void_v<K>) out.keys.add() = in.keys[index];
+            ++to;
+          }
         },
         [] {});
   }
@@ -51,10 +84,24 @@ class FilterStage final : public UserCodeStage {
   }
   std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
     const auto& in = static_cast<const BatchOf<K, In>&>(*view.batch);
-    return for_each_record<In, Emits::one_at_most>(
+    return for_each_run<In>(
         view, from,
-        [&](std::size_t i) {
-          if (predicate_(in.records[view.index(i)])) outputs_[0].select(view, i);
+        [&](std::size_t& i, std::size_t stop) {
+          const std::size_t enough = std::min(stop, i + room_in_outputs());
+          std::uint32_t* const room = outputs_[0].room_to_select(enough - i);
+          std::uint32_t* kept = room;
+          const auto note = [&] { outputs_[0].note_selected(view, static_cast<std::size_t>(kept - room)); };
+          try {
+            for (; i < enough; ++i) {
+              host_->at_hand.index = i;
+              *kept = view.index(i);
+              kept += static_cast<bool>(predicate_(in.records[*kept]));  // no branch: there is no guessing a filter
+            }
+          } catch (...) {
+            note();
+            throw;
+          }
+          note();
         },
         [] {});
   }
