@@ -1,5 +1,7 @@
 #include <freshet/job.h>
 
+#include <map>
+
 namespace freshet {
 
 namespace {
@@ -83,15 +85,37 @@ void Job::check_event_time() {
   }
 }
 
+/// Windows whose late records nobody asks for take what the senders have summed up already.
+void Job::combine_panes() {
+  for (std::uint32_t node = 0; node < operators_.size(); ++node) {
+    auto& code = operators_[node];
+    if (code.combiner == nullptr) continue;
+    std::map<std::size_t, std::shared_ptr<const detail::EdgeType>> combined;  // by edge
+    bool can_all = true;
+    for (std::size_t i = 0; i < graph_.edges.size(); ++i) {
+      const auto& edge = graph_.edges[i];
+      if (edge.from == node && graph_.operators[node].outputs[edge.from_output].name == "late") can_all = false;
+      if (edge.to == node && !(combined[i] = edges_[i].type->combined(*code.combiner))) can_all = false;
+    }
+    if (!can_all) continue;
+    code.takes_parts = true;
+    for (auto& [i, type] : combined) {
+      edges_[i].type = std::move(type);
+      graph_.edges[i].combines = true;
+    }
+  }
+}
+
 void Job::finish() {
   check_event_time();
+  combine_panes();
   for (std::size_t i = 0; i < graph_.edges.size(); ++i) {
     if (graph_.edges[i].to >= operators_.size()) continue;  // the validator says so
     const auto& code = operators_[graph_.edges[i].to];
     // Where each change of a value goes out, each record has to come; and where records are set aside, a bad one alone.
     if (code.combiner == nullptr || code.emission.kind == EmissionKind::each_change) continue;
     if (sets_aside(graph_.operators[graph_.edges[i].to])) continue;
-    graph_.edges[i].combines = edges_[i].type->can_combine(*code.combiner);
+    if (!code.takes_parts) graph_.edges[i].combines = edges_[i].type->can_combine(*code.combiner);
   }
   if (!dead_letters_) return;
   const auto below = below_dead_letters();

@@ -119,15 +119,21 @@ void OutputEdge::note_kept() {
   kept_origin_us_ = origin_us_;
 }
 
-/// False: no room for some of it.
 bool OutputEdge::drain_router() {
   const bool all = router_->drain(*this);
   note_kept();
   return all;
 }
 
+bool OutputEdge::drain_router(const ControlElement& before) {
+  if (before.kind != ElementKind::watermark) return drain_router();
+  const bool all = router_->drain_before(*this, before.time_ms);
+  note_kept();
+  return all;
+}
+
 bool OutputEdge::send_control(const ControlElement& element) {
-  if (!drain_router()) return false;
+  if (!drain_router(element)) return false;
   for (; control_next_ < channels_.size(); ++control_next_) {
     const auto to = static_cast<std::uint32_t>(control_next_);
     auto& frame = frames[to];

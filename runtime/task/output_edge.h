@@ -88,7 +88,9 @@ class OutputEdge final : public detail::ChannelPort {
   static constexpr auto kLongestKept = 10ms;
   /// Notes when the router begins to keep something back.
   void note_kept();
+  /// Sends what the router keeps back, or what belongs before an element. False: no room for some of it.
   bool drain_router();
+  bool drain_router(const ControlElement& before);
   bool open_frame(std::uint32_t to);
   void seal(std::uint32_t to);
 

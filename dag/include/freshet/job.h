@@ -37,6 +37,7 @@ struct OperatorImplementation {
   std::function<std::pair<std::shared_ptr<void>, std::function<std::unique_ptr<Stage>()>>()> collect{};
   /// Of an operator to which it makes no difference whether records of one key come one by one or combined.
   std::shared_ptr<const Combiner> combiner{};
+  bool takes_parts = false;  ///< the combiner works on all edges to it: what comes are parts of panes
 };
 
 /// The code behind an edge. `when_forward` serves an edge that the planner resolved to forward.
@@ -182,6 +183,7 @@ class Job {
   }
   std::vector<bool> below_dead_letters() const;
   void check_event_time();
+  void combine_panes();
 
   std::map<std::string, std::string> given_;
   LogicalGraph graph_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freshet/keyed_stream.h>
+#include <freshet/pane_combining.h>
 #include <freshet/window_stage.h>
 
 /// Streams in windows, and what comes out of them.
@@ -98,11 +99,16 @@ class WindowedStream {
     const bool by_time = spec_.kind != WindowKind::counting && spec_.kind != WindowKind::same;
     const auto added = job().add_operator(
         std::move(step),
-        {.make = [spec = spec_, lateness = lateness_, summary](const auto&) -> std::unique_ptr<Stage> {
-           return std::make_unique<detail::WindowStage<K, T, Summary>>(spec, lateness, summary);
+        {.make = [spec = spec_, lateness = lateness_, summary](const auto& code) -> std::unique_ptr<Stage> {
+           return std::make_unique<detail::WindowStage<K, T, Summary>>(spec, lateness, summary, code.takes_parts);
          },
          .needs_event_time = by_time},
         stream_.from());
+    if constexpr (Summary::kCombines) {
+      if (spec_.kind == WindowKind::tumbling || spec_.kind == WindowKind::sliding)
+        job().implementation(added).combiner =
+            std::make_shared<detail::PaneCombinerOf<K, T, Summary>>(spec_, summary);
+    }
     return WindowResults<K, R, T>::carried(job(), added, stream_.key_fields());
   }
 

@@ -29,6 +29,10 @@ struct ResultColumn {
 template <class Self>
 struct AggregateBase {
   static constexpr bool kAddMayThrow = false;  ///< unless take() is careful
+  /// Whether records of T can be summed up before they are sent: nothing throws, the state is small and of a fixed size,
+  /// and does not depend on the order in which states are merged.
+  template <class T>
+  static constexpr bool kCombines = false;
 
   template <class R, class M>
   auto as(M R::*field) const {
@@ -51,6 +55,8 @@ struct Count : AggregateBase<Count> {
   using Result = std::uint64_t;
   static constexpr bool kMerges = true;
   template <class T>
+  static constexpr bool kCombines = true;
+  template <class T>
   AnyRecord take(const T&, const State&, bool) const {
     return {};
   }
@@ -66,6 +72,8 @@ struct CountIf : AggregateBase<CountIf<P>> {
   using State = std::uint64_t;
   using Result = std::uint64_t;
   static constexpr bool kMerges = true;
+  template <class T>
+  static constexpr bool kCombines = std::is_nothrow_invocable_v<const P&, const T&>;
   template <class T>
   bool take(const T& record, const State&, bool) const {
     static_assert(std::is_invocable_r_v<bool, const P&, const T&>,
@@ -86,6 +94,8 @@ struct Sum : AggregateBase<Sum<T, M>> {
   using State = Widest<M>;
   using Result = State;
   static constexpr bool kMerges = true;
+  template <class>
+  static constexpr bool kCombines = std::is_integral_v<M>;  // the order in which fractions are added up shows
   State take(const T& record, const State&, bool) const { return static_cast<State>(record.*field); }
   void add(State& state, State more) const {
     if constexpr (std::is_floating_point_v<State>)
@@ -106,6 +116,8 @@ struct Extreme : AggregateBase<Extreme<T, M, kGreatest>> {
   using State = std::optional<M>;
   using Result = M;
   static constexpr bool kMerges = true;
+  template <class>
+  static constexpr bool kCombines = std::is_trivially_copyable_v<M>;
   const M& take(const T& record, const State&, bool) const { return record.*field; }
   void add(State& state, const M& value) const {
     if (!state || (kGreatest ? *state < value : value < *state)) state = value;

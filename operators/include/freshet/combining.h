@@ -10,10 +10,21 @@
 /// anyway and shows its results by time only, nobody can tell.
 namespace freshet::detail {
 
+class EdgeType;
+
 /// How two records of one key become one; without their type.
 class Combiner {
  public:
   virtual ~Combiner() = default;
+};
+
+/// Makes parts of panes of the records of T under the key K; see EdgeType::combined().
+template <class K, class T>
+class PaneCombiner : public Combiner {
+ public:
+  using KeyInto = std::function<void(const T&, K&)>;
+  /// The edge that carries them in place of records, whose key `key_into` finds.
+  virtual std::shared_ptr<const EdgeType> edge(KeyInto key_into) const = 0;
 };
 
 /// combine(into, next): `into` stands for both from then on. Each router has a copy of its own.

@@ -16,6 +16,9 @@ class EdgeType {
   /// Whether records of one key can be combined on their way, and a router that does.
   virtual bool can_combine(const Combiner&) const { return false; }
   virtual std::unique_ptr<Router> make_combining_router(const Combiner&) const { return nullptr; }
+  /// What takes the place of this edge where records become something else on their way, before they are sent; null:
+  /// they cannot. Then it has to be so on all edges to the receiver.
+  virtual std::shared_ptr<const EdgeType> combined(const Combiner&) const { return nullptr; }
   virtual std::unique_ptr<BatchBase> make_batch() const = 0;
   /// Reads records into `batch` until it has `max`, the next element is no record, or the bytes end. False: malformed.
   [[nodiscard]] virtual bool read_records(ByteReader& in, FrameDelta& delta, BatchBase& batch,
@@ -37,6 +40,13 @@ class TypedEdge final : public EdgeType {
     if constexpr (KeyOfFields<KeyOf, T>) {
       if (const auto* typed = dynamic_cast<const CombinerOf<T>*>(&combiner))
         return std::make_unique<CombiningRouter<K, T, KeyOf>>(key_of_, *typed);
+    }
+    return nullptr;
+  }
+  std::shared_ptr<const EdgeType> combined(const Combiner& combiner) const override {
+    if constexpr (!std::is_void_v<K> && !std::same_as<KeyOf, CarriedKey>) {
+      if (const auto* panes = dynamic_cast<const PaneCombiner<K, T>*>(&combiner))
+        return panes->edge([key_of = key_of_](const T& record, K& key) { key = std::invoke(key_of, record); });
     }
     return nullptr;
   }

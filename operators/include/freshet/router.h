@@ -43,6 +43,8 @@ class Router {
   virtual std::size_t route(const BatchView& view, std::size_t from, ChannelPort& port) = 0;
   /// Sends what it keeps back. False: a channel has no room, call again.
   [[nodiscard]] virtual bool drain(ChannelPort&) { return true; }
+  /// The same before a watermark: what must not come behind it.
+  [[nodiscard]] virtual bool drain_before(ChannelPort& port, std::int64_t /*time_ms*/) { return drain(port); }
   virtual bool keeps_some() const { return false; }
   std::size_t at = 0;
 };

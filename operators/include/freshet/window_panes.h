@@ -33,6 +33,14 @@ struct Panes {
   FRESHET_RECORD(due, next_end, panes)
 };
 
+/// What some records of a key and pane come to. `S` as in Pane.
+template <class S>
+struct PanePart {
+  std::int64_t start = 0;  ///< of the pane; RecordMeta::kNoTime: the record had no event time
+  S states{};
+  FRESHET_RECORD(start, states)
+};
+
 /// The table of panes of one operator.
 template <class K, class S>
 class PaneCells final : public Timed<WholeCells<K, Panes<S>>, K> {
@@ -89,6 +97,9 @@ class PaneRules {
         slice_(spec.kind == WindowKind::sliding ? std::gcd(size_, slide_) : size_) {}
 
   bool is_sliding() const { return spec_.kind == WindowKind::sliding; }
+  /// Of tumbling and sliding windows: the pane of a time, and how long each is.
+  std::int64_t start_of_pane(std::int64_t time) const { return aligned(time, slice_, offset_); }
+  std::int64_t pane_length() const { return slice_; }
 
   /// Whether all windows of a record at `time` are over and gone. `panes`: its key's, or null. `window`: its own, where
   /// the kind is `same`.

@@ -47,6 +47,7 @@ class ColumnSummary {
   using States = std::tuple<typename Columns::Aggregate::State...>;
   static constexpr bool kMerges = (Columns::Aggregate::kMerges && ...);
   static constexpr bool kAddMayThrow = (Columns::Aggregate::kAddMayThrow || ...);
+  static constexpr bool kCombines = (Columns::Aggregate::template kCombines<T> && ...);
   explicit ColumnSummary(Columns... columns) : columns_(std::move(columns)...) {}
 
   /// What a record says, see AggregateBase; before anything is changed.
@@ -114,6 +115,7 @@ class TopSummary {
   using States = std::tuple<std::vector<T>>;  // in order
   static constexpr bool kMerges = true;
   static constexpr bool kAddMayThrow = false;
+  static constexpr bool kCombines = false;
   explicit TopSummary(std::size_t most, Orders... orders) : most_(most), orders_(std::move(orders)...) {}
 
   const T* take(const T& record, const States&, bool) const { return &record; }
@@ -166,8 +168,13 @@ class WindowStage final : public UserCodeStage {
   using S = std::pair<std::uint64_t, typename Summary::States>;  // how many records, and what they come to
 
  public:
-  WindowStage(const WindowSpec& spec, Duration lateness, Summary summary)
-      : spec_(spec), rules_(spec, lateness), summary_(std::move(summary)), cells_(in_words(spec), &scope_) {
+  /// `takes_parts`: PanePart<S> come in place of records, of tumbling or sliding windows.
+  WindowStage(const WindowSpec& spec, Duration lateness, Summary summary, bool takes_parts = false)
+      : spec_(spec),
+        takes_parts_(takes_parts),
+        rules_(spec, lateness),
+        summary_(std::move(summary)),
+        cells_(in_words(spec), &scope_) {
     outputs_.emplace_back("out", std::make_unique<KeyedBatch<K, R>>());
     outputs_.emplace_back("late", std::make_unique<Batch<T>>());
     add_dead_letter_output();
@@ -178,19 +185,10 @@ class WindowStage final : public UserCodeStage {
   void on_watermark(Time time) override { watermark_ = time.time_since_epoch().count(); }
 
   std::size_t process(std::uint32_t, const BatchView& view, std::size_t from) override {
-    const auto& in = static_cast<const KeyedBatch<K, T>&>(*view.batch);
-    LookAhead look_ahead(cells_.cells(), view, from);
-    return for_each_record<T>(
-        view, from,
-        [&](std::size_t i) {
-          cells_.expect(look_ahead.slot(i));
-          const auto index = view.index(i);
-          scope_.key = &in.keys[index];
-          scope_.hash = in.metas[index].key_hash;
-          ++scope_.call;
-          add(in.records[index], in.metas[index]);
-        },
-        [this] { undo_put(); });
+    if constexpr (Summary::kCombines) {
+      if (takes_parts_) return process_each<PanePart<S>>(view, from);
+    }
+    return process_each<T>(view, from);
   }
 
   Time next_due() const override {
@@ -220,6 +218,36 @@ class WindowStage final : public UserCodeStage {
     Counter late{this, "late"};
   };
 
+  template <class In>
+  std::size_t process_each(const BatchView& view, std::size_t from) {
+    const auto& in = static_cast<const KeyedBatch<K, In>&>(*view.batch);
+    LookAhead look_ahead(cells_.cells(), view, from);
+    return for_each_record<In>(
+        view, from,
+        [&](std::size_t i) {
+          cells_.expect(look_ahead.slot(i));
+          const auto index = view.index(i);
+          scope_.key = &in.keys[index];
+          scope_.hash = in.metas[index].key_hash;
+          ++scope_.call;
+          add(in.records[index], in.metas[index]);
+        },
+        [this] { undo_put(); });
+  }
+  void add(const PanePart<S>& part, const RecordMeta&) {
+    if (part.start == RecordMeta::kNoTime) reject_untimed();
+    if (rules_.is_late(nullptr, part.start, {}, watermark_)) return counts_.late.add(part.states.first);
+    auto& panes = cells_.get();
+    const std::uint32_t slot = cells_.current_slot();
+    auto& pane = rules_.pane_of(panes, part.start, {}, [](S&, const S&) {});
+    merge(pane.states, part.states);
+    rules_.note_change(panes, pane, watermark_);
+    cells_.rescheduled(slot);
+  }
+  [[noreturn]] static void reject_untimed() {
+    throw RejectRecord("the record has no event time: it was emitted by the clock, or at the end of the data",
+                       "no event time");
+  }
   void add(const T& record, const RecordMeta& meta) {
     Window window{};
     if constexpr (kWindowField < kFieldCount<T>) window = field_at<kWindowField>(record);
@@ -228,8 +256,7 @@ class WindowStage final : public UserCodeStage {
       throw RejectRecord("its window ends before it begins, or is out of range", "no window");
     if (meta.event_time_ms == RecordMeta::kNoTime && spec_.kind != WindowKind::same &&
         spec_.kind != WindowKind::counting)
-      throw RejectRecord("the record has no event time: it was emitted by the clock, or at the end of the data",
-                         "no event time");
+      reject_untimed();
     const Panes<S>* before = cells_.find();
     if (rules_.is_late(before, meta.event_time_ms, window, watermark_)) {
       auto& late = static_cast<Batch<T>&>(outputs_[1].batch());
@@ -312,6 +339,7 @@ class WindowStage final : public UserCodeStage {
   }
 
   WindowSpec spec_;
+  const bool takes_parts_;
   PaneRules<S> rules_;
   Summary summary_;
   KeyScope<K> scope_;

@@ -1,0 +1,195 @@
+#pragma once
+
+#include <bit>
+#include <functional>
+
+#include <freshet/edge.h>
+#include <freshet/window_panes.h>
+
+/// Summing up the records of one key and pane before they are sent (partial pre-aggregation, Larson 2002): what a window
+/// comes to shows only when the watermark has passed it, so nobody can tell. Parts of panes travel in place of records.
+namespace freshet::detail {
+
+/// By key, as ByKey does, with parts of panes in place of records. Keeps those of some thousand keys and panes back
+/// until the watermark reaches their ends, a slot for each value of some bits of the hash. When another wants one, who
+/// has just been added to stays, and who has not stays three times of four: keys that come once shall not drive out
+/// those that come again.
+template <class K, class T, class Summary>
+class PaneRouter final : public Router {
+  using S = std::pair<std::uint64_t, typename Summary::States>;
+
+ public:
+  using KeyInto = typename PaneCombiner<K, T>::KeyInto;
+  PaneRouter(KeyInto key_into, const WindowSpec& spec, Summary summary)
+      : key_into_(std::move(key_into)), rules_(spec, Duration(0)), summary_(std::move(summary)), slots_(kSlots) {}
+
+  std::size_t route(const BatchView& view, std::size_t from, ChannelPort& port) override {
+    const auto& in = static_cast<const Batch<T>&>(*view.batch);
+    for (at = from; at < view.size; ++at) {
+      const auto index = view.index(at);
+      if (!take(in.records[index], in.metas[index], port)) return at;
+    }
+    return view.size;
+  }
+  bool drain(ChannelPort& port) override { return drain_up_to(kNeverDue, port); }
+  bool drain_before(ChannelPort& port, std::int64_t time_ms) override {
+    watermark_ = std::max(watermark_, time_ms);
+    return kept_ == 0 || first_last_ >= time_ms || drain_up_to(time_ms - 1, port);
+  }
+  bool keeps_some() const override { return kept_ != 0; }
+
+ private:
+  struct Slot {
+    bool is_used = false;
+    bool was_met = false;  ///< since another last wanted the slot
+    std::uint32_t to = 0;
+    K key{};
+    RecordMeta meta{};
+    PanePart<S> part{};
+  };
+  /// They fit into the second level of a processor's cache.
+  static constexpr std::size_t kSlots =
+      std::clamp<std::size_t>(std::bit_floor((std::size_t{1} << 20) / sizeof(Slot)), 64, 8192);
+  static constexpr std::uint32_t kTurnedAway = 4;
+
+  /// False: no room where it, or another, has to go first.
+  [[gnu::always_inline]] bool take(const T& record, const RecordMeta& meta, ChannelPort& port) {
+    key_into_(record, key_);
+    const std::uint64_t hash = key_hash(key_);
+    if (meta.event_time_ms < start_ || meta.event_time_ms > last_) find_pane(meta.event_time_ms);
+    Slot& slot = slots_[((hash + static_cast<std::uint64_t>(start_) * 0x9e3779b97f4a7c15ULL) >> 7) % kSlots];
+    const bool is_its = slot.is_used && slot.meta.key_hash == hash && slot.part.start == start_ && slot.key == key_;
+    if (is_its) [[likely]] {
+      add(slot.part.states, record);
+      slot.meta.event_time_ms = meta.event_time_ms;
+      slot.meta.position = meta.position;
+      slot.was_met = true;
+      return true;
+    }
+    return take_alone(slot, record, meta, hash, port);
+  }
+  /// It meets none of its key and pane.
+  [[gnu::noinline]] bool take_alone(Slot& slot, const T& record, RecordMeta meta, std::uint64_t hash,
+                                    ChannelPort& port) {
+    meta.key_hash = hash;
+    const std::uint32_t to = task_of_.task_of(hash, port);
+    const bool stays = std::exchange(slot.was_met, false) || (slot.is_used && ++turned_away_ % kTurnedAway != 0);
+    // What is late already does not become later.
+    if (stays || start_ == RecordMeta::kNoTime || last_ < watermark_) {
+      single_.start = start_;
+      single_.states = {};
+      add(single_.states, record);
+      return send(single_, key_, meta, to, port);
+    }
+    if (slot.is_used && !send(slot, port)) return false;
+    slot.part.start = start_;
+    slot.part.states = {};
+    add(slot.part.states, record);
+    slot.key = key_;
+    slot.to = to;
+    slot.meta = meta;
+    slot.is_used = true;
+    ++kept_;
+    first_last_ = std::min(first_last_, last_);
+    first_left_ = std::min(first_left_, last_);
+    return true;
+  }
+  void add(S& into, const T& record) const {
+    ++into.first;
+    summary_.add(into.second, summary_.take(record, into.second, false));
+  }
+  [[gnu::noinline]] void find_pane(std::int64_t time_ms) {
+    if (time_ms == RecordMeta::kNoTime) {
+      start_ = last_ = RecordMeta::kNoTime;
+    } else {
+      start_ = rules_.start_of_pane(time_ms);
+      last_ = start_ + rules_.pane_length() - 1;
+    }
+  }
+
+  /// Sends what is of panes that end at `limit` or before. False: no room for some of it; goes on there.
+  bool drain_up_to(std::int64_t limit, ChannelPort& port) {
+    const std::int64_t length = rules_.pane_length();
+    for (; drained_ < kSlots; ++drained_) {
+      Slot& slot = slots_[drained_];
+      if (!slot.is_used) continue;
+      const std::int64_t last = slot.part.start + length - 1;
+      if (last > limit)
+        first_left_ = std::min(first_left_, last);
+      else if (!send(slot, port))
+        return false;
+    }
+    drained_ = 0;
+    first_last_ = std::exchange(first_left_, kNeverDue);
+    return true;
+  }
+  bool send(Slot& slot, ChannelPort& port) {
+    if (!send(slot.part, slot.key, slot.meta, slot.to, port)) return false;
+    slot.is_used = slot.was_met = false;
+    --kept_;
+    return true;
+  }
+  /// Of a length that nobody is to blame for: a key that was sent before, and a few numbers.
+  bool send(const PanePart<S>& part, const K& key, const RecordMeta& meta, std::uint32_t to, ChannelPort& port) {
+    OpenFrame& frame = port.frames[to];
+    if (!frame.has_room() && !port.make_room(to)) return false;
+    put_record<K>(frame, part, meta, key, std::numeric_limits<std::uint64_t>::max());
+    return true;
+  }
+
+  KeyInto key_into_;
+  PaneRules<S> rules_;
+  Summary summary_;
+  ByKey<NoKey> task_of_{};
+  std::vector<Slot> slots_;
+  std::size_t kept_ = 0;
+  std::size_t drained_ = 0;               // the slot at which drain_up_to() goes on
+  std::int64_t first_last_ = kNeverDue;   // no pane that is kept ends earlier
+  std::int64_t first_left_ = kNeverDue;   // the same, of those that drain_up_to() has passed
+  std::int64_t watermark_ = kNoWatermark;
+  std::int64_t start_ = 0, last_ = -1;    // of the pane looked at last
+  std::uint32_t turned_away_ = 0;         // records whose slot another had
+  K key_{};
+  PanePart<S> single_{};
+};
+
+/// What carries parts of panes: they travel beside their key.
+template <class K, class T, class Summary>
+class PaneEdge final : public EdgeType {
+  using Part = PanePart<std::pair<std::uint64_t, typename Summary::States>>;
+
+ public:
+  using KeyInto = typename PaneCombiner<K, T>::KeyInto;
+  PaneEdge(KeyInto key_into, const WindowSpec& spec, Summary summary)
+      : key_into_(std::move(key_into)), spec_(spec), summary_(std::move(summary)) {}
+  std::unique_ptr<Router> make_router() const override {
+    return std::make_unique<PaneRouter<K, T, Summary>>(key_into_, spec_, summary_);
+  }
+  std::unique_ptr<Router> make_combining_router(const Combiner&) const override { return make_router(); }
+  std::unique_ptr<BatchBase> make_batch() const override { return parts_.make_batch(); }
+  bool read_records(ByteReader& from, FrameDelta& delta_from, BatchBase& into, std::size_t max) const override {
+    return parts_.read_records(from, delta_from, into, max);
+  }
+
+ private:
+  const KeyInto key_into_;
+  const WindowSpec spec_;
+  const Summary summary_;
+  const TypedEdge<K, Part, CarriedKey> parts_{{}, nullptr};
+};
+
+/// Of one window step.
+template <class K, class T, class Summary>
+class PaneCombinerOf final : public PaneCombiner<K, T> {
+ public:
+  PaneCombinerOf(const WindowSpec& spec, Summary summary) : spec_(spec), summary_(std::move(summary)) {}
+  std::shared_ptr<const EdgeType> edge(typename PaneCombiner<K, T>::KeyInto key_into) const override {
+    return std::make_shared<PaneEdge<K, T, Summary>>(std::move(key_into), spec_, summary_);
+  }
+
+ private:
+  const WindowSpec spec_;
+  const Summary summary_;
+};
+
+}  // namespace freshet::detail
