@@ -31,7 +31,9 @@ class Generator final : public Source<T> {
     if (split.position == 0) std::ofstream(report_ + "/start") << steady_ns() << '\n';
     while (!out.full() && split.position < split.end) {
       ++split.position;
-      fill(out.add(), split.position - 1, keys_);
+      T& record = out.add();
+      fill(record, split.position - 1, keys_);
+      if constexpr (requires { set_time(record, split.position); }) set_time(record, split.position - split.start);
     }
     if (split.position < split.end) return Progress::progress;
     return stays_ ? Progress::idle : Progress::done;

@@ -40,7 +40,11 @@ CASES = (
          has_checkpoints=True, is_combined=True),
     # Combining leaves little to do behind the wire: both workers generate.
     Case("five numbers, Zipf 1.0, combined, exactly once, two generators", job="keyed_count_sum", keys="zipf-1.0",
-         has_checkpoints=True, is_combined=True, tasks=2, at_least=1),
+         has_checkpoints=True, is_combined=True, tasks=2),
+    Case("five numbers, Zipf 1.0, in windows of 10 s, exactly once", job="keyed_count_windows", keys="zipf-1.0",
+         has_checkpoints=True, is_combined=True),
+    Case("five numbers, Zipf 1.0, in windows of 10 s, exactly once, two generators", job="keyed_count_windows",
+         keys="zipf-1.0", has_checkpoints=True, is_combined=True, tasks=2, at_least=1),
     Case("five numbers, exactly once, metrics read each second", has_checkpoints=True, is_scraped=True),
     Case("five numbers, dead letters (undo)", job="keyed_count_undo"),
     Case("text of 40 bytes", job="keyed_count_text", record="visit", records=30_000_000),

@@ -33,8 +33,7 @@ auto summary() {
   const auto make = [](auto... columns) {
     return detail::ColumnSummary<std::string, Visit, Total, decltype(columns)...>(columns...);
   };
-  return make(count().as(&Total::visits), sum(&Visit::amount).as(&Total::amount),
-              max(&Visit::amount).as(&Total::most));
+  return make(count().as(&Total::visits), sum(&Visit::amount).as(&Total::amount), max(&Visit::amount).as(&Total::most));
 }
 using Summary = decltype(summary());
 using Part = detail::PanePart<std::pair<std::uint64_t, Summary::States>>;

@@ -128,7 +128,8 @@ class KeyedSteps : public StreamSteps<Self, K, T> {
   FoldedStream<K, T> recent(std::string_view id, std::int64_t count, TtlOptions ttl = {}) const {
     OperatorNode step = this->node(id, OperatorKind::transform, "recent " + std::to_string(count));
     step.outputs.insert(step.outputs.begin(), {"out", schema_of<T>()});
-    step.states = {{"records", "map", schema_of<K>(), schema_of<std::uint32_t>(), schema_of<detail::Kept<T>>(), ttl.ttl}};
+    step.states = {
+        {"records", "map", schema_of<K>(), schema_of<std::uint32_t>(), schema_of<detail::Kept<T>>(), ttl.ttl}};
     step.emission = "at end";
     if (count < 1 || count > kMaxRecent)
       this->job().add_problem({"operator " + std::string(id), "keeps " + std::to_string(count) + " records per key",

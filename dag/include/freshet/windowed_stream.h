@@ -106,8 +106,7 @@ class WindowedStream {
         stream_.from());
     if constexpr (Summary::kCombines) {
       if (spec_.kind == WindowKind::tumbling || spec_.kind == WindowKind::sliding)
-        job().implementation(added).combiner =
-            std::make_shared<detail::PaneCombinerOf<K, T, Summary>>(spec_, summary);
+        job().implementation(added).combiner = std::make_shared<detail::PaneCombinerOf<K, T, Summary>>(spec_, summary);
     }
     return WindowResults<K, R, T>::carried(job(), added, stream_.key_fields());
   }

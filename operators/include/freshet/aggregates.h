@@ -29,8 +29,8 @@ struct ResultColumn {
 template <class Self>
 struct AggregateBase {
   static constexpr bool kAddMayThrow = false;  ///< unless take() is careful
-  /// Whether records of T can be summed up before they are sent: nothing throws, the state is small and of a fixed size,
-  /// and does not depend on the order in which states are merged.
+  /// Whether records of T can be summed up before they are sent: nothing throws, the state is small and of a fixed
+  /// size, and does not depend on the order in which states are merged.
   template <class T>
   static constexpr bool kCombines = false;
 

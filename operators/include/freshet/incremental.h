@@ -152,9 +152,7 @@ class ChangedSlots {
     if (slot / 64 >= bits_.size()) bits_.resize(slot / 64 + 1);
     bits_[slot / 64] |= std::uint64_t{1} << (slot % 64);
   }
-  bool has(std::uint32_t slot) const {
-    return slot / 64 < bits_.size() && (bits_[slot / 64] >> (slot % 64) & 1) != 0;
-  }
+  bool has(std::uint32_t slot) const { return slot / 64 < bits_.size() && (bits_[slot / 64] >> (slot % 64) & 1) != 0; }
   void forget(std::uint32_t slot) {
     if (slot / 64 < bits_.size()) bits_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
   }

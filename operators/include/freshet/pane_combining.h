@@ -6,8 +6,9 @@
 #include <freshet/edge.h>
 #include <freshet/window_panes.h>
 
-/// Summing up the records of one key and pane before they are sent (partial pre-aggregation, Larson 2002): what a window
-/// comes to shows only when the watermark has passed it, so nobody can tell. Parts of panes travel in place of records.
+/// Summing up the records of one key and pane before they are sent (partial pre-aggregation, Larson 2002): what a
+/// window comes to shows only when the watermark has passed it, so nobody can tell. Parts of panes travel in place of
+/// records.
 namespace freshet::detail {
 
 /// By key, as ByKey does, with parts of panes in place of records. Keeps those of some thousand keys and panes back
@@ -143,12 +144,12 @@ class PaneRouter final : public Router {
   ByKey<NoKey> task_of_{};
   std::vector<Slot> slots_;
   std::size_t kept_ = 0;
-  std::size_t drained_ = 0;               // the slot at which drain_up_to() goes on
-  std::int64_t first_last_ = kNeverDue;   // no pane that is kept ends earlier
-  std::int64_t first_left_ = kNeverDue;   // the same, of those that drain_up_to() has passed
+  std::size_t drained_ = 0;              // the slot at which drain_up_to() goes on
+  std::int64_t first_last_ = kNeverDue;  // no pane that is kept ends earlier
+  std::int64_t first_left_ = kNeverDue;  // the same, of those that drain_up_to() has passed
   std::int64_t watermark_ = kNoWatermark;
-  std::int64_t start_ = 0, last_ = -1;    // of the pane looked at last
-  std::uint32_t turned_away_ = 0;         // records whose slot another had
+  std::int64_t start_ = 0, last_ = -1;  // of the pane looked at last
+  std::uint32_t turned_away_ = 0;       // records whose slot another had
   K key_{};
   PanePart<S> single_{};
 };

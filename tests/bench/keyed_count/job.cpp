@@ -8,8 +8,15 @@ using namespace freshet::bench;
 
 namespace {
 
+struct WindowCount {
+  std::uint64_t user = 0;
+  Window window{};
+  std::uint64_t records = 0;
+  FRESHET_RECORD(user, window, records)
+};
+
 template <class T>
-Stream<T> generated(Job& job, const std::string& report) {
+auto generated(Job& job, const std::string& report) {
   const auto records = job.param("records", std::uint64_t{20'000'000}, "records to send");
   const auto keys = job.param("keys", std::uint64_t{1'000'000}, "distinct users, about");
   const auto shape =
@@ -45,6 +52,18 @@ FRESHET_JOB(keyed_count_sum, "Adds up counts of one by key; they are combined be
       .emit(at_end())
       .map("counted", [](const Hit& hit) { return Count{hit.count}; })
       .sink<Tally>("tally", report);
+}
+FRESHET_JOB(keyed_count_windows,
+            "Counts records in windows of ten seconds by key; they are summed up before they are sent")
+{
+  const auto report = report_of(job);
+  generated<Event>(job, report)
+      .event_time(&Event::time)
+      .key_by(&Event::user)
+      .window(tumbling(10s))
+      .aggregate<WindowCount>("count", count().as(&WindowCount::records))
+      .map("counted", [](const WindowCount& counted) { return Count{counted.records}; })
+      .sink<Tally>("tally", report, true);
 }
 FRESHET_JOB(keyed_count_undo, "The same under the dead-letter policy")
 { count_by_user<Click>(job, true); }

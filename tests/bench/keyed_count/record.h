@@ -31,6 +31,16 @@ struct Hit {
   FRESHET_RECORD(user, item, category, count, time_ms)
 };
 
+/// The same with a time that windows go by.
+struct Event {
+  std::uint64_t user = 0;
+  std::uint64_t item = 0;
+  std::uint32_t category = 0;
+  std::uint8_t action = 0;
+  Time time{};
+  FRESHET_RECORD(user, item, category, action, time)
+};
+
 /// The same with a text of 40 bytes, too long for a string's own room.
 struct Visit {
   std::uint64_t user = 0;
@@ -108,6 +118,18 @@ inline void fill(Hit& hit, std::uint64_t i, const Keys& keys) {
   hit.category = static_cast<std::uint32_t>(random >> 20) & 0x3f;
   hit.count = 1;
   hit.time_ms = 1'700'000'000'000 + static_cast<std::int64_t>(i >> 10);
+}
+
+inline void fill(Event& event, std::uint64_t i, const Keys& keys) {
+  const std::uint64_t random = scatter(i);
+  event.user = keys.of(random);
+  event.item = random & 0xffff;
+  event.category = static_cast<std::uint32_t>(random >> 20) & 0x3f;
+  event.action = static_cast<std::uint8_t>(random & 3);
+}
+/// About a million a second, in each split alike.
+inline void set_time(Event& event, std::uint64_t in_split) {
+  event.time = Time(Duration(1'700'000'000'000 + static_cast<std::int64_t>(in_split >> 10)));
 }
 
 inline void fill(Visit& visit, std::uint64_t i, const Keys& keys) {
