@@ -13,7 +13,7 @@ how to repeat it; its last line sums up. Exits 1 when a run failed.
 
   --seeds N        how many seeds; 100 without it
   --first S        the first of them; FRESHET_SEED or 1 without it
-  --topology NAME  burst, fan_out, diamond, behaviour or timers alone; all without it
+  --topology NAME  burst, fan_out, diamond, behaviour, timers or windows alone; all without it
   --full-size      large inputs: a million records out of one
   --no-harm        nothing breaks
   --verbose        one line per run
@@ -36,8 +36,8 @@ while (($# > 0)); do
       shift
       ;;
     --topology)
-      [[ ${2:-} =~ ^(burst|fan_out|diamond|behaviour|timers)$ ]] ||
-        usage_error scripts/simulate.sh "--topology is burst, fan_out, diamond, behaviour or timers"
+      [[ ${2:-} =~ ^(burst|fan_out|diamond|behaviour|timers|windows)$ ]] ||
+        usage_error scripts/simulate.sh "--topology is burst, fan_out, diamond, behaviour, timers or windows"
       arguments+=("$1" "$2")
       shift
       ;;

@@ -30,7 +30,7 @@ LINES_PER_SECOND = 2_000  # of each file
 RECENT = 3
 # So short that very many of them end while things are killed. No visits: a key's windows are one value, and with so
 # little memory the few keys of actions, each with all its users, would do nothing but leave it and come back.
-WINDOWS = recount.Windows(session_gap=3_000, visits_window=0, hot=5, hot_window=30_000, hot_slide=10_000)
+WINDOWS = recount.Windows(session_gap=3_000, visits_window=0, hot=5, hot_window=10_000, hot_slide=5_000)
 
 # A stop lasts longer than the job manager waits for a sign of life: silence_limit of an agent, worker_silence_limit of
 # a worker in runtime/job_manager/manager_options.h.

@@ -1,94 +1,8 @@
-#include "tests/simulation/topology.h"
-
-#include <set>
+#include "tests/simulation/topology_parts.h"
 
 namespace freshet::sim {
 
 namespace {
-
-using Items = std::vector<Item>;
-using ItemShelf = std::shared_ptr<Shelf<Item>>;
-
-std::string describe(const Item& item) {
-  return "{key " + std::to_string(item.key) + ", source " + std::to_string(item.source) + ", number " +
-         std::to_string(item.number) + ", value " + std::to_string(item.value) + "}";
-}
-
-std::string describe(const Total& total) {
-  return "{key " + std::to_string(total.key) + ", items " + std::to_string(total.items) + ", sum " +
-         std::to_string(total.sum) + "}";
-}
-
-/// Names a record that only one side has; empty: `found` is what was expected, or a part of it when that is enough.
-template <class T>
-std::string compare(const std::string& where, std::vector<T> found, std::vector<T> expected, bool all) {
-  std::sort(found.begin(), found.end());
-  std::sort(expected.begin(), expected.end());
-  std::vector<T> extra, missing;
-  std::set_difference(found.begin(), found.end(), expected.begin(), expected.end(), std::back_inserter(extra));
-  std::set_difference(expected.begin(), expected.end(), found.begin(), found.end(), std::back_inserter(missing));
-  const std::string sizes =
-      " (" + std::to_string(found.size()) + " found, " + std::to_string(expected.size()) + " expected)";
-  if (!extra.empty()) return where + " has too many " + describe(extra[0]) + sizes;
-  if (all && !missing.empty()) return where + " lacks " + describe(missing[0]) + sizes;
-  return {};
-}
-
-/// A key's records of one source come in the order they were made.
-std::string out_of_order(const std::string& where, const Items& written) {
-  std::map<std::pair<std::uint64_t, std::uint32_t>, std::uint64_t> last;
-  for (const auto& item : written) {
-    auto& before = last[{item.key, item.source}];
-    if (item.number <= before)
-      return where + ": " + describe(item) + " came after number " + std::to_string(before) + " of its key";
-    before = item.number;
-  }
-  return {};
-}
-
-/// Records of some keys per partition; a key belongs to one partition of a source.
-Feed make_feed(base::Random& random, std::uint32_t source, std::uint64_t partitions, std::uint64_t records,
-               std::uint64_t keys) {
-  Feed feed(partitions);
-  std::map<std::uint64_t, std::uint64_t> numbers;
-  for (std::uint64_t i = 0; i < records; ++i) {
-    const auto key = random.below(keys);
-    feed[key % partitions].push_back({key, source, ++numbers[key], random.between(-1000, 1000),
-                                      std::string(random.below(40), static_cast<char>('a' + key % 26))});
-  }
-  return feed;
-}
-
-Items flat(const Feed& feed) {
-  Items items;
-  for (const auto& partition : feed) items.insert(items.end(), partition.begin(), partition.end());
-  return items;
-}
-
-std::int64_t some(base::Random& random, std::int64_t low, std::int64_t high) { return random.between(low, high); }
-
-template <class T>
-std::shared_ptr<Shelf<T>> make_shelf(const TopologyOptions& options) {
-  auto shelf = std::make_shared<Shelf<T>>();
-  shelf->spending = options.spending;
-  return shelf;
-}
-
-/// What all topologies have: a source, and a shelf for records.
-class OneShelf : public Topology {
- public:
-  explicit OneShelf(const TopologyOptions& options)
-      : seed_(options.seed), spending_(options.spending), random_(options.seed), shelf_(make_shelf<Item>(options)) {}
-  bool published_any() const override { return !shelf_->published.empty(); }
-  void refuse_to_publish() override { shelf_->refusals = 2; }
-  bool has_refused() const override { return shelf_->refused; }
-
- protected:
-  const std::uint64_t seed_;
-  Spending* const spending_;
-  base::Random random_;
-  const ItemShelf shelf_;
-};
 
 /// lines ─▶ burst (flat_map, very many for one) ─by key─▶ shelf
 class Burst final : public OneShelf {
@@ -352,113 +266,10 @@ class Behaviour final : public OneShelf {
   bool combines_ = false;
 };
 
-/// Timers of three names a key: an item sets or cancels one, and each second firing follows the one before by itself.
-/// What comes out does not depend on how far the watermark is when an item comes, as long as the item is not late.
-class Reminders : public KeyedOperator<std::uint64_t, Item, Item> {
- public:
-  static constexpr Duration kAgain{100};
-  static std::uint64_t name_of(const Item& item) { return item.number % 3; }
-  static bool cancels(const Item& item) { return item.value % 4 == 0; }
-  static Time due_of(const Item& item) { return item.at + Duration(std::abs(item.value)); }
-  static bool follows(std::uint64_t firing) { return firing % 2 == 1; }
-
-  void process(const Item& item, Out<Item>& out) override {
-    if (item.at < watermark()) return out.emit({key(), 0, 0, 0, "late", item.at});
-    const std::uint64_t name = name_of(item);
-    while (timer.find(name).value_or(Time::max()) < item.at) {
-      timer.cancel(name);
-      on_time(name, out);
-    }
-    if (cancels(item)) {
-      if (timer.cancel(name)) due.erase(name);
-      return;
-    }
-    due[name] = due_of(item);
-    timer.set(name, due_of(item));
-  }
-  void on_time(const std::uint64_t& name, Out<Item>& out) {
-    const Time at = due[name];
-    const std::uint64_t firing = ++firings[name];
-    out.emit({key(), static_cast<std::uint32_t>(name), firing, 0, "", at});
-    due.erase(name);
-    if (!follows(firing)) return;
-    due[name] = at + kAgain;
-    timer.set(name, at + kAgain);
-  }
-
-  MapState<std::uint64_t, Time> due{this, "due"};
-  MapState<std::uint64_t, std::uint64_t> firings{this, "firings"};
-  Timer<std::uint64_t> timer{this, "timer", &Reminders::on_time};
-};
-
-/// items ─▶ (event time) ─by key─▶ reminders ─▶ shelf
-class Timers final : public OneShelf {
- public:
-  explicit Timers(const TopologyOptions& options) : OneShelf(options) {
-    const std::uint64_t records = options.full_size ? 100'000 : random_.below(3'000) + 100;
-    Feed feed = make_feed(random_, 0, random_.below(4) + 1, records, 100);
-    for (auto& partition : feed) {
-      std::int64_t now = random_.between(0, 5'000);
-      for (auto& item : partition) {
-        item.at = Time(Duration(kBegin + now - random_.between(0, kDisorder)));
-        now += random_.between(0, 20);
-      }
-    }
-    feed_ = std::make_shared<const Feed>(std::move(feed));
-    source_tasks_ = some(random_, 1, 3);
-    reminder_tasks_ = some(random_, 1, 5);
-  }
-  void build(Job& job) const override {
-    job.source<FeedSource>("items", feed_, spending_, seed_)
-        .event_time(&Item::at, {.max_disorder = Duration(kDisorder)})
-        .parallelism(source_tasks_)
-        .key_by(&Item::key)
-        .process<Reminders>("reminders")
-        .parallelism(reminder_tasks_)
-        .sink("shelf", ShelfSink<Item>{shelf_});
-  }
-  std::string wrong(bool finished) const override {
-    if (auto text = out_of_order("shelf", shelf_->seen()); !text.empty()) return text;
-    if (auto text = compare("shelf", shelf_->seen(), expected(), finished); !text.empty()) return text;
-    return compare("shelf, published", shelf_->published, expected(), finished);
-  }
-  std::uint32_t tasks() const override { return 20; }
-
- private:
-  static constexpr std::int64_t kBegin = 1'600'000'000'000, kDisorder = 200;
-
-  struct Name {
-    std::optional<Time> due;
-    std::uint64_t firings = 0;
-  };
-  Items expected() const {
-    Items all;
-    std::map<std::pair<std::uint64_t, std::uint64_t>, Name> names;
-    const auto fire_before = [&](std::pair<std::uint64_t, std::uint64_t> address, Name& name, Time end) {
-      while (name.due && *name.due < end) {
-        const Time at = *std::exchange(name.due, std::nullopt);
-        all.push_back({address.first, static_cast<std::uint32_t>(address.second), ++name.firings, 0, "", at});
-        if (Reminders::follows(name.firings)) name.due = at + Reminders::kAgain;
-      }
-    };
-    for (const auto& item : flat(*feed_)) {
-      const std::pair address(item.key, Reminders::name_of(item));
-      Name& name = names[address];
-      fire_before(address, name, item.at);
-      name.due = Reminders::cancels(item) ? std::nullopt : std::optional(Reminders::due_of(item));
-    }
-    for (auto& [address, name] : names) fire_before(address, name, Time::max());
-    return all;
-  }
-
-  std::shared_ptr<const Feed> feed_;
-  std::int64_t source_tasks_, reminder_tasks_;
-};
-
 }  // namespace
 
 const std::vector<std::string>& topology_names() {
-  static const std::vector<std::string> names{"burst", "fan_out", "diamond", "behaviour", "timers"};
+  static const std::vector<std::string> names{"burst", "fan_out", "diamond", "behaviour", "timers", "windows"};
   return names;
 }
 
@@ -467,7 +278,8 @@ std::unique_ptr<Topology> make_topology(const std::string& name, const TopologyO
   if (name == "fan_out") return std::make_unique<FanOut>(options);
   if (name == "diamond") return std::make_unique<Diamond>(options);
   if (name == "behaviour") return std::make_unique<Behaviour>(options);
-  if (name == "timers") return std::make_unique<Timers>(options);
+  if (name == "timers") return make_timers(options);
+  if (name == "windows") return make_windows(options);
   return nullptr;
 }
 

@@ -181,7 +181,7 @@ struct TopologyOptions {
   Spending* spending = nullptr;
 };
 
-/// burst, fan_out, diamond, behaviour, timers. Null: there is no such.
+/// burst, fan_out, diamond, behaviour, timers, windows. Null: there is no such.
 std::unique_ptr<Topology> make_topology(const std::string& name, const TopologyOptions& options);
 const std::vector<std::string>& topology_names();
 
