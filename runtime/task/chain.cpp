@@ -1,5 +1,7 @@
 #include "runtime/task/chain.h"
 
+#include <algorithm>
+
 #include "runtime/base/check.h"
 #include "runtime/task/watermark_merger.h"
 
@@ -77,6 +79,7 @@ Progress Chain::read() {
   running_ = nodes_[0].op.host.get();
   const Progress progress = source_->read();
   running_ = nullptr;
+  is_idle_ = source_->is_idle();
   return progress;
 }
 
@@ -273,6 +276,7 @@ bool Chain::advance_watermark(std::int64_t time_ms) {
 }
 
 bool Chain::send_watermarks() {
+  if (idle_sending_ && !send_activity()) return false;
   for (std::size_t i = 0; i < edges_.size(); ++i) {
     auto& watermark = edge_watermarks_[i];
     // What is being sent must not change between two tries, or some channels would miss it.
@@ -280,6 +284,20 @@ bool Chain::send_watermarks() {
     if (watermark.sending == watermark.sent) continue;
     if (!edges_[i]->send_control({.kind = ElementKind::watermark, .time_ms = watermark.sending})) return false;
     watermark.sent = watermark.sending;
+  }
+  return true;
+}
+
+bool Chain::send_activity() {
+  while (idle_sending_ || is_idle_ != idle_sent_) {
+    if (!idle_sending_) {
+      // An edge sends one element at a time.
+      const auto is_halfway = [](const EdgeWatermark& watermark) { return watermark.sending != watermark.sent; };
+      if (std::ranges::any_of(edge_watermarks_, is_halfway) && !send_watermarks()) return false;
+      idle_sending_ = is_idle_;
+    }
+    if (!send_control({.kind = *idle_sending_ ? ElementKind::idle : ElementKind::active})) return false;
+    idle_sent_ = *std::exchange(idle_sending_, std::nullopt);
   }
   return true;
 }

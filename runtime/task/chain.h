@@ -53,6 +53,11 @@ class Chain {
   [[nodiscard]] bool advance_watermark(std::int64_t time_ms);
   /// Sends the watermarks that moved to the edges. False: no room; call again.
   [[nodiscard]] bool send_watermarks();
+  /// Nothing comes for now, or something does again.
+  void set_idle(bool idle) { is_idle_ = idle; }
+  /// Tells all edges so, when they do not know: before the records that come again, and behind the watermark that was
+  /// last. False: no room; call again.
+  [[nodiscard]] bool send_activity();
   /// Sends an element to every output edge. False: no room; call again with the same.
   [[nodiscard]] bool send_control(const ControlElement& element);
 
@@ -153,6 +158,8 @@ class Chain {
   std::uint32_t rounds_left_ = kRoundsPerStep;
   bool gave_way_ = false;         // in the step before
   std::size_t control_edge_ = 0;  // edges that have the control element being sent
+  bool is_idle_ = false, idle_sent_ = false;
+  std::optional<bool> idle_sending_;  // some edges know it, some not yet
 
   // State in memory, on disk, and on its way into a snapshot.
   std::unique_ptr<SpillStore> spill_;                    // null: all state stays in memory

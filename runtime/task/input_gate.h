@@ -47,6 +47,8 @@ class InputGate {
   const detail::BatchView& view() const { return view_; }
   std::uint32_t input() const { return input_; }
   std::int64_t watermark_ms() const { return watermark_ms_; }
+  /// Nothing comes for now: all channels whose data has not ended say so.
+  bool is_idle() const { return watermarks_.is_idle(); }
   const ControlElement& barrier() const { return barrier_; }
   /// When the oldest record of the frame in work entered the job, wall clock; 0: unknown.
   std::int64_t origin_us() const { return origin_us_; }

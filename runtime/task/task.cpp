@@ -150,7 +150,7 @@ Progress Task::without_settling() const { return chain_->gives_way() ? Progress:
 
 /// Works off what is in the chain. False: no room somewhere.
 bool Task::drain() {
-  if (!chain_->drain()) return false;
+  if (!chain_->send_activity() || !chain_->drain()) return false;
   if (std::exchange(offered_, false))
     gate_.note_used(chain_->head_taken() - taken_before_, chain_->head_refused() - refused_before_);
   return true;
@@ -252,7 +252,9 @@ Progress Task::step_source() {
 }
 
 Progress Task::step_gate() {
-  switch (gate_.next()) {
+  const InputGate::Kind came = gate_.next();
+  chain_->set_idle(gate_.is_idle());
+  switch (came) {
     case InputGate::Kind::nothing:
       return Progress::idle;
     case InputGate::Kind::records: {
@@ -290,6 +292,7 @@ void Task::after_work(Progress progress) {
   if (!watermark_due_ && progress != Progress::blocked && (idle || now - watermark_sent_ >= kWatermarkInterval)) {
     watermark_due_ = !chain_->send_watermarks();
     watermark_sent_ = now;
+    if (idle && !watermark_due_) (void)chain_->send_activity();  // no room: at the next time
   }
   for (auto& edge : chain_->edges()) {
     if (idle || progress == Progress::blocked)

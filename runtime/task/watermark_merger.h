@@ -18,10 +18,19 @@ class WatermarkMerger {
 
   void on_watermark(std::size_t channel, std::int64_t time_ms) {
     channels_[channel].time_ms = std::max(channels_[channel].time_ms, time_ms);
-    channels_[channel].idle = false;
+    on_idle(channel, false);
   }
-  void on_idle(std::size_t channel, bool idle) { channels_[channel].idle = idle; }
-  void on_end(std::size_t channel) { channels_[channel].time_ms = kEnd; }
+  void on_idle(std::size_t channel, bool idle) {
+    if (channels_[channel].time_ms == kEnd) idle = false;  // it has ended
+    idle_ = idle_ + idle - channels_[channel].idle;
+    channels_[channel].idle = idle;
+  }
+  void on_end(std::size_t channel) {
+    on_watermark(channel, kEnd);
+    ++ended_;
+  }
+  /// Nothing comes for now.
+  bool is_idle() const { return idle_ != 0 && idle_ + ended_ == channels_.size(); }
 
   /// The merged watermark after what was told last; kNone until every channel has spoken.
   std::int64_t merged() {
@@ -42,6 +51,7 @@ class WatermarkMerger {
     bool idle = false;
   };
   std::vector<Channel> channels_;
+  std::size_t idle_ = 0, ended_ = 0;  // of them
   std::int64_t merged_ = kNone;
 };
 

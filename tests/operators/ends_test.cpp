@@ -105,6 +105,82 @@ TEST(EventTime, TheSlowestSplitHoldsTheWatermark) {
   EXPECT_EQ(source.stage.made_watermark(), kStart + 1900ms) << "of the chain's business: it never lets it go back";
 }
 
+/// Gives one reading a call, as long as it has some, and has no end.
+struct Endless final : Source<Reading> {
+  std::vector<Split> discover() override { return {}; }
+  Progress read(Split& split, Out<Reading>& out) override {
+    auto& waiting = readings[split.partition];
+    if (waiting.empty()) return Progress::idle;
+    ++split.position;
+    out.emit(waiting.front());
+    waiting.erase(waiting.begin());
+    return Progress::progress;
+  }
+  std::map<std::string, std::vector<Reading>> readings;
+};
+
+class IdleSplits : public testing::Test {
+ protected:
+  IdleSplits() : source_(*endless_), stage_(std::move(endless_)) {
+    stage_.set_event_time({&Reading::at, {.idle_after = 10s}});
+    host_.now_value = kStart;
+    stage_.open(host_);
+    for (const std::uint32_t partition : {1, 2})
+      stage_.add_split({partition, {.partition = std::to_string(partition)}});
+  }
+  /// Asks again and again for so long; answers the watermark.
+  Time poll_for(Duration time, Duration step = 500ms) {
+    for (const Time end = host_.now_value + time; host_.now_value < end;) {
+      host_.now_value += step;
+      (void)stage_.read();
+      stage_.outputs()[0].clear();
+    }
+    return *stage_.made_watermark();
+  }
+  std::unique_ptr<Endless> endless_ = std::make_unique<Endless>();
+  Endless& source_;
+  detail::HarnessHost host_;
+  detail::TypedSourceStage<Endless> stage_;
+};
+
+TEST_F(IdleSplits, HoldNothingUpUntilTheyHaveSomethingAgain) {
+  source_.readings["1"] = {{1, kStart + 5s}};
+  EXPECT_EQ(poll_for(9s), Time::min());
+  EXPECT_FALSE(stage_.is_idle());
+  source_.readings["1"] = {{2, kStart + 6s}};
+  EXPECT_EQ(poll_for(4s), kStart + 6s) << "the second has had nothing for ten seconds, the first has";
+  EXPECT_FALSE(stage_.is_idle());
+  source_.readings["2"] = {{3, kStart + 3s}};
+  EXPECT_EQ(poll_for(1s), kStart + 3s) << "the chain never lets it go back";
+  (void)poll_for(15s);
+  EXPECT_TRUE(stage_.is_idle()) << "both";
+  EXPECT_EQ(*stage_.made_watermark(), Time::min()) << "says nothing more";
+  source_.readings["2"] = {{4, kStart + 20s}};
+  (void)poll_for(500ms);
+  EXPECT_FALSE(stage_.is_idle());
+  EXPECT_EQ(*stage_.made_watermark(), kStart + 20s);
+}
+
+TEST_F(IdleSplits, TimeInWhichNobodyAskedDoesNotCount) {
+  source_.readings["1"] = {{1, kStart + 5s}};
+  (void)poll_for(8s);
+  host_.now_value += 100s;  // the process was stopped, or waited for room
+  EXPECT_EQ(poll_for(500ms), Time::min());
+  host_.now_value -= 1000s;  // the clock was set
+  source_.readings["1"] = {{2, kStart + 6s}};
+  EXPECT_EQ(poll_for(500ms), Time::min());
+  source_.readings["1"] = {{3, kStart + 7s}};
+  EXPECT_EQ(poll_for(5s), kStart + 7s);
+}
+
+TEST_F(IdleSplits, OneWithAnEndIsNever) {
+  stage_.add_split({3, {.partition = "3", .end = 100}});
+  source_.readings["1"] = {{1, kStart + 5s}};
+  source_.readings["2"] = {{2, kStart + 5s}};
+  EXPECT_EQ(poll_for(100s), Time::min());
+  EXPECT_FALSE(stage_.is_idle());
+}
+
 TEST(EventTime, RestoredWithMoreTasksEachWaitsForItsOwnSplitsOnly) {
   const Listed::Readings readings{{"1", {{1, kStart + 1s}, {2, kStart + 50s}}},
                                   {"2", {{3, kStart + 2s}, {4, kStart + 50s}}}};

@@ -43,6 +43,9 @@ class Stream : public StreamSteps<Stream<T>, void, T> {
       }
       if (this->job().implementation(upstream.node).event_time)
         this->job().add_problem({"operator " + source.id, "has an event time already", "say .event_time(…) once"});
+      if (options.idle_after <= Duration(0))
+        this->job().add_problem(
+            {"operator " + source.id, "is idle whenever it has nothing for a moment", "let idle_after be above 0"});
       source.description += ", event time " + field_name(field) + ", disorder " + format_duration(options.max_disorder);
       this->job().implementation(upstream.node).event_time = [field, options](Stage& stage) {
         dynamic_cast<detail::SourceStageOf<T>&>(stage).set_event_time({field, options});

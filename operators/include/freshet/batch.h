@@ -3,6 +3,7 @@
 #include <limits>
 #include <memory>
 #include <stdexcept>
+#include <utility>
 
 #include <freshet/key.h>
 
@@ -37,8 +38,15 @@ class Column {
     T value{};
   };
   Column() = default;
-  Column(const Column&) = delete;
-  Column& operator=(const Column&) = delete;
+  Column(Column&& other) noexcept { *this = std::move(other); }
+  Column& operator=(Column&& other) noexcept {
+    slots_ = std::exchange(other.slots_, {});
+    first_ = std::exchange(other.first_, nullptr);
+    capacity_ = std::exchange(other.capacity_, 0);
+    size_ = std::exchange(other.size_, 0);
+    max_slots_ = other.max_slots_;
+    return *this;
+  }
 
   /// A slot that may hold an earlier value.
   T& add() {

@@ -72,6 +72,7 @@ class TypedSourceStage final : public SourceStageOf<typename S::Output> {
     return true;
   }
 
+  bool is_idle() const override { return this->event_time_ && this->event_time_->is_idle(splits_); }
   bool tells_each_watermark() const override { return this->event_time_ && this->event_time_->each_record(); }
   std::optional<Time> made_watermark() const override {
     return this->event_time_ ? std::optional(this->event_time_->watermark(splits_)) : std::nullopt;
@@ -114,6 +115,7 @@ class TypedSourceStage final : public SourceStageOf<typename S::Output> {
       set_aside(failed);
     }
     if (this->event_time_) {
+      this->event_time_->polled(open, out.size() != before || progress == Progress::progress, source_->now_value);
       this->event_time_->stamp(out, before, open.partition_number, [&](std::size_t i) {
         FailedRecord failed{.reason = "malformed: event time", .message = this->event_time_->reason(out.records[i])};
         append_json(failed.record, out.records[i]);

@@ -9,6 +9,9 @@ namespace freshet {
 
 struct EventTimeOptions {
   Duration max_disorder{0};  ///< how much later than its successors a record may come
+  /// A split without an end that was asked for records for so long, and had none, holds nothing up until it has some.
+  /// Time in which nobody asked does not count. Duration::max(): never.
+  Duration idle_after = std::chrono::seconds(30);
   Time earliest{std::chrono::sys_days{std::chrono::year{2000} / 1 / 1}};  ///< before this it is malformed
   /// The watermark moves behind each record instead of each few hundred, so what is late does not depend on how records
   /// were taken together. Slow; at parallelism 1 two runs are then alike record for record.
@@ -22,7 +25,7 @@ inline constexpr Time kEndOfTime{std::chrono::sys_days{std::chrono::year{10'000}
 
 /// Gives the records of a source their event time and refuses those before `earliest`, or far too late. Its watermark
 /// is behind the greatest time that each split has shown, by the disorder allowed: the slowest split counts, one that
-/// was not read yet holds it back, one that was read to its end does not. One thread, the task's.
+/// was not read yet holds it back, one that was read to its end or is idle does not. One thread, the task's.
 template <class T>
 class EventTime {
  public:
@@ -33,7 +36,7 @@ class EventTime {
   template <class Refuse>
   void stamp(Batch<T>& batch, std::size_t from, std::uint32_t partition, Refuse refuse) {
     if (from == batch.size()) return;
-    Time& newest = newest_.try_emplace(partition, Time::min()).first->second;
+    Time& newest = seen_[partition].newest;
     std::size_t kept = from;
     for (std::size_t i = from; i < batch.size(); ++i) {
       const Time time = batch.records[i].*field_;
@@ -58,22 +61,45 @@ class EventTime {
     append_time(text, record.*field_);
     return text + (record.*field_ < options_.earliest ? " is before the earliest allowed" : " is beyond the year 9999");
   }
-  /// Time::min() until every split has shown a time.
+  /// A split was asked for records.
+  void polled(const SavedSplit& split, bool had_some, Time now) {
+    Seen& seen = seen_[split.partition_number];
+    // A clock that was set, or a process that was stopped, is no time in which the split was asked.
+    if (had_some || split.split.end != ~0ULL)
+      seen.empty_for = Duration(0);
+    else if (seen.polled != Time::min())
+      seen.empty_for += std::clamp(now - seen.polled, Duration(0), kMostBetweenPolls);
+    seen.polled = now;
+  }
+  /// Nothing comes for now: no split has records, and one at least may have some later.
+  bool is_idle(const std::vector<SavedSplit>& splits) const {
+    bool waits = false;
+    for (const auto& split : splits) {
+      if (!split.done && !is_idle(split)) return false;
+      waits = waits || !split.done;
+    }
+    return waits;
+  }
+  /// Time::min() until every split that is not idle has shown a time, and when all are idle.
   Time watermark(const std::vector<SavedSplit>& splits) const {
     Time lowest = Time::max();
-    for (const auto& split : splits)
-      if (!split.done) lowest = std::min(lowest, newest_of(split.partition_number));
-    if (lowest == Time::max())  // all were read to their ends
-      for (const auto& [partition, time] : newest_) lowest = std::min(lowest, time);
-    return newest_.empty() || lowest == Time::min() ? Time::min() : lowest - options_.max_disorder;
+    bool waits = false;
+    for (const auto& split : splits) {
+      waits = waits || !split.done;
+      if (!split.done && !is_idle(split)) lowest = std::min(lowest, newest_of(split.partition_number));
+    }
+    if (lowest == Time::max() && !waits)  // all were read to their ends
+      for (const auto& [partition, seen] : seen_) lowest = std::min(lowest, seen.newest);
+    return lowest == Time::max() || lowest == Time::min() ? Time::min() : lowest - options_.max_disorder;
   }
 
   void save(SnapshotOut& out, std::string_view operator_id) const {
     out.begin(operator_id, "newest", "");
     ByteBuffer record;
-    for (const auto& [partition, time] : newest_) {
+    for (const auto& [partition, seen] : seen_) {
+      if (seen.newest == Time::min()) continue;
       record.clear();
-      encode(record, std::pair(partition, time));
+      encode(record, std::pair(partition, seen.newest));
       out.put(record.view());
     }
   }
@@ -82,20 +108,32 @@ class EventTime {
     std::pair<std::uint32_t, Time> newest;
     if (saved.kind != "newest" || !decode_all(saved.bytes, newest)) return false;
     if (!scope.owns_partition(newest.first)) return true;
-    auto& time = newest_.try_emplace(newest.first, newest.second).first->second;
+    Time& time = seen_[newest.first].newest;
     time = std::max(time, newest.second);
     return true;
   }
 
  private:
+  struct Seen {
+    Time newest = Time::min();
+    Time polled = Time::min();
+    Duration empty_for{0};  ///< so long it was polled and had nothing
+  };
+  /// A source that has nothing is polled far more often.
+  static constexpr Duration kMostBetweenPolls{1000};
+
   Time newest_of(std::uint32_t partition) const {
-    const auto found = newest_.find(partition);
-    return found == newest_.end() ? Time::min() : found->second;
+    const auto found = seen_.find(partition);
+    return found == seen_.end() ? Time::min() : found->second.newest;
+  }
+  bool is_idle(const SavedSplit& split) const {
+    const auto found = seen_.find(split.partition_number);
+    return found != seen_.end() && found->second.empty_for >= options_.idle_after;
   }
 
   Time T::*field_;
   EventTimeOptions options_;
-  std::map<std::uint32_t, Time> newest_;  // by partition
+  std::map<std::uint32_t, Seen> seen_;  // by partition
 };
 
 }  // namespace detail

@@ -200,6 +200,8 @@ class SourceStage : public Stage {
   virtual const std::vector<SavedSplit>& splits() const = 0;
   /// Emits some records of one split into the output.
   virtual Progress read() = 0;
+  /// None of its splits has records for now: nobody has to wait for its watermark.
+  virtual bool is_idle() const { return false; }
   /// Its watermark is to go out behind each read().
   virtual bool tells_each_watermark() const { return false; }
   virtual std::string describe(const std::string& partition, std::uint64_t offset) const = 0;

@@ -85,6 +85,27 @@ TEST(WatermarkMerger, KeepsItsWordWhenAllAreIdle) {
   EXPECT_EQ(merger.merged(), 10);
 }
 
+TEST(WatermarkMerger, IsIdleWhileAllThatHaveNotEndedAre) {
+  WatermarkMerger merger(3);
+  EXPECT_FALSE(merger.is_idle());
+  merger.on_watermark(0, 10);
+  merger.on_idle(1, true);
+  merger.on_idle(1, true);
+  merger.on_idle(2, true);
+  EXPECT_FALSE(merger.is_idle());
+  merger.on_end(0);
+  EXPECT_TRUE(merger.is_idle());
+  EXPECT_NE(merger.merged(), WatermarkMerger::kEnd) << "the others may have something yet";
+  merger.on_watermark(1, 20);
+  EXPECT_FALSE(merger.is_idle());
+  merger.on_end(2);
+  merger.on_idle(2, true);
+  EXPECT_EQ(merger.merged(), 20);
+  merger.on_end(1);
+  EXPECT_FALSE(merger.is_idle());
+  EXPECT_EQ(merger.merged(), WatermarkMerger::kEnd);
+}
+
 TEST(WatermarkMerger, AnEndedChannelHoldsNothingUp) {
   WatermarkMerger merger(2);
   merger.on_watermark(0, 10);

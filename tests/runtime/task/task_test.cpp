@@ -120,6 +120,75 @@ TEST(Task, APausedSourceReadsNothingButPassesBarriers) {
   EXPECT_THAT(source.arrived(), SizeIs(6));
 }
 
+/// Gives visits as a lever lets it, and is idle when that says so.
+class MoodyStage final : public SourceStage {
+ public:
+  struct Mood {
+    std::uint64_t allowed = 0;
+    bool is_idle = false;
+    bool ends = false;
+  };
+  explicit MoodyStage(const Mood& mood) : mood_(mood) {
+    outputs_.emplace_back("out", std::make_unique<VisitBatch>());
+    outputs_.emplace_back("dead_letters", std::make_unique<detail::Batch<DeadLetter>>());
+  }
+  void open(StageHost&) override {}
+  void close(bool) override {}
+  std::vector<Split> discover() override { return {}; }
+  void add_split(SavedSplit) override {}
+  const std::vector<SavedSplit>& splits() const override { return splits_; }
+  std::string describe(const std::string&, std::uint64_t) const override { return {}; }
+  Progress read() override {
+    if (given_ == mood_.allowed) return mood_.ends ? Progress::done : Progress::idle;
+    auto& out = static_cast<VisitBatch&>(outputs_[0].batch());
+    for (; given_ < mood_.allowed && out.size() < kBatchRecords; ++given_) {
+      out.records.add() = visit(given_ + 1);
+      out.metas.push_back({});
+    }
+    return Progress::progress;
+  }
+  bool is_idle() const override { return mood_.is_idle && given_ == mood_.allowed && !mood_.ends; }
+  std::optional<Time> made_watermark() const override { return Time(Duration(static_cast<std::int64_t>(given_))); }
+
+ private:
+  const Mood& mood_;
+  std::uint64_t given_ = 0;
+  std::vector<SavedSplit> splits_;
+};
+
+TEST(Task, ASourceThatIsIdleSaysSoBehindItsWatermarkAndComesBackBeforeItsRecords) {
+  for (const std::uint64_t window : {std::uint64_t{1} << 20, std::uint64_t{600}}) {
+    ChainFixture fixture(window);
+    MoodyStage::Mood mood{.allowed = 2};
+    fixture.add(std::make_unique<MoodyStage>(mood)).to_edge(0);
+    auto made = fixture.make();
+    Chain* const chain = made.get();
+    Task task(TaskSetup{.id = {0, 0}, .inputs = {}}, std::move(made), fixture.carrier, fixture.clock, fixture.listener);
+    std::vector<std::string> arrived;
+    const auto run = [&] {
+      for (int i = 0; i < 300; ++i) {
+        static_cast<void>(task.step());
+        fixture.clock.advance(300ms);
+        fixture.flush(*chain);
+        arrived = fixture.arrived(0);
+        task.mailbox().post(GrantReceived{{0, 0, 0, 0}, fixture.granted(0)});
+      }
+    };
+    run();
+    EXPECT_THAT(arrived, ElementsAre("1", "2", "W2"));
+    mood.is_idle = true;
+    run();
+    EXPECT_EQ(arrived.back(), "I");
+    mood.allowed = 4;
+    run();
+    EXPECT_THAT(arrived, ElementsAre("1", "2", "W2", "I", "A", "3", "4", "W4", "I"));
+    mood.ends = true;
+    run();
+    EXPECT_THAT(arrived,
+                ElementsAre("1", "2", "W2", "I", "A", "3", "4", "W4", "I", "A", "W9223372036854775807", "D", "E"));
+  }
+}
+
 TEST(Task, AnIdleSourceIsLookedAtAgainSoon) {
   SourceTask source;
   EXPECT_EQ(source.task->step(), Progress::idle);
