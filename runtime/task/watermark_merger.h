@@ -34,6 +34,7 @@ class WatermarkMerger {
 
   /// The merged watermark after what was told last; kNone until every channel has spoken.
   std::int64_t merged() {
+    if (is_idle()) return merged_;  // those that have ended do not speak for those that may have something yet
     std::int64_t least = kEnd;
     bool any = false;
     for (const auto& channel : channels_) {

@@ -139,7 +139,8 @@ class MoodyStage final : public SourceStage {
   const std::vector<SavedSplit>& splits() const override { return splits_; }
   std::string describe(const std::string&, std::uint64_t) const override { return {}; }
   Progress read() override {
-    if (given_ == mood_.allowed) return mood_.ends ? Progress::done : Progress::idle;
+    had_some_ = given_ != mood_.allowed;
+    if (!had_some_) return mood_.ends ? Progress::done : Progress::idle;
     auto& out = static_cast<VisitBatch&>(outputs_[0].batch());
     for (; given_ < mood_.allowed && out.size() < kBatchRecords; ++given_) {
       out.records.add() = visit(given_ + 1);
@@ -147,12 +148,13 @@ class MoodyStage final : public SourceStage {
     }
     return Progress::progress;
   }
-  bool is_idle() const override { return mood_.is_idle && given_ == mood_.allowed && !mood_.ends; }
+  bool is_idle() const override { return mood_.is_idle && !had_some_ && !mood_.ends; }
   std::optional<Time> made_watermark() const override { return Time(Duration(static_cast<std::int64_t>(given_))); }
 
  private:
   const Mood& mood_;
   std::uint64_t given_ = 0;
+  bool had_some_ = false;
   std::vector<SavedSplit> splits_;
 };
 
