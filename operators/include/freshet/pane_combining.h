@@ -92,7 +92,6 @@ class PaneRouter final : public Router {
     slot.is_used = true;
     ++kept_;
     first_last_ = std::min(first_last_, last_);
-    first_left_ = std::min(first_left_, last_);
     return true;
   }
   void add(S& into, const T& record) const {
@@ -108,20 +107,20 @@ class PaneRouter final : public Router {
     }
   }
 
-  /// Sends what is of panes that end at `limit` or before. False: no room for some of it; goes on there.
+  /// Sends what is of panes that end at `limit` or before. False: no room for some of it. Looks at every slot each
+  /// time: between two tries records come, and another limit may have been asked for.
   bool drain_up_to(std::int64_t limit, ChannelPort& port) {
-    const std::int64_t length = rules_.pane_length();
-    for (; drained_ < kSlots; ++drained_) {
-      Slot& slot = slots_[drained_];
+    std::int64_t first_left = kNeverDue;
+    for (std::size_t i = 0; kept_ != 0 && i < kSlots; ++i) {
+      Slot& slot = slots_[i];
       if (!slot.is_used) continue;
-      const std::int64_t last = slot.part.start + length - 1;
+      const std::int64_t last = slot.part.start + rules_.pane_length() - 1;
       if (last > limit)
-        first_left_ = std::min(first_left_, last);
+        first_left = std::min(first_left, last);
       else if (!send(slot, port))
         return false;
     }
-    drained_ = 0;
-    first_last_ = std::exchange(first_left_, kNeverDue);
+    first_last_ = first_left;
     return true;
   }
   bool send(Slot& slot, ChannelPort& port) {
@@ -144,9 +143,7 @@ class PaneRouter final : public Router {
   ByKey<NoKey> task_of_{};
   std::vector<Slot> slots_;
   std::size_t kept_ = 0;
-  std::size_t drained_ = 0;              // the slot at which drain_up_to() goes on
   std::int64_t first_last_ = kNeverDue;  // no pane that is kept ends earlier
-  std::int64_t first_left_ = kNeverDue;  // the same, of those that drain_up_to() has passed
   std::int64_t watermark_ = kNoWatermark;
   std::int64_t start_ = 0, last_ = -1;  // of the pane looked at last
   std::uint32_t turned_away_ = 0;       // records whose slot another had
