@@ -167,8 +167,8 @@ void OutputEdge::on_grant(std::uint32_t to, std::uint64_t consumed_bytes) {
 }
 
 void OutputEdge::flush_older_than(base::SteadyTime deadline) {
-  note_kept();                                                                      // route() may have thrown
-  if (is_keeping_ && kept_since_ <= deadline - kLongestKept) (void)drain_router();  // no room: at the next time
+  note_kept();                                                                              // route() may have thrown
+  if (is_keeping_ && kept_since_ <= deadline - router_->keeps_for()) (void)drain_router();  // no room: at the next time
   std::size_t kept = 0;
   for (std::size_t i = 0; i < open_.size(); ++i) {
     const std::uint32_t to = open_[i];

@@ -84,8 +84,6 @@ class OutputEdge final : public detail::ChannelPort {
     std::shared_ptr<BatchPool> pool;
     std::vector<ControlElement> controls;  ///< local: behind the batch's records
   };
-  /// How long a router may keep back what it combines; results then go out by time, and can wait so long.
-  static constexpr auto kLongestKept = 10ms;
   /// Notes when the router begins to keep something back.
   void note_kept();
   /// Sends what the router keeps back, or what belongs before an element. False: no room for some of it.

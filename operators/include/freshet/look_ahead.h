@@ -29,6 +29,9 @@ class LookAhead {
     return slot;
   }
 
+  /// The same for one of the next records that has been asked for, or kNone.
+  std::uint32_t peek(std::size_t i) const { return i < view_.size ? slots_[i % kEntryAhead] : Cells::kNone; }
+
  private:
   /// Measured on 1 M keys.
   static constexpr std::size_t kEntryAhead = 16;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <bit>
 #include <functional>
 
@@ -26,9 +27,13 @@ class PaneRouter final : public Router {
 
   std::size_t route(const BatchView& view, std::size_t from, ChannelPort& port) override {
     const auto& in = static_cast<const Batch<T>&>(*view.batch);
+    std::size_t next = from;  // to be looked at
     for (at = from; at < view.size; ++at) {
+      for (const std::size_t end = std::min<std::size_t>(at + kAhead, view.size); next < end; ++next) {
+        if (!look_at(in.records[view.index(next)], view.meta(next), ahead_[next % kAhead], next == at)) break;
+      }
       const auto index = view.index(at);
-      if (!take(in.records[index], in.metas[index], port)) return at;
+      if (!take(in.records[index], in.metas[index], ahead_[at % kAhead], port)) return at;
     }
     return view.size;
   }
@@ -38,6 +43,7 @@ class PaneRouter final : public Router {
     return kept_ == 0 || first_last_ >= time_ms || drain_up_to(time_ms - 1, port);
   }
   bool keeps_some() const override { return kept_ != 0; }
+  std::chrono::milliseconds keeps_for() const override { return std::chrono::milliseconds(100); }
 
  private:
   struct Slot {
@@ -48,18 +54,41 @@ class PaneRouter final : public Router {
     RecordMeta meta{};
     PanePart<S> part{};
   };
-  /// They fit into the second level of a processor's cache.
+  /// What has been found out of a record whose turn comes.
+  struct Ahead {
+    K key{};
+    std::uint64_t hash = 0;
+    std::int64_t start = 0, last = 0;  ///< of its pane
+    Slot* slot = nullptr;
+  };
+  /// So many that of keys by Zipf's law, a million of them, four of five records meet one of theirs.
   static constexpr std::size_t kSlots =
-      std::clamp<std::size_t>(std::bit_floor((std::size_t{1} << 20) / sizeof(Slot)), 64, 8192);
+      std::clamp<std::size_t>(std::bit_floor((std::size_t{4} << 20) / sizeof(Slot)), 64, 65'536);
   static constexpr std::uint32_t kTurnedAway = 4;
+  static constexpr std::size_t kAhead = 16;
 
-  /// False: no room where it, or another, has to go first.
-  [[gnu::always_inline]] bool take(const T& record, const RecordMeta& meta, ChannelPort& port) {
-    key_into_(record, key_);
-    const std::uint64_t hash = key_hash(key_);
+  /// Finds a record's slot, and asks memory for it. False: its key function throws, and it is not its turn.
+  [[gnu::always_inline]] bool look_at(const T& record, const RecordMeta& meta, Ahead& found, bool is_its_turn) {
+    try {
+      key_into_(record, found.key);
+    } catch (...) {
+      if (is_its_turn) throw;
+      return false;
+    }
+    found.hash = key_hash(found.key);
     if (meta.event_time_ms < start_ || meta.event_time_ms > last_) find_pane(meta.event_time_ms);
-    Slot& slot = slots_[((hash + static_cast<std::uint64_t>(start_) * 0x9e3779b97f4a7c15ULL) >> 7) % kSlots];
-    const bool is_its = slot.is_used && slot.meta.key_hash == hash && slot.part.start == start_ && slot.key == key_;
+    found.start = start_;
+    found.last = last_;
+    found.slot = &slots_[((found.hash + static_cast<std::uint64_t>(start_) * 0x9e3779b97f4a7c15ULL) >> 7) % kSlots];
+    __builtin_prefetch(found.slot, 1);
+    __builtin_prefetch(reinterpret_cast<const char*>(found.slot) + sizeof(Slot) - 1, 1);
+    return true;
+  }
+  /// False: no room where it, or another, has to go first.
+  [[gnu::always_inline]] bool take(const T& record, const RecordMeta& meta, const Ahead& of, ChannelPort& port) {
+    Slot& slot = *of.slot;
+    const bool is_its =
+        slot.is_used && slot.meta.key_hash == of.hash && slot.part.start == of.start && slot.key == of.key;
     if (is_its) [[likely]] {
       add(slot.part.states, record);
       slot.meta.event_time_ms = meta.event_time_ms;
@@ -67,31 +96,31 @@ class PaneRouter final : public Router {
       slot.was_met = true;
       return true;
     }
-    return take_alone(slot, record, meta, hash, port);
+    return take_alone(record, meta, of, port);
   }
   /// It meets none of its key and pane.
-  [[gnu::noinline]] bool take_alone(Slot& slot, const T& record, RecordMeta meta, std::uint64_t hash,
-                                    ChannelPort& port) {
-    meta.key_hash = hash;
-    const std::uint32_t to = task_of_.task_of(hash, port);
+  [[gnu::noinline]] bool take_alone(const T& record, RecordMeta meta, const Ahead& of, ChannelPort& port) {
+    Slot& slot = *of.slot;
+    meta.key_hash = of.hash;
+    const std::uint32_t to = task_of_.task_of(of.hash, port);
     const bool stays = std::exchange(slot.was_met, false) || (slot.is_used && ++turned_away_ % kTurnedAway != 0);
     // What is late already does not become later.
-    if (stays || start_ == RecordMeta::kNoTime || last_ < watermark_) {
-      single_.start = start_;
+    if (stays || of.start == RecordMeta::kNoTime || of.last < watermark_) {
+      single_.start = of.start;
       single_.states = {};
       add(single_.states, record);
-      return send(single_, key_, meta, to, port);
+      return send(single_, of.key, meta, to, port);
     }
     if (slot.is_used && !send(slot, port)) return false;
-    slot.part.start = start_;
+    slot.part.start = of.start;
     slot.part.states = {};
     add(slot.part.states, record);
-    slot.key = key_;
+    slot.key = of.key;
     slot.to = to;
     slot.meta = meta;
     slot.is_used = true;
     ++kept_;
-    first_last_ = std::min(first_last_, last_);
+    first_last_ = std::min(first_last_, of.last);
     return true;
   }
   void add(S& into, const T& record) const {
@@ -146,8 +175,8 @@ class PaneRouter final : public Router {
   std::int64_t first_last_ = kNeverDue;  // no pane that is kept ends earlier
   std::int64_t watermark_ = kNoWatermark;
   std::int64_t start_ = 0, last_ = -1;  // of the pane looked at last
+  std::array<Ahead, kAhead> ahead_{};   // by number of the record in its batch
   std::uint32_t turned_away_ = 0;       // records whose slot another had
-  K key_{};
   PanePart<S> single_{};
 };
 

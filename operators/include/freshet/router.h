@@ -46,6 +46,8 @@ class Router {
   /// The same before a watermark: what must not come behind it.
   [[nodiscard]] virtual bool drain_before(ChannelPort& port, std::int64_t /*time_ms*/) { return drain(port); }
   virtual bool keeps_some() const { return false; }
+  /// How long it may keep something back, at the most: results then go out by time, and can wait so long.
+  virtual std::chrono::milliseconds keeps_for() const { return std::chrono::milliseconds(10); }
   std::size_t at = 0;
 };
 

@@ -213,6 +213,8 @@ class WindowStage final : public UserCodeStage {
  private:
   /// Looked at in one call of emit_due().
   static constexpr std::size_t kKeysAtOnce = 1024;
+  /// Records: by then the entry is there that says where the panes are.
+  static constexpr std::size_t kPanesAhead = 8;
   static constexpr std::size_t kWindowField = window_field<T>();
   struct Counts : OperatorBase {
     Counter late{this, "late"};
@@ -226,6 +228,8 @@ class WindowStage final : public UserCodeStage {
         view, from,
         [&](std::size_t i) {
           cells_.expect(look_ahead.slot(i));
+          if (const auto soon = look_ahead.peek(i + kPanesAhead); soon != PaneCells<K, S>::Cells::kNone)
+            __builtin_prefetch(cells_.cells().at(soon).value.panes.data(), 1);
           const auto index = view.index(i);
           scope_.key = &in.keys[index];
           scope_.hash = in.metas[index].key_hash;
@@ -240,9 +244,16 @@ class WindowStage final : public UserCodeStage {
     auto& panes = cells_.get();
     const std::uint32_t slot = cells_.current_slot();
     auto& pane = rules_.pane_of(panes, part.start, {}, [](S&, const S&) {});
+    const bool is_noted = has_come_before(pane);
     merge(pane.states, part.states);
+    if (is_noted) return;
     rules_.note_change(panes, pane, watermark_);
     cells_.rescheduled(slot);
+  }
+  /// Something has, since it last went out, so that it is known when the pane is due, which does not change then.
+  bool has_come_before(const Pane<S>& pane) const {
+    return pane.states.first != 0 && pane.told_to == kNoWatermark && spec_.kind != WindowKind::session &&
+           spec_.kind != WindowKind::counting;
   }
   [[noreturn]] static void reject_untimed() {
     throw RejectRecord("the record has no event time: it was emitted by the clock, or at the end of the data",
@@ -271,6 +282,7 @@ class WindowStage final : public UserCodeStage {
     const std::uint32_t slot = cells_.current_slot();
     auto& pane =
         rules_.pane_of(panes, meta.event_time_ms, window, [this](S& into, const S& from) { merge(into, from); });
+    const bool is_noted = has_come_before(pane);
     ++pane.states.first;
     summary_.add(pane.states.second, std::move(taken));
     if (rules_.is_full(pane.states.first)) {
@@ -279,7 +291,7 @@ class WindowStage final : public UserCodeStage {
       panes.panes.clear();
       cells_.rescheduled(slot);
       put_results(*scope_.key, rules_.window_of(full), full.states.second, {full.last, scope_.hash});
-    } else {
+    } else if (!is_noted) {
       rules_.note_change(panes, pane, watermark_);
       cells_.rescheduled(slot);
     }
