@@ -26,7 +26,7 @@ RECOVERY = ("--checkpoint-interval", "1s", "--restart", "fixed 1000 100ms")
 STATE_MEMORY = "1MiB"
 JOB = "chaos"
 AGENTS, WORKERS, PARALLELISM = 3, 3, 2
-LINES_PER_SECOND = 2_000  # of each file
+LINES_PER_SECOND = 1_000  # of each file
 RECENT = 3
 # So short that very many of them end while things are killed. No visits: a key's windows are one value, and with so
 # little memory the few keys of actions, each with all its users, would do nothing but leave it and come back.
