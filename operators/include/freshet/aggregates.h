@@ -164,29 +164,41 @@ struct DistinctValues {
       return;
     }
     if (indexed != values.size() || (values.size() + 1) * 2 > index.size()) make_index();
-    std::uint32_t& place = place_of(value);
-    if (place != kEmpty) return;
+    Place& place = place_of(value);
+    if (place.at != kEmpty) return;
     values.push_back(value);
-    place = static_cast<std::uint32_t>(indexed++);
+    place.at = static_cast<std::uint32_t>(indexed++);
   }
 
   /// On the heap, beside the values.
-  std::size_t unlisted_bytes() const { return index.capacity() * sizeof(std::uint32_t); }
+  std::size_t unlisted_bytes() const { return index.capacity() * sizeof(Place); }
 
   static constexpr std::size_t kScanned = 16;  ///< so many are looked through
   static constexpr std::uint32_t kEmpty = 0xffffffff;
-  std::vector<std::uint32_t> index{};  ///< open addressing with linear probing, at most half full
-  std::size_t indexed = 0;             ///< so many of the values are in it
+  struct Place {
+    std::uint32_t at = kEmpty;
+    std::uint32_t tag = 0;  ///< of the value's hash, so that hardly another value is looked at
+  };
+  std::vector<Place> index{};  ///< open addressing with linear probing, at most half full
+  std::size_t indexed = 0;     ///< so many of the values are in it
 
  private:
-  std::uint32_t& place_of(const M& value) {
+  Place& place_of(const M& value) {
     const std::size_t mask = index.size() - 1;
-    for (std::size_t at = key_hash(value) & mask;; at = (at + 1) & mask)
-      if (index[at] == kEmpty || values[index[at]] == value) return index[at];
+    const std::uint64_t hash = key_hash(value);
+    const auto tag = static_cast<std::uint32_t>(hash >> 32);
+    for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
+      Place& place = index[at];
+      if (place.at == kEmpty) {
+        place.tag = tag;
+        return place;
+      }
+      if (place.tag == tag && values[place.at] == value) return place;
+    }
   }
   void make_index() {
-    index.assign(std::max<std::size_t>(64, std::bit_ceil(values.size() * 4)), kEmpty);
-    for (std::uint32_t i = 0; i < values.size(); ++i) place_of(values[i]) = i;
+    index.assign(std::max<std::size_t>(64, std::bit_ceil(values.size() * 4)), Place{});
+    for (std::uint32_t i = 0; i < values.size(); ++i) place_of(values[i]).at = i;
     indexed = values.size();
   }
 };
