@@ -89,7 +89,7 @@ void Job::check_event_time() {
 void Job::combine_panes() {
   for (std::uint32_t node = 0; node < operators_.size(); ++node) {
     auto& code = operators_[node];
-    if (code.combiner == nullptr) continue;
+    if (code.combiner == nullptr || sets_aside(graph_.operators[node])) continue;
     std::map<std::size_t, std::shared_ptr<const detail::EdgeType>> combined;  // by edge
     bool can_all = true;
     for (std::size_t i = 0; i < graph_.edges.size(); ++i) {

@@ -1,7 +1,5 @@
 #include "runtime/task/chain.h"
 
-#include <algorithm>
-
 #include "runtime/base/check.h"
 #include "runtime/task/watermark_merger.h"
 
@@ -291,9 +289,8 @@ bool Chain::send_watermarks() {
 bool Chain::send_activity() {
   while (idle_sending_ || is_idle_ != idle_sent_) {
     if (!idle_sending_) {
-      // An edge sends one element at a time.
-      const auto is_halfway = [](const EdgeWatermark& watermark) { return watermark.sending != watermark.sent; };
-      if (std::ranges::any_of(edge_watermarks_, is_halfway) && !send_watermarks()) return false;
+      // First: a watermark says that something comes, and an edge sends one element at a time.
+      if (!send_watermarks()) return false;
       idle_sending_ = is_idle_;
     }
     if (!send_control({.kind = *idle_sending_ ? ElementKind::idle : ElementKind::active})) return false;

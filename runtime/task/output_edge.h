@@ -45,8 +45,8 @@ class OutputEdge final : public detail::ChannelPort {
   [[nodiscard]] bool send_control(const ControlElement& element);
 
   void on_grant(std::uint32_t to, std::uint64_t consumed_bytes);
-  /// Sends frames whose oldest element came at or before `deadline`, and what its router has kept back ten
-  /// milliseconds longer, as far as there is room.
+  /// Sends frames whose oldest element came at or before `deadline`, and what its router has kept back as
+  /// much longer as it may, as far as there is room.
   void flush_older_than(base::SteadyTime deadline);
   /// All of it, as far as there is room.
   void flush() { flush_older_than(base::SteadyTime::max()); }

@@ -17,6 +17,7 @@ class WatermarkMerger {
   explicit WatermarkMerger(std::size_t channels) : channels_(channels) {}
 
   void on_watermark(std::size_t channel, std::int64_t time_ms) {
+    if (time_ms == kEnd && channels_[channel].time_ms != kEnd) ++ended_;
     channels_[channel].time_ms = std::max(channels_[channel].time_ms, time_ms);
     on_idle(channel, false);
   }
@@ -25,10 +26,7 @@ class WatermarkMerger {
     idle_ = idle_ + idle - channels_[channel].idle;
     channels_[channel].idle = idle;
   }
-  void on_end(std::size_t channel) {
-    on_watermark(channel, kEnd);
-    ++ended_;
-  }
+  void on_end(std::size_t channel) { on_watermark(channel, kEnd); }
   /// Nothing comes for now.
   bool is_idle() const { return idle_ != 0 && idle_ + ended_ == channels_.size(); }
 

@@ -213,6 +213,15 @@ TEST_P(Panes, WhatIsLateAlreadyIsSentAtOnceAndCounted) {
   EXPECT_THAT(results_, IsEmpty());
 }
 
+TEST_P(Panes, AKeyThatIsLongIsNotKeptBack) {
+  const std::string user(1000, 'a');
+  send(user, 1, 10);
+  send(user, 2, 10);
+  EXPECT_FALSE(router_->keeps_some());
+  watermark(1000);
+  EXPECT_THAT(results_, UnorderedElementsAre(Pair(Place(user, 0), std::vector<std::int64_t>{2, 3, 2})));
+}
+
 TEST_P(Panes, ARecordWithoutATimeIsRefusedByTheWindowStep) {
   host_.sets_aside = true;
   send("a", 1, RecordMeta::kNoTime);

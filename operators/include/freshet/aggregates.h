@@ -117,7 +117,7 @@ struct Extreme : AggregateBase<Extreme<T, M, kGreatest>> {
   using Result = M;
   static constexpr bool kMerges = true;
   template <class>
-  static constexpr bool kCombines = std::is_trivially_copyable_v<M>;
+  static constexpr bool kCombines = KeyValue<M>&& std::is_trivially_copyable_v<M>;  // not where NaN may come first
   const M& take(const T& record, const State&, bool) const { return record.*field; }
   void add(State& state, const M& value) const {
     if (!state || (kGreatest ? *state < value : value < *state)) state = value;

@@ -33,7 +33,7 @@ class PaneRouter final : public Router {
         if (!look_at(in.records[view.index(next)], view.meta(next), ahead_[next % kAhead], next == at)) break;
       }
       const auto index = view.index(at);
-      if (!take(in.records[index], in.metas[index], ahead_[at % kAhead], port)) return at;
+      if (!take(in.records[index], ahead_[at % kAhead], port)) return at;
     }
     return view.size;
   }
@@ -43,21 +43,24 @@ class PaneRouter final : public Router {
     return kept_ == 0 || first_last_ >= time_ms || drain_up_to(time_ms - 1, port);
   }
   bool keeps_some() const override { return kept_ != 0; }
-  std::chrono::milliseconds keeps_for() const override { return std::chrono::milliseconds(100); }
+  std::chrono::milliseconds keeps_for() const override { return kKept; }
 
  private:
+  /// Whose a part is and where it goes.
+  struct Address {
+    K key{};
+    RecordMeta meta{};
+    std::uint32_t to = 0;
+  };
   struct Slot {
     bool is_used = false;
     bool was_met = false;  ///< since another last wanted the slot
-    std::uint32_t to = 0;
-    K key{};
-    RecordMeta meta{};
+    Address address{};
     PanePart<S> part{};
   };
   /// What has been found out of a record whose turn comes.
   struct Ahead {
-    K key{};
-    std::uint64_t hash = 0;
+    Address address{};
     std::int64_t start = 0, last = 0;  ///< of its pane
     Slot* slot = nullptr;
   };
@@ -65,59 +68,62 @@ class PaneRouter final : public Router {
   static constexpr std::size_t kSlots =
       std::clamp<std::size_t>(std::bit_floor((std::size_t{4} << 20) / sizeof(Slot)), 64, 65'536);
   static constexpr std::uint32_t kTurnedAway = 4;
+  /// A key with more of its own memory is not kept back.
+  static constexpr std::size_t kMostHeap = 256;
+  /// The pane is not over before a watermark says so; but who reads the state of windows shall see what is in them.
+  static constexpr std::chrono::milliseconds kKept{100};
   static constexpr std::size_t kAhead = 16;
 
   /// Finds a record's slot, and asks memory for it. False: its key function throws, and it is not its turn.
   [[gnu::always_inline]] bool look_at(const T& record, const RecordMeta& meta, Ahead& found, bool is_its_turn) {
     try {
-      key_into_(record, found.key);
+      key_into_(record, found.address.key);
     } catch (...) {
       if (is_its_turn) throw;
       return false;
     }
-    found.hash = key_hash(found.key);
+    const std::uint64_t hash = key_hash(found.address.key);
+    found.address.meta = meta;
+    found.address.meta.key_hash = hash;
     if (meta.event_time_ms < start_ || meta.event_time_ms > last_) find_pane(meta.event_time_ms);
     found.start = start_;
     found.last = last_;
-    found.slot = &slots_[((found.hash + static_cast<std::uint64_t>(start_) * 0x9e3779b97f4a7c15ULL) >> 7) % kSlots];
+    found.slot = &slots_[((hash + static_cast<std::uint64_t>(start_) * 0x9e3779b97f4a7c15ULL) >> 7) % kSlots];
     __builtin_prefetch(found.slot, 1);
     __builtin_prefetch(reinterpret_cast<const char*>(found.slot) + sizeof(Slot) - 1, 1);
     return true;
   }
   /// False: no room where it, or another, has to go first.
-  [[gnu::always_inline]] bool take(const T& record, const RecordMeta& meta, const Ahead& of, ChannelPort& port) {
+  [[gnu::always_inline]] bool take(const T& record, Ahead& of, ChannelPort& port) {
     Slot& slot = *of.slot;
-    const bool is_its =
-        slot.is_used && slot.meta.key_hash == of.hash && slot.part.start == of.start && slot.key == of.key;
+    const RecordMeta& meta = of.address.meta;
+    const bool is_its = slot.is_used && slot.address.meta.key_hash == meta.key_hash && slot.part.start == of.start &&
+                        slot.address.key == of.address.key;
     if (is_its) [[likely]] {
       add(slot.part.states, record);
-      slot.meta.event_time_ms = meta.event_time_ms;
-      slot.meta.position = meta.position;
+      slot.address.meta = meta;
       slot.was_met = true;
       return true;
     }
-    return take_alone(record, meta, of, port);
+    return take_alone(record, of, port);
   }
   /// It meets none of its key and pane.
-  [[gnu::noinline]] bool take_alone(const T& record, RecordMeta meta, const Ahead& of, ChannelPort& port) {
+  [[gnu::noinline]] bool take_alone(const T& record, Ahead& of, ChannelPort& port) {
     Slot& slot = *of.slot;
-    meta.key_hash = of.hash;
-    const std::uint32_t to = task_of_.task_of(of.hash, port);
+    of.address.to = task_of_.task_of(of.address.meta.key_hash, port);
     const bool stays = std::exchange(slot.was_met, false) || (slot.is_used && ++turned_away_ % kTurnedAway != 0);
     // What is late already does not become later.
-    if (stays || of.start == RecordMeta::kNoTime || of.last < watermark_) {
+    if (stays || of.start == RecordMeta::kNoTime || of.last < watermark_ || heap_bytes(of.address.key) > kMostHeap) {
       single_.start = of.start;
       single_.states = {};
       add(single_.states, record);
-      return send(single_, of.key, meta, to, port);
+      return send(of.address, single_, port, port.max_record_bytes);
     }
     if (slot.is_used && !send(slot, port)) return false;
     slot.part.start = of.start;
     slot.part.states = {};
     add(slot.part.states, record);
-    slot.key = of.key;
-    slot.to = to;
-    slot.meta = meta;
+    slot.address = of.address;
     slot.is_used = true;
     ++kept_;
     first_last_ = std::min(first_last_, of.last);
@@ -153,16 +159,15 @@ class PaneRouter final : public Router {
     return true;
   }
   bool send(Slot& slot, ChannelPort& port) {
-    if (!send(slot.part, slot.key, slot.meta, slot.to, port)) return false;
+    if (!send(slot.address, slot.part, port, std::numeric_limits<std::uint64_t>::max())) return false;
     slot.is_used = slot.was_met = false;
     --kept_;
     return true;
   }
-  /// Of a length that nobody is to blame for: a key that was sent before, and a few numbers.
-  bool send(const PanePart<S>& part, const K& key, const RecordMeta& meta, std::uint32_t to, ChannelPort& port) {
-    OpenFrame& frame = port.frames[to];
-    if (!frame.has_room() && !port.make_room(to)) return false;
-    put_record<K>(frame, part, meta, key, std::numeric_limits<std::uint64_t>::max());
+  bool send(const Address& address, const PanePart<S>& part, ChannelPort& port, std::uint64_t most_bytes) {
+    OpenFrame& frame = port.frames[address.to];
+    if (!frame.has_room() && !port.make_room(address.to)) return false;
+    put_record<K>(frame, part, address.meta, address.key, most_bytes);
     return true;
   }
 

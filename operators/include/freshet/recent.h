@@ -1,6 +1,8 @@
 #pragma once
 
-#include <numeric>
+#include <algorithm>
+#include <limits>
+#include <tuple>
 
 #include <freshet/cells.h>
 #include <freshet/emission.h>

@@ -34,6 +34,23 @@ TEST(Chain, SeveralConsumersGetTheSameSelection) {
   EXPECT_EQ(statuses[1].records_in, 3u);
 }
 
+// Whoever gets a watermark takes it for a sign that something comes.
+TEST(Chain, SaysThatItIsIdleBehindAWatermarkThatHasNotGoneOut) {
+  ChainFixture fixture;
+  fixture.add(filter([](const Visit&) { return true; }));
+  fixture.to_edge(0);
+  auto chain = fixture.make();
+  ASSERT_TRUE(chain->advance_watermark(7));
+  chain->set_idle(true);
+  ASSERT_TRUE(chain->send_activity());
+  ASSERT_TRUE(chain->send_watermarks());
+  ASSERT_TRUE(chain->send_activity());
+  chain->set_idle(false);
+  ASSERT_TRUE(chain->send_activity());
+  fixture.flush(*chain);
+  EXPECT_THAT(fixture.arrived(0), ElementsAre("W7", "I", "A"));
+}
+
 /// batch ─▶ twice ─▶ keep ─▶ edge with little credit
 TEST(Chain, GoesOnWhereAnEdgeWasBlocked) {
   ChainFixture fixture(2048);

@@ -93,6 +93,9 @@ TEST(WatermarkMerger, IsIdleWhileAllThatHaveNotEndedAre) {
   merger.on_idle(1, true);
   merger.on_idle(2, true);
   EXPECT_FALSE(merger.is_idle());
+  merger.on_watermark(0, WatermarkMerger::kEnd);  // comes before the word that its data has ended
+  EXPECT_TRUE(merger.is_idle());
+  EXPECT_NE(merger.merged(), WatermarkMerger::kEnd);
   merger.on_end(0);
   EXPECT_TRUE(merger.is_idle());
   EXPECT_NE(merger.merged(), WatermarkMerger::kEnd) << "the others may have something yet";
