@@ -161,7 +161,7 @@ class Windows final : public OneShelf {
     if (auto text = compare("shelf", shelf_->seen(), expected(), finished); !text.empty()) return text;
     return compare("shelf, published", shelf_->published, expected(), finished);
   }
-  std::uint32_t tasks() const override { return 40; }
+  std::uint32_t tasks() const override { return 60; }
 
  private:
   static constexpr std::uint32_t kTumbling = 1, kSliding = 2, kSession = 3;
