@@ -62,6 +62,7 @@ class Simulation {
   bool do_harm_to_processes(HarmKind kind);
   bool do_harm_to_disks(HarmKind kind);
   void kill_manager();
+  void kill_worker(SimWorker& worker, int signal);
   void kill_machine(Machine machine);
   void kill_everything();
   void freeze_machine(Machine machine, Nanoseconds duration);

@@ -99,10 +99,10 @@ bool Simulation::do_harm_to_processes(HarmKind kind) {
   harms_until(clock_.steady() + duration);
   switch (kind) {
     case HarmKind::kill:
-      victim->kill(9);
+      kill_worker(*victim, 9);
       return true;
     case HarmKind::crash:
-      victim->kill(11);
+      kill_worker(*victim, 11);
       return true;
     case HarmKind::disconnect:
       watch_.on_disconnect();
@@ -149,9 +149,15 @@ void Simulation::kill_manager() {
   scheduler_.after(pause, "manager starts", start);
 }
 
+/// It may be over before the others hear of it, with a job that has no more need of what was on its way.
+void Simulation::kill_worker(SimWorker& worker, int signal) {
+  watch_.on_disconnect();
+  worker.kill(signal);
+}
+
 void Simulation::kill_machine(Machine machine) {
   for (auto* worker : living())
-    if (worker->machine() == machine) worker->kill(9);
+    if (worker->machine() == machine) kill_worker(*worker, 9);
   agents_[machine - 1]->restart();
 }
 
@@ -163,7 +169,7 @@ void Simulation::freeze_machine(Machine machine, Nanoseconds duration) {
 }
 
 void Simulation::kill_everything() {
-  for (auto* worker : living()) worker->kill(9);
+  for (auto* worker : living()) kill_worker(*worker, 9);
   for (const auto& agent : agents_) agent->restart();
   kill_manager();
 }
@@ -191,7 +197,7 @@ void Simulation::do_kills() {
     } else if (!workers.empty()) {
       auto* worker = workers[random_.below(workers.size())];
       if (victim == Victim::worker)
-        worker->kill(9);
+        kill_worker(*worker, 9);
       else if (victim == Victim::machine)
         kill_machine(worker->machine());
       else

@@ -200,7 +200,7 @@ void Watch::check_remote(const dag::ExecutionPlan& plan) {
   for (const auto& [channel, remote] : remote_) {
     if (remote.frames_sent != remote.frames_delivered || remote.elements_sent != remote.elements_delivered)
       fail(name_of(channel) + ": " + unequal("frames sent", remote.frames_sent, "delivered", remote.frames_delivered));
-    // A connection may break behind the last frame, when nobody needs the grants for it any more.
+    // A connection may break, or a worker die, behind the last frame, when nobody needs the grants for it any more.
     if (!is_disconnected_ && !is_within_worker(plan, channel) && remote.grant_sent != remote.cost)
       fail(name_of(channel) + ": " + unequal("bytes sent", remote.cost, "granted", remote.grant_sent));
   }
