@@ -64,7 +64,7 @@ class PaneRouter final : public Router {
     std::int64_t start = 0, last = 0;  ///< of its pane
     Slot* slot = nullptr;
   };
-  /// So many that of keys by Zipf's law, a million of them, four of five records meet one of theirs.
+  /// So many that of keys by Zipf's law, a million of them, two of three records meet one of theirs.
   static constexpr std::size_t kSlots =
       std::clamp<std::size_t>(std::bit_floor((std::size_t{4} << 20) / sizeof(Slot)), 64, 65'536);
   static constexpr std::uint32_t kTurnedAway = 4;
