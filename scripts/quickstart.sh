@@ -118,10 +118,10 @@ show_results() {
   top items "hottest items"
   rows totals | awk -F, '$2 ~ /^[0-9]+$/ { print }' | sort -t, -k2,2nr |
     awk -F, '{ printf "%s   %s %d (%d users)", NR == 1 ? "  per action      " : "", $1, $2, $3 } END { print "" }'
-  for folder in users recent items totals dead_letters; do
-    compgen -G "$output/$folder/part-*$run.csv" >/dev/null && folders+="${folders:+,}$folder"
+  for folder in users recent items totals sessions visits hot_items dead_letters; do
+    compgen -G "$output/$folder/part-*$run.*" >/dev/null && folders+="${folders:+,}$folder"
   done
-  echo "  files              $output/{$folders}/part-*$run.csv"
+  echo "  files              $output/{$folders}/part-*$run.*"
   cat <<TEXT
 Next:  scripts/quickstart.sh YOUR.csv                                        your own events; jobs/user_behavior/README.md
        build/release/bin/freshet describe build/release/lib/libuser_behavior.so      all its parameters
