@@ -85,30 +85,31 @@ void Job::check_event_time() {
   }
 }
 
-/// Windows whose late records nobody asks for take what the senders have summed up already.
-void Job::combine_panes() {
+/// Windows whose late records nobody asks for take what the senders have summed up already, or what they look at only.
+void Job::replace_edges() {
   for (std::uint32_t node = 0; node < operators_.size(); ++node) {
     auto& code = operators_[node];
     if (code.combiner == nullptr || sets_aside(graph_.operators[node])) continue;
-    std::map<std::size_t, std::shared_ptr<const detail::EdgeType>> combined;  // by edge
+    std::map<std::size_t, std::shared_ptr<const detail::EdgeType>> replaced;  // by edge
     bool can_all = true;
     for (std::size_t i = 0; i < graph_.edges.size(); ++i) {
       const auto& edge = graph_.edges[i];
       if (edge.from == node && graph_.operators[node].outputs[edge.from_output].name == "late") can_all = false;
-      if (edge.to == node && !(combined[i] = edges_[i].type->combined(*code.combiner))) can_all = false;
+      if (edge.to == node && !(replaced[i] = edges_[i].type->replaced(*code.combiner))) can_all = false;
     }
     if (!can_all) continue;
-    code.takes_parts = true;
-    for (auto& [i, type] : combined) {
+    code.takes_parts = code.combiner->makes_parts();
+    for (auto& [i, type] : replaced) {
       edges_[i].type = std::move(type);
-      graph_.edges[i].combines = true;
+      graph_.edges[i].combines = code.takes_parts;
+      graph_.edges[i].fields = code.combiner->fields();
     }
   }
 }
 
 void Job::finish() {
   check_event_time();
-  combine_panes();
+  replace_edges();
   for (std::size_t i = 0; i < graph_.edges.size(); ++i) {
     if (graph_.edges[i].to >= operators_.size()) continue;  // the validator says so
     const auto& code = operators_[graph_.edges[i].to];

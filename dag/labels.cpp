@@ -57,7 +57,9 @@ std::string grouping_text(Grouping grouping, const Edge& edge) {
   if (grouping != Grouping::fields && grouping != Grouping::partial_key) return text;
   for (std::size_t i = 0; i < edge.key_fields.size(); ++i) text += (i == 0 ? "(" : ", ") + edge.key_fields[i];
   if (!edge.key_fields.empty()) text += ")";
-  return edge.combines ? text + ", combined before it is sent" : text;
+  if (edge.combines) return text + ", combined before it is sent";
+  for (std::size_t i = 0; i < edge.fields.size(); ++i) text += (i == 0 ? ", sends " : ", ") + edge.fields[i];
+  return edge.fields.empty() ? text : text + " only";
 }
 
 }  // namespace freshet::dag

@@ -20,3 +20,17 @@ struct Event {
   std::string file{};
   FRESHET_RECORD(id, user, item, category, action, time, amount, quantity, line, file)
 };
+
+/// What totals of items need of it: all that is sent for them.
+struct ItemEvent {
+  std::string item{};
+  Action action = Action::other;
+  freshet::Time time{};
+  double amount = 0;
+  std::int64_t quantity = 1;
+  FRESHET_RECORD(item, action, time, amount, quantity)
+
+  static ItemEvent of(const Event& event) {
+    return {event.item, event.action, event.time, event.amount, event.quantity};
+  }
+};

@@ -16,7 +16,8 @@ struct Totals {
   FRESHET_RECORD(events, views, clicks, favorites, carts, orders, cancels, rates, others, quantity, revenue_mills,
                  first_seen, last_seen)
 
-  void add(const Event& event) {
+  /// An Event or an ItemEvent.
+  void add(const auto& event) {
     first_seen = events == 0 ? event.time : std::min(first_seen, event.time);
     last_seen = events == 0 ? event.time : std::max(last_seen, event.time);
     ++events;

@@ -51,6 +51,30 @@ struct WindowOptions {
   Duration hot_window, hot_slide, allow_late;
 };
 
+// Events and users of each action. A user's are counted first: then nobody has to keep who has come. Where a user's
+// count may go out again, adding up would count it twice, so there users are told apart.
+void add_visits(const KeyedStream<std::string, Event>& known_users, const WindowOptions& wanted) {
+  const auto write = [&](const auto& visits) { visits.sink("visits_file", files::jsonl(wanted.output + "/visits")); };
+  if (wanted.allow_late > 0ms)
+    return write(
+        known_users.key_by(&Event::action)
+            .window(tumbling(wanted.visits_window))
+            .allow_late(wanted.allow_late)
+            .aggregate<Visits>("visits", count().as(&Visits::events), distinct(&Event::user).as(&Visits::users)));
+  const auto of = [](Action action) { return count_if(equals(&Event::action, action)); };
+  write(known_users.window(tumbling(wanted.visits_window))
+            .aggregate<UserVisits>(
+                "user_visits", of(Action::view).as(&UserVisits::views), of(Action::click).as(&UserVisits::clicks),
+                of(Action::favorite).as(&UserVisits::favorites), of(Action::cart).as(&UserVisits::carts),
+                of(Action::order).as(&UserVisits::orders), of(Action::cancel).as(&UserVisits::cancels),
+                of(Action::rate).as(&UserVisits::rates), of(Action::other).as(&UserVisits::others))
+            .flat_map("visits_of_users", [](const UserVisits& user, Out<Visits>& out) { user.each_action(out); })
+            .key_by(&Visits::action)
+            .window(same_window())
+            .aggregate<Visits>("visits", sum(&Visits::events).as(&Visits::events),
+                               sum(&Visits::users).as(&Visits::users)));
+}
+
 // Sessions, visits and hot items, of users that are known.
 void add_windows(const KeyedStream<std::string, Event>& known_users, const WindowOptions& wanted) {
   if (wanted.session_gap > 0ms)
@@ -60,12 +84,7 @@ void add_windows(const KeyedStream<std::string, Event>& known_users, const Windo
                             count_if(equals(&Event::action, Action::order)).as(&Session::orders))
         .sink("sessions_file", files::jsonl(wanted.output + "/sessions"));
 
-  if (wanted.visits_window > 0ms)
-    known_users.key_by(&Event::action)
-        .window(tumbling(wanted.visits_window))
-        .allow_late(wanted.allow_late)
-        .aggregate<Visits>("visits", count().as(&Visits::events), distinct(&Event::user).as(&Visits::users))
-        .sink("visits_file", files::jsonl(wanted.output + "/visits"));
+  if (wanted.visits_window > 0ms) add_visits(known_users, wanted);
 
   if (wanted.hot > 0)
     known_users.filter("views", equals(&Event::action, Action::view))
@@ -113,8 +132,9 @@ FRESHET_JOB(user_behavior, "Activity per user, per item and in total, from event
 
   known_users.recent("recent", recent).queryable().emit(when).sink("recent_file", files::csv(output + "/recent"));
 
-  events.key_by(&Event::item)
-      .fold("items", [](Totals& total, const Event& event) { total.add(event); })
+  events.map("of_items", ItemEvent::of)
+      .key_by(&ItemEvent::item)
+      .fold("items", [](Totals& total, const ItemEvent& event) { total.add(event); })
       .queryable()
       .emit(when)
       .sink("items_file", files::csv(output + "/items"));

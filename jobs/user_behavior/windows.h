@@ -20,6 +20,29 @@ struct Visits {
   FRESHET_RECORD(action, window, events, users)
 };
 
+/// What one user did. Counted first, it makes users distinct: each counts once for each action, so that no set of them
+/// has to be kept, and nearly nothing is sent.
+struct UserVisits {
+  std::string user{};
+  freshet::Window window{};
+  std::uint64_t views = 0, clicks = 0, favorites = 0, carts = 0, orders = 0, cancels = 0, rates = 0, others = 0;
+  FRESHET_RECORD(user, window, views, clicks, favorites, carts, orders, cancels, rates, others)
+
+  void each_action(freshet::Out<Visits>& out) const {
+    const auto put = [&](Action action, std::uint64_t events) {
+      if (events != 0) out.emit({action, window, events, 1});
+    };
+    put(Action::view, views);
+    put(Action::click, clicks);
+    put(Action::favorite, favorites);
+    put(Action::cart, carts);
+    put(Action::order, orders);
+    put(Action::cancel, cancels);
+    put(Action::rate, rates);
+    put(Action::other, others);
+  }
+};
+
 /// Views of an item.
 struct ItemViews {
   std::string category{}, item{};

@@ -53,11 +53,11 @@ void Chain::close(bool finished) {
   for_each_operator("could not be closed", [&](Node& node) { node.op.stage->close(finished); });
 }
 
-void Chain::begin_step(std::int64_t origin_us) {
+void Chain::begin_step(Time now, std::int64_t origin_us) {
   gave_way_ = gives_way();
   rounds_left_ = kRoundsPerStep;
   for (auto& node : nodes_) {
-    node.op.host->refresh();
+    node.op.host->refresh(now);
     const bool is_source = node.op.stage.get() == source_;
     node.op.host->check_brake(is_source ? node.records_out + node.op.host->dead_letters : node.records_in);
   }

@@ -62,7 +62,7 @@ class Chain {
   [[nodiscard]] bool send_control(const ControlElement& element);
 
   /// Once a step: time for the operators, the records' stamp for the edges, the dead-letter brakes.
-  void begin_step(std::int64_t origin_us);
+  void begin_step(Time now, std::int64_t origin_us);
   /// Once a step, before it takes more in. False: state does not fit into memory, and there is no room on the disk.
   [[nodiscard]] bool keep_state_within_budget();
   /// What keeps it from that; null while nothing does.

@@ -96,7 +96,7 @@ void InputGate::tally_frame() {
 }
 
 InputGate::Kind InputGate::give_records(const detail::BatchBase& batch) {
-  view_ = {&batch, nullptr, static_cast<std::uint32_t>(batch.size())};
+  view_ = batch;
   edges_[channels_[current_].edge].tally.received += batch.size();
   return Kind::records;
 }

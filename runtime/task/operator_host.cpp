@@ -28,7 +28,7 @@ OperatorHost::OperatorHost(const Setup& setup, const base::Clock& clock,
   run = setup.run;
   attempt = setup.attempt;
   sets_aside = policy_.sets_aside(setup.is_source);
-  refresh();
+  refresh(clock_.wall());
 }
 
 void OperatorHost::record_failed(FailedRecord failed, DeadLetter& letter) {

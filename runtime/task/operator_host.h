@@ -60,8 +60,8 @@ class OperatorHost final : public StageHost {
   }
   void record_failed(FailedRecord failed, DeadLetter& letter) override;
 
-  /// Reads the clock; once a step, so that now() costs nothing.
-  void refresh() { now_ = clock_.wall(); }
+  /// What now() says until the next step, so that it costs nothing.
+  void refresh(Time now) { now_ = now; }
   /// Looks whether too many of `records` were set aside; tells the listener once.
   void check_brake(std::uint64_t records);
 

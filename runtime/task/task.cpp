@@ -113,7 +113,8 @@ void Task::read_mail() {
 }
 
 Progress Task::step_running() {
-  chain_->begin_step(gate_.has_channels() ? gate_.origin_us() : clock_.wall_us());
+  const std::int64_t now_us = clock_.wall_us();
+  chain_->begin_step(Time(Duration(now_us / 1000)), gate_.has_channels() ? gate_.origin_us() : now_us);
   waits_for_disk_ = false;
   commit();
   const bool has_room = has_room_for_state();  // before anything is emitted by time, which may bring state into memory

@@ -9,6 +9,8 @@
 namespace freshet {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
 struct Sale {
@@ -152,21 +154,36 @@ TEST(CombiningJob, CombinesWindowsWhereNobodyCanTell) {
   EXPECT_THAT(combined_in("combining_windows"), UnorderedElementsAre("minutes", "slides", "again", "by_function"));
 }
 
+TEST(CombiningJob, SendsOnlyTheFieldsThatWindowsLookAt) {
+  Job job;
+  for (const auto& registered : registered_jobs())
+    if (registered.name == "combining_windows") registered.build(job);
+  job.finish();
+  std::map<std::string, std::vector<std::string>> sent;
+  for (const auto& edge : job.graph().edges)
+    if (!edge.fields.empty()) sent[job.graph().operators[edge.to].id] = edge.fields;
+  EXPECT_THAT(sent,
+              UnorderedElementsAre(Pair("sessions", ElementsAre("cents")), Pair("counted", ElementsAre("cents")),
+                                   Pair("fractions", ElementsAre("rate")), Pair("greatest_rate", ElementsAre("rate"))));
+}
+
 TEST(CombiningJob, WindowsComeToWhatTheyComeToOneByOne) {
   std::mt19937_64 random(11);
   std::vector<Fare> fares;
-  std::map<std::pair<std::string, Time>, Fares> minutes, slides;
+  std::map<std::pair<std::string, Time>, Fares> minutes, slides, rates;
   const Time start{std::chrono::sys_days{std::chrono::year{2026} / 5 / 1}};
   for (int i = 0; i < 20'000; ++i) {
     const Time time = start + Duration(i * 60 + static_cast<int>(random() % 60'000));
     const Fare fare{std::string(1 + random() % 3, static_cast<char>('a' + random() % 20)),
-                    static_cast<std::int64_t>(random() % 100) - 20, 0, time};
+                    static_cast<std::int64_t>(random() % 100) - 20, static_cast<double>(random() % 8), time};
     const auto note = [&](auto& windows, Time from, Duration size) {
       auto& sum = windows.try_emplace({fare.city, from}, Fares{fare.city, {from, from + size}}).first->second;
       ++sum.count;
       sum.cents += fare.cents;
     };
-    note(minutes, std::chrono::floor<std::chrono::minutes>(time), 1min);
+    const Time minute = std::chrono::floor<std::chrono::minutes>(time);
+    note(minutes, minute, 1min);
+    rates.try_emplace({fare.city, minute}, Fares{fare.city, {minute, minute + 1min}}).first->second.rate += fare.rate;
     const std::int64_t last = time.time_since_epoch() / 2min;
     for (Time from{last * 2min}; from + 3min > time; from -= 2min) note(slides, from, 3min);
     fares.push_back(fare);
@@ -190,6 +207,7 @@ TEST(CombiningJob, WindowsComeToWhatTheyComeToOneByOne) {
     EXPECT_EQ(sorted("set_aside_out"), values(minutes));
     EXPECT_EQ(sorted("late_ones_out"), values(minutes));
     EXPECT_EQ(sorted("slides_out"), values(slides));
+    EXPECT_EQ(sorted("fractions_out"), values(rates));
   }
 }
 

@@ -85,7 +85,7 @@ class TimedFold {
     batch.records.add() = {customer, 0, amount};
     batch.keys.add() = customer;
     batch.metas.push_back({.key_hash = key_hash(customer)});
-    EXPECT_EQ(stage_.process(0, {&batch, nullptr, 1}, 0), 1u);
+    EXPECT_EQ(stage_.process(0, {batch, nullptr, 1}, 0), 1u);
   }
   void at(Duration time) { host_.now_value = Time(time); }
   std::size_t emitted() {
@@ -223,7 +223,7 @@ TEST(FoldStage, StateThatIsLostOnDiskFailsTheTaskAndIsNoRecordsFault) {
   batch.records.add() = {"a", 1, 5};
   batch.keys.add() = "a";
   batch.metas.push_back({.key_hash = key_hash(std::string("a"))});
-  const detail::BatchView view{&batch, nullptr, 1};
+  const detail::BatchView view(batch);
   ASSERT_EQ(stage.process(0, view, 0), 1u);
   while (table.resident_keys() != 0) ASSERT_EQ(table.evict(1) + table.evict(1), 1u);
   EXPECT_THROW((void)stage.process(0, view, 0), StateLost);

@@ -83,7 +83,7 @@ class Channels final : public detail::ChannelPort {
 class Panes : public testing::TestWithParam<bool> {
  protected:
   explicit Panes(const WindowSpec& spec = tumbling(1s), Duration lateness = {})
-      : edge_(detail::PaneCombinerOf<std::string, Visit, Summary>(spec, summary())
+      : edge_(detail::PaneCombiner<std::string, Visit, Summary>(spec, summary())
                   .edge([](const Visit& visit, std::string& key) { key = visit.user; })),
         router_(edge_->make_router()),
         port_(*edge_, GetParam()),
@@ -96,7 +96,7 @@ class Panes : public testing::TestWithParam<bool> {
     batch_.records.add() = {user, amount};
     batch_.metas.push_back({.event_time_ms = time_ms, .position = {1, ++offset_}});
     // What is kept back for long goes out between two tries, as far as there is room.
-    while (router_->route({&batch_, nullptr, 1}, 0, port_) != 1) (void)router_->drain(port_);
+    while (router_->route({batch_, nullptr, 1}, 0, port_) != 1) (void)router_->drain(port_);
     if (port_.random.chance(port_.has_no_room / 20)) (void)router_->drain(port_);
   }
   void watermark(std::int64_t ms) {
@@ -117,7 +117,7 @@ class Panes : public testing::TestWithParam<bool> {
         EXPECT_EQ(parts.metas[i].key_hash, key_hash(parts.keys[i]));
         ++parts_[{parts.keys[i], parts.records[i].start}];
       }
-      const detail::BatchView view{&parts, nullptr, static_cast<std::uint32_t>(parts.size())};
+      const detail::BatchView view(parts);
       for (std::size_t from = 0; from < view.size; emit()) from = stage_.process(0, view, from);
     }
   }

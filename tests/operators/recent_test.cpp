@@ -243,7 +243,7 @@ TEST(RecentStage, OfOneThatKeptMoreOnlyTheNewestGoOut) {
     batch.keys.add() = "a";
     batch.metas.push_back({.event_time_ms = static_cast<std::int64_t>(i), .key_hash = key_hash(std::string("a"))});
   }
-  ASSERT_EQ(before.process(0, {&batch, nullptr, 5}, 0), 5u);
+  ASSERT_EQ(before.process(0, {batch, nullptr, 5}, 0), 5u);
   SavedTableChain chain;
   chain.save(*before.states()[0].second, true);
   chain.restore_to(*after.states()[0].second);

@@ -1,6 +1,8 @@
 #include <freshet/transforms.h>
 #include <gmock/gmock.h>
 
+#include <array>
+
 #include "tests/support/stage_harness.h"
 
 namespace freshet::test {
@@ -49,6 +51,87 @@ TEST(MapStage, ABadRecordGoesAside) {
   const auto rows = fill(harness, 3000).same_in_every_way();
   EXPECT_THAT(rows, SizeIs(3000));
   EXPECT_EQ(rows[0], R"(letter one no ones harness, record 2 {"number":1,"text":"text 1"})");
+}
+
+/// What a map, a filter and a map in a row make of records 0 to 99, each from the place of its number: the numbers that
+/// come out, each with the place that it says it came from.
+struct MapFilterMap {
+  template <class Fussy, class Passes>
+  MapFilterMap(Fussy fussy, Passes passes) {
+    using Map = detail::MapStage<void, Item, Item, Fussy>;
+    using Filter = detail::FilterStage<void, Item, Passes>;
+    Map first(fussy), second(fussy);
+    Filter filter(passes);
+    const std::array<Stage*, 3> stages{&first, &filter, &second};
+    host.sets_aside = true;
+    detail::Batch<Item> batch;
+    for (std::uint64_t i = 0; i < 100; ++i) {
+      batch.records.add() = {i, ""};
+      batch.metas.push_back({.event_time_ms = static_cast<std::int64_t>(i), .position = {1, i}});
+    }
+    for (Stage* stage : stages) stage->open(host);
+    std::vector<detail::BatchView> views{batch};
+    for (Stage* stage : stages) {
+      EXPECT_EQ(stage->process(0, views.back(), 0), views.back().size);
+      views.push_back(stage->outputs()[0].view());
+    }
+    const auto& out = static_cast<const detail::Batch<Item>&>(*views.back().batch);
+    for (std::size_t i = 0; i < views.back().size; ++i) {
+      numbers.push_back(out.records[views.back().index(i)].number);
+      places.push_back(views.back().meta(i).position.offset);
+      times.push_back(static_cast<std::uint64_t>(views.back().meta(i).event_time_ms));
+    }
+    for (Stage* stage : stages)
+      for (auto& port : stage->outputs()) port.clear();
+    EXPECT_EQ(second.outputs()[0].size(), 0u);
+  }
+  detail::HarnessHost host;
+  std::vector<std::uint64_t> numbers{}, places{}, times{};
+};
+
+TEST(MapStage, RecordsKeepTimeAndPlaceOfThoseTheyCameFrom) {
+  const MapFilterMap all([](const Item& item) { return item; }, [](const Item&) { return true; });
+  ASSERT_THAT(all.numbers, SizeIs(100));
+  EXPECT_EQ(all.places, all.numbers);
+  EXPECT_EQ(all.times, all.numbers);
+  const MapFilterMap some([](const Item& item) { return item; }, [](const Item& item) { return item.number % 7 != 3; });
+  ASSERT_THAT(some.numbers, SizeIs(86));
+  EXPECT_EQ(some.places, some.numbers);
+  EXPECT_EQ(some.times, some.numbers);
+}
+
+TEST(MapStage, RecordsBehindABadOneKeepTimeAndPlaceToo) {
+  const auto fussy = [](const Item& item) {
+    if (item.number % 10 == 4) throw RejectRecord("no fours");
+    return item;
+  };
+  const MapFilterMap some(fussy, [](const Item& item) { return item.number % 7 != 3; });
+  ASSERT_THAT(some.numbers, SizeIs(78));
+  EXPECT_EQ(some.places, some.numbers);
+  EXPECT_EQ(some.times, some.numbers);
+}
+
+TEST(MapStage, TwoMapsBehindAFilterKeepThemToo) {
+  const auto same = [](const Item& item) { return item; };
+  const auto odd = [](const Item& item) { return item.number % 2 == 1; };
+  detail::FilterStage<void, Item, decltype(odd)> first(odd);
+  detail::MapStage<void, Item, Item, decltype(same)> map(same), again(same);
+  detail::FilterStage<void, Item, decltype(odd)> second(odd);
+  const std::array<Stage*, 4> stages{&first, &map, &second, &again};
+  detail::HarnessHost host;
+  detail::Batch<Item> batch;
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    batch.records.add() = {i, ""};
+    batch.metas.push_back({.position = {1, i}});
+  }
+  detail::BatchView view(batch);
+  for (Stage* stage : stages) {
+    stage->open(host);
+    ASSERT_EQ(stage->process(0, view, 0), view.size);
+    view = stage->outputs()[0].view();
+  }
+  ASSERT_EQ(view.size, 10u);
+  for (std::size_t i = 0; i < view.size; ++i) EXPECT_EQ(view.meta(i).position.offset, 2 * i + 1);
 }
 
 TEST(FilterStage, PassesWhatThePredicateSays) {
@@ -101,7 +184,7 @@ TEST(FlatMapStage, OneCallMayGiveAMillion) {
   detail::Batch<Item> batch;
   batch.records.add() = {1'000'000, ""};
   batch.metas.emplace_back();
-  EXPECT_EQ(stage.process(0, {&batch, nullptr, 1}, 0), 1u);
+  EXPECT_EQ(stage.process(0, {batch, nullptr, 1}, 0), 1u);
   EXPECT_EQ(stage.outputs()[0].size(), 1'000'000u);
   const auto weight = stage.outputs()[0].batch().weight();
   EXPECT_GE(weight, 1'000'000 * sizeof(Item));
@@ -125,7 +208,7 @@ TEST(FlatMapStage, MoreThanTheOverflowHoldsFailsTheRecord) {
     batch.metas.emplace_back();
   }
   for (std::size_t from = 0; from < 3;) {
-    from = stage.process(0, {&batch, nullptr, 3}, from);
+    from = stage.process(0, {batch, nullptr, 3}, from);
     if (from != 1) continue;
     EXPECT_EQ(stage.outputs()[0].size(), 1000u);
     EXPECT_LE(stage.outputs()[0].batch().weight(), limit);

@@ -101,7 +101,7 @@ TEST(StateTtl, AnOperatorsStateIsSweptWhileItWorksOnOtherKeys) {
       batch.records.add();
       batch.keys.add() = from;
       batch.metas.push_back({.key_hash = key_hash(from)});
-      ASSERT_EQ(stage.process(0, {&batch, nullptr, 1}, 0), 1u);
+      ASSERT_EQ(stage.process(0, {batch, nullptr, 1}, 0), 1u);
     }
   };
   run(0, kKeys);

@@ -59,7 +59,7 @@ class Windows {
     batch.records.add() = visit;
     batch.keys.add() = visit.user;
     batch.metas.push_back({.event_time_ms = time_ms, .key_hash = key_hash(visit.user)});
-    EXPECT_EQ(stage_->process(0, {&batch, nullptr, 1}, 0), 1u);
+    EXPECT_EQ(stage_->process(0, {batch, nullptr, 1}, 0), 1u);
     emit_due();
   }
   void watermark(std::int64_t ms) {

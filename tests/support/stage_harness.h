@@ -51,7 +51,7 @@ class StageHarness {
   Rows with_full_outputs() {
     Run run(*this);
     const auto batch = batch_of(items_);
-    const auto view = run.view_of(*batch);
+    const detail::BatchView view(*batch);
     for (std::size_t from = 0; from < view.size;) {
       from = run.stage->process(0, view, from);
       if (from < view.size) {
@@ -127,11 +127,8 @@ class StageHarness {
       stage = owner.make_();
       stage->open(host);
     }
-    static detail::BatchView view_of(const detail::BatchBase& batch) {
-      return {&batch, nullptr, static_cast<std::uint32_t>(batch.size())};
-    }
     void process(const std::unique_ptr<InBatch>& batch) {
-      const auto view = view_of(*batch);
+      const detail::BatchView view(*batch);
       for (std::size_t from = 0; from < view.size; collect()) from = stage->process(0, view, from);
     }
     void collect() {

@@ -93,8 +93,9 @@ struct Edge {
   std::vector<std::string> key_fields{};  ///< for fields and partial_key
   Schema record{};
   bool combines = false;  ///< records of one key may become one before they are sent: the receiver adds them up anyway
+  std::vector<std::string> fields{};  ///< the receiver looks at these only, so that no others are sent; empty: all are
   bool operator==(const Edge&) const = default;
-  FRESHET_RECORD(from, from_output, to, to_input, grouping, carries_key, key_fields, record, combines)
+  FRESHET_RECORD(from, from_output, to, to_input, grouping, carries_key, key_fields, record, combines, fields)
 };
 
 enum class ParameterKind : std::uint8_t { plain, required, secret, live, file };

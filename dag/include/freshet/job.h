@@ -35,7 +35,7 @@ struct OperatorImplementation {
   std::function<void(Stage&)> event_time{};
   /// Of a sink: for tests, a place for what arrives (a std::vector of the record) and stages that fill it instead.
   std::function<std::pair<std::shared_ptr<void>, std::function<std::unique_ptr<Stage>()>>()> collect{};
-  /// Of an operator to which it makes no difference whether records of one key come one by one or combined.
+  /// Of an operator to which it makes no difference whether records come as they are, or combined, or less of them.
   std::shared_ptr<const Combiner> combiner{};
   bool takes_parts = false;  ///< the combiner works on all edges to it: what comes are parts of panes
 };
@@ -183,7 +183,7 @@ class Job {
   }
   std::vector<bool> below_dead_letters() const;
   void check_event_time();
-  void combine_panes();
+  void replace_edges();
 
   std::map<std::string, std::string> given_;
   LogicalGraph graph_;

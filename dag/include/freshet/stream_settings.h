@@ -55,6 +55,12 @@ struct FieldsKey {
   std::tuple<M...> operator()(const T& record) const {
     return std::apply([&](auto... field) { return std::tuple<M...>(record.*field...); }, fields);
   }
+  void read(const T& record, std::tuple<M...>& key) const {
+    std::apply([&](auto... field) { key = std::tie(record.*field...); }, fields);
+  }
+  std::uint64_t hash(const T& record) const {
+    return std::apply([&](auto... field) { return hash_of_parts(record.*field...); }, fields);
+  }
   bool is_same(const T& a, const T& b) const {
     return std::apply([&](auto... field) { return (... && (a.*field == b.*field)); }, fields);
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freshet/keyed_stream.h>
+#include <freshet/narrow_edge.h>
 #include <freshet/pane_combining.h>
 #include <freshet/window_stage.h>
 
@@ -104,11 +105,21 @@ class WindowedStream {
          },
          .needs_event_time = by_time},
         stream_.from());
+    job().implementation(added).combiner = before_sending(summary);
+    return WindowResults<K, R, T>::carried(job(), added, stream_.key_fields());
+  }
+
+  /// What becomes of records on their way to the step: parts of its panes, or the fields that it looks at.
+  template <class Summary>
+  std::shared_ptr<const detail::Combiner> before_sending(const Summary& summary) const {
     if constexpr (Summary::kCombines) {
       if (spec_.kind == WindowKind::tumbling || spec_.kind == WindowKind::sliding)
-        job().implementation(added).combiner = std::make_shared<detail::PaneCombinerOf<K, T, Summary>>(spec_, summary);
+        return std::make_shared<detail::PaneCombiner<K, T, Summary>>(spec_, summary);
     }
-    return WindowResults<K, R, T>::carried(job(), added, stream_.key_fields());
+    if constexpr (requires { summary.reads(); }) {
+      if (const auto fields = summary.reads()) return std::make_shared<detail::NarrowRecords<K, T>>(*fields);
+    }
+    return nullptr;
   }
 
   void check(std::string_view id, bool merges) const {

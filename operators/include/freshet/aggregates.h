@@ -4,6 +4,7 @@
 #include <bit>
 
 #include <freshet/batch.h>
+#include <freshet/record_form.h>
 
 /// Aggregates: what the records of a window come to. Each fills one field of the window's result, which it names:
 /// `count().as(&Session::events)`. An aggregate keeps a State for each window, a Value that is saved with it; several
@@ -33,6 +34,14 @@ struct AggregateBase {
   /// size, and does not depend on the order in which states are merged.
   template <class T>
   static constexpr bool kCombines = false;
+  /// The fields of T that it looks at, see bit_of(); nothing: nobody can tell.
+  template <class T>
+  std::optional<std::uint64_t> reads() const {
+    if constexpr (requires(const Self& self) { bit_of<T>(self.field); })
+      return bit_of<T>(static_cast<const Self&>(*this).field);
+    else
+      return std::nullopt;
+  }
 
   template <class R, class M>
   auto as(M R::*field) const {
@@ -57,6 +66,10 @@ struct Count : AggregateBase<Count> {
   template <class T>
   static constexpr bool kCombines = true;
   template <class T>
+  std::optional<std::uint64_t> reads() const {
+    return 0;
+  }
+  template <class T>
   AnyRecord take(const T&, const State&, bool) const {
     return {};
   }
@@ -74,6 +87,13 @@ struct CountIf : AggregateBase<CountIf<P>> {
   static constexpr bool kMerges = true;
   template <class T>
   static constexpr bool kCombines = std::is_nothrow_invocable_v<const P&, const T&>;
+  template <class T>
+  std::optional<std::uint64_t> reads() const {
+    if constexpr (requires { bit_of<T>(predicate.field); })
+      return bit_of<T>(predicate.field);
+    else
+      return std::nullopt;
+  }
   template <class T>
   bool take(const T& record, const State&, bool) const {
     static_assert(std::is_invocable_r_v<bool, const P&, const T&>,

@@ -120,6 +120,15 @@ std::size_t heap_bytes(const T& value) {
   return bytes;
 }
 
+/// Metas of the batch that records came from, which outlives what borrows them.
+struct BorrowedMetas {
+  const RecordMeta* metas = nullptr;
+  const std::uint32_t* places = nullptr;  ///< which of them; null: from the first on
+  std::size_t size = 0;
+
+  const RecordMeta& operator[](std::size_t i) const { return metas[places == nullptr ? i : places[i]]; }
+};
+
 /// A batch without its record type.
 class BatchBase {
  public:
@@ -130,8 +139,27 @@ class BatchBase {
   /// What its records may weigh, bytes; heap memory of their values is not counted.
   virtual void limit_bytes(std::size_t bytes) = 0;
 
-  std::size_t size() const { return metas.size(); }
+  std::size_t size() const { return borrowed_.size + metas.size(); }
+  /// Its own; empty while they are borrowed.
   std::vector<RecordMeta> metas;
+
+  /// While it is empty: has the metas of others, so that nothing is copied where each record gives one.
+  void borrow_metas(const BorrowedMetas& borrowed) { borrowed_ = borrowed; }
+  const BorrowedMetas& borrowed_metas() const { return borrowed_; }
+  /// What is borrowed becomes its own.
+  void own_metas() {
+    for (std::size_t i = 0; i < borrowed_.size; ++i) metas.push_back(borrowed_[i]);
+    borrowed_ = {};
+  }
+
+ protected:
+  void clear_metas() {
+    metas.clear();
+    borrowed_ = {};
+  }
+
+ private:
+  BorrowedMetas borrowed_;
 };
 
 template <class T>
@@ -140,7 +168,7 @@ class Batch : public BatchBase {
   void clear() override {
     if (records.size() > kKeptSlots) records.shrink(kKeptSlots);
     records.clear();
-    metas.clear();
+    clear_metas();
   }
   std::size_t weight() const override {
     std::size_t bytes = size() * (sizeof(T) + sizeof(RecordMeta));
@@ -181,16 +209,37 @@ struct BatchFor<void, T> {
 template <class K, class T>
 using BatchOf = typename BatchFor<K, T>::type;
 
-/// Some records of a batch, in order; how a filter passes on what it kept without copying. The batch outlives the view.
+/// Some records of a batch, in order; how a filter passes on what it kept without copying. The batch outlives the view,
+/// and gets no records meanwhile.
 struct BatchView {
   const BatchBase* batch = nullptr;
   const std::uint32_t* selection = nullptr;  ///< indices into the batch; null: all
   std::uint32_t size = 0;
 
+  BatchView() = default;
+  BatchView(const BatchBase& all) : BatchView(all, nullptr, static_cast<std::uint32_t>(all.size())) {}
+  /// `selected_places`: those of the metas, where the batch borrows them by place.
+  BatchView(const BatchBase& of, const std::uint32_t* selected, std::uint32_t count,
+            const std::uint32_t* selected_places = nullptr)
+      : batch(&of), selection(selected), size(count) {
+    const BorrowedMetas& borrowed = of.borrowed_metas();
+    metas_ = borrowed.size == 0 ? of.metas.data() : borrowed.metas;
+    places_ = borrowed.places == nullptr ? selected : selected == nullptr ? borrowed.places : selected_places;
+  }
+
   std::uint32_t index(std::size_t i) const {
     return selection == nullptr ? static_cast<std::uint32_t>(i) : selection[i];
   }
-  const RecordMeta& meta(std::size_t i) const { return batch->metas[index(i)]; }
+  const RecordMeta& meta(std::size_t i) const { return metas_[places_ == nullptr ? i : places_[i]]; }
+  /// Those of records [from, to), to be borrowed.
+  BorrowedMetas metas_of(std::size_t from, std::size_t to) const {
+    if (places_ != nullptr) return {metas_, places_ + from, to - from};
+    return {metas_ + from, nullptr, to - from};
+  }
+
+ private:
+  const RecordMeta* metas_ = nullptr;
+  const std::uint32_t* places_ = nullptr;  // among them, by record of the view; null: one after the other
 };
 
 }  // namespace detail

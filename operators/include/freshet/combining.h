@@ -12,18 +12,22 @@ namespace freshet::detail {
 
 class EdgeType;
 
-/// How two records of one key become one; without their type.
+/// How two records of one key become one, or become less, before they are sent; without their type.
 class Combiner {
  public:
   virtual ~Combiner() = default;
+  /// What comes are parts of panes, not records.
+  virtual bool makes_parts() const { return false; }
+  /// The fields that travel, where it is not the whole record.
+  virtual std::vector<std::string> fields() const { return {}; }
 };
 
-/// Makes parts of panes of the records of T under the key K; see EdgeType::combined().
+/// Makes something else of the records of T under the key K before they are sent; see EdgeType::replaced().
 template <class K, class T>
-class PaneCombiner : public Combiner {
+class KeyedReplacement : public Combiner {
  public:
   using KeyInto = std::function<void(const T&, K&)>;
-  /// The edge that carries them in place of records, whose key `key_into` finds.
+  /// The edge that carries it in place of records, whose key `key_into` finds.
   virtual std::shared_ptr<const EdgeType> edge(KeyInto key_into) const = 0;
 };
 
@@ -57,7 +61,7 @@ class CombiningRouter final : public Router {
     const auto& in = static_cast<const Batch<T>&>(*view.batch);
     for (at = from; at < view.size; ++at) {
       const auto index = view.index(at);
-      if (!take(in.records[index], in.metas[index], port)) return at;
+      if (!take(in.records[index], view.meta(at), port)) return at;
     }
     return view.size;
   }
@@ -87,7 +91,7 @@ class CombiningRouter final : public Router {
 
   /// False: no room where it, or another, has to go first.
   [[gnu::always_inline]] bool take(const T& record, const RecordMeta& meta, ChannelPort& port) {
-    const std::uint64_t hash = key_hash(by_key_.key_of(record));
+    const std::uint64_t hash = hash_of_key(by_key_.key_of, record);
     Slot& slot = slots_[hash % kSlots];
     if (resting_ == 0 && has_key(slot, record, hash) && can_be_kept(record, port) && can_be_kept(slot.record, port)) {
       combine_(slot.record, record);

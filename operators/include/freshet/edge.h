@@ -18,7 +18,7 @@ class EdgeType {
   virtual std::unique_ptr<Router> make_combining_router(const Combiner&) const { return nullptr; }
   /// What takes the place of this edge where records become something else on their way, before they are sent; null:
   /// they cannot. Then it has to be so on all edges to the receiver.
-  virtual std::shared_ptr<const EdgeType> combined(const Combiner&) const { return nullptr; }
+  virtual std::shared_ptr<const EdgeType> replaced(const Combiner&) const { return nullptr; }
   virtual std::unique_ptr<BatchBase> make_batch() const = 0;
   /// Reads records into `batch` until it has `max`, the next element is no record, or the bytes end. False: malformed.
   [[nodiscard]] virtual bool read_records(ByteReader& in, FrameDelta& delta, BatchBase& batch,
@@ -26,12 +26,13 @@ class EdgeType {
 };
 
 /// `K` void: the receiver gets a stream without a key. Else a keyed one, whose key comes from `KeyOf` on both sides, or
-/// travels beside the record (CarriedKey).
-template <class K, class T, class KeyOf>
+/// travels beside the record (CarriedKey). `Form`: what of the record travels.
+template <class K, class T, class KeyOf, class Form = WholeRecord>
 class TypedEdge final : public EdgeType {
  public:
   using MakeRouter = std::function<std::unique_ptr<Router>()>;
-  TypedEdge(KeyOf key_of, MakeRouter make_router) : key_of_(std::move(key_of)), make_router_(std::move(make_router)) {}
+  TypedEdge(KeyOf key_of, MakeRouter make_router, Form form = {})
+      : key_of_(std::move(key_of)), make_router_(std::move(make_router)), form_(form) {}
   std::unique_ptr<Router> make_router() const override { return make_router_(); }
   bool can_combine(const Combiner& combiner) const override {
     return KeyOfFields<KeyOf, T> && dynamic_cast<const CombinerOf<T>*>(&combiner) != nullptr;
@@ -43,10 +44,10 @@ class TypedEdge final : public EdgeType {
     }
     return nullptr;
   }
-  std::shared_ptr<const EdgeType> combined(const Combiner& combiner) const override {
+  std::shared_ptr<const EdgeType> replaced(const Combiner& combiner) const override {
     if constexpr (!std::is_void_v<K> && !std::same_as<KeyOf, CarriedKey>) {
-      if (const auto* panes = dynamic_cast<const PaneCombiner<K, T>*>(&combiner))
-        return panes->edge([key_of = key_of_](const T& record, K& key) { key = std::invoke(key_of, record); });
+      if (const auto* replacement = dynamic_cast<const KeyedReplacement<K, T>*>(&combiner))
+        return replacement->edge([key_of = key_of_](const T& record, K& key) { find_key(key_of, record, key); });
     }
     return nullptr;
   }
@@ -73,11 +74,11 @@ class TypedEdge final : public EdgeType {
       RecordMeta& meta = batch.metas.emplace_back();
       if (!read_meta(in, tag, delta, meta)) return false;
       T& record = batch.records.add();
-      if (!decode(in, record)) return false;
+      if (!form_.decode(in, record)) return false;
       if constexpr (std::same_as<KeyOf, CarriedKey>) {
         if (!decode(in, batch.keys.add())) return false;
       } else if constexpr (!std::is_void_v<K>) {
-        batch.keys.add() = std::invoke(key_of_, std::as_const(record));
+        find_key(key_of_, std::as_const(record), batch.keys.add());
       }
       if constexpr (kHashedAgain<K>) meta.key_hash = key_hash(batch.keys.back());
     }
@@ -86,6 +87,7 @@ class TypedEdge final : public EdgeType {
 
   KeyOf key_of_;
   MakeRouter make_router_;
+  [[no_unique_address]] Form form_;
 };
 
 template <class K, class T, class KeyOf, class Choose>

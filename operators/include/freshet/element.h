@@ -9,7 +9,8 @@
 ///   [partition]   when kNewPartition: msgpack integer
 ///   [offset]      when kHasPosition:  msgpack integer, difference to the frame's previous one
 ///   [key hash]    when kHasHash:      8 bytes, little-endian
-/// and then the record: msgpack array of its fields, followed by its key's msgpack on channels that carry keys.
+/// and then the record: msgpack array of its fields, on some edges of a few of them (record_form.h), followed by its
+/// key's msgpack on channels that carry keys.
 /// Differences are modulo 2^64, count from 0 at the start of a frame, and keep a record's meta at two or three bytes.
 namespace freshet {
 

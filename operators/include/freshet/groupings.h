@@ -17,7 +17,7 @@ class ChoosingRouter final : public Router {
     const auto& in = static_cast<const Batch<T>&>(*view.batch);
     for (at = from; at < view.size; ++at) {
       const auto index = view.index(at);
-      RecordMeta meta = in.metas[index];
+      RecordMeta meta = view.meta(at);
       const std::uint32_t to = choose_(in.records[index], meta, port);
       if (to == kNowhere) return at;
       OpenFrame& frame = port.frames[to];
@@ -45,7 +45,7 @@ struct ByKey {
 
   template <class T>
   std::uint32_t operator()(const T& record, RecordMeta& meta, ChannelPort& port) {
-    meta.key_hash = key_hash(std::invoke(key_of, record));
+    meta.key_hash = hash_of_key(key_of, record);
     return task_of(meta.key_hash, port);
   }
   std::uint32_t task_of(std::uint64_t hash, const ChannelPort& port) {
@@ -114,7 +114,7 @@ struct TwoChoices {
   template <class T>
   std::uint32_t operator()(const T& record, RecordMeta&, ChannelPort& port) {
     sent.resize(port.frames.size());
-    const std::uint64_t hash = key_hash(std::invoke(key_of, record));
+    const std::uint64_t hash = hash_of_key(key_of, record);
     const auto tasks = static_cast<std::uint32_t>(port.frames.size());
     const std::uint32_t one = key_group_of(hash, tasks);
     const std::uint32_t other = key_group_of(hash << 32, tasks);
@@ -138,7 +138,7 @@ class BroadcastRouter final : public Router {
       for (const bool local : {false, true}) {
         for (auto& frame : port.frames) {
           if ((frame.batch != nullptr) == local)
-            put_record<void>(frame, in.records[index], in.metas[index], NoKey{}, port.max_record_bytes);
+            put_record<void>(frame, in.records[index], view.meta(at), NoKey{}, port.max_record_bytes);
         }
       }
     }

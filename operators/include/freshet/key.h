@@ -105,16 +105,26 @@ template <KeyValue K>
   return detail::read_key_part(bytes, key) && bytes.empty();
 }
 
+namespace detail {
+
+/// That of a tuple, from its parts.
+template <KeyValue... Parts>
+std::uint64_t hash_of_parts(const Parts&... parts) {
+  thread_local ByteBuffer scratch;
+  scratch.clear();
+  (encode_key(scratch, parts), ...);
+  return XXH3_64bits(scratch.data(), scratch.size());
+}
+
+}  // namespace detail
+
 /// The hash that chooses key group, task and table slot. Computed once a record; travels with it.
 template <KeyValue K>
 std::uint64_t key_hash(const K& key) {
   if constexpr (std::same_as<K, std::string>) {
     return XXH3_64bits(key.data(), key.size());
   } else if constexpr (detail::IsTuple<K>) {
-    thread_local ByteBuffer scratch;
-    scratch.clear();
-    encode_key(scratch, key);
-    return XXH3_64bits(scratch.data(), scratch.size());
+    return std::apply([](const auto&... parts) { return detail::hash_of_parts(parts...); }, key);
   } else {
     const std::uint64_t bits = __builtin_bswap64(detail::key_bits(key));
     return XXH3_64bits(&bits, sizeof bits);

@@ -45,11 +45,11 @@ class FoldStage final : public UserCodeStage {
           const auto index = view.index(i);
           if (scope_.undo) scope_.commit();
           scope_.key = &in.keys[index];
-          scope_.hash = in.metas[index].key_hash;
+          scope_.hash = view.meta(i).key_hash;
           ++scope_.call;
           S& state = add(in.records[index]);
           emitter_.note_change(cells_.current_slot());
-          if (emitter_.emission().kind == EmissionKind::each_change) put(*scope_.key, state, in.metas[index]);
+          if (emitter_.emission().kind == EmissionKind::each_change) put(*scope_.key, state, view.meta(i));
         },
         [&] { scope_.roll_back(); });
   }
@@ -129,10 +129,10 @@ class ProcessStage final : public UserCodeStage {
           const auto index = view.index(i);
           if (scope_.undo) scope_.commit();
           scope_.key = &in.keys[index];
-          scope_.hash = in.metas[index].key_hash;
+          scope_.hash = view.meta(i).key_hash;
           ++scope_.call;
           function_(cells_.get(), in.records[index], collector);
-          complete_outputs<K, In, R>(out, in, index);
+          complete_outputs<K, In, R>(out, view, i);
         },
         [&] {
           out.records.truncate(out.metas.size());
@@ -210,7 +210,7 @@ class DedupeStage final : public UserCodeStage {
           const auto index = view.index(i);
           scratch_.first = in.keys[index];
           scratch_.second = in.records[index].*id_;
-          const auto hash = SeenTable<K, M>::hash_of(in.metas[index].key_hash, scratch_.second);
+          const auto hash = SeenTable<K, M>::hash_of(view.meta(i).key_hash, scratch_.second);
           if (seen_.is_new(scratch_, hash, now_ms, deadline)) outputs_[0].select(view, i);
         },
         [] {});

@@ -101,7 +101,7 @@ class OperatorHarness {
       batch.keys.add() = key_of_(record);
       batch.metas[0].key_hash = key_hash(batch.keys[0]);
     }
-    const detail::BatchView view{&batch, nullptr, 1};
+    const detail::BatchView view(batch);
     for (std::size_t from = 0; from < 1;) {
       from = stage_->process(0, view, from);
       collect();

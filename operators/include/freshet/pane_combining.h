@@ -21,7 +21,7 @@ class PaneRouter final : public Router {
   using S = std::pair<std::uint64_t, typename Summary::States>;
 
  public:
-  using KeyInto = typename PaneCombiner<K, T>::KeyInto;
+  using KeyInto = typename KeyedReplacement<K, T>::KeyInto;
   PaneRouter(KeyInto key_into, const WindowSpec& spec, Summary summary)
       : key_into_(std::move(key_into)), rules_(spec, Duration(0)), summary_(std::move(summary)), slots_(kSlots) {}
 
@@ -191,7 +191,7 @@ class PaneEdge final : public EdgeType {
   using Part = PanePart<std::pair<std::uint64_t, typename Summary::States>>;
 
  public:
-  using KeyInto = typename PaneCombiner<K, T>::KeyInto;
+  using KeyInto = typename KeyedReplacement<K, T>::KeyInto;
   PaneEdge(KeyInto key_into, const WindowSpec& spec, Summary summary)
       : key_into_(std::move(key_into)), spec_(spec), summary_(std::move(summary)) {}
   std::unique_ptr<Router> make_router() const override {
@@ -210,12 +210,13 @@ class PaneEdge final : public EdgeType {
   const TypedEdge<K, Part, CarriedKey> parts_{{}, nullptr};
 };
 
-/// Of one window step.
+/// Takes the place of the edge to one window step.
 template <class K, class T, class Summary>
-class PaneCombinerOf final : public PaneCombiner<K, T> {
+class PaneCombiner final : public KeyedReplacement<K, T> {
  public:
-  PaneCombinerOf(const WindowSpec& spec, Summary summary) : spec_(spec), summary_(std::move(summary)) {}
-  std::shared_ptr<const EdgeType> edge(typename PaneCombiner<K, T>::KeyInto key_into) const override {
+  PaneCombiner(const WindowSpec& spec, Summary summary) : spec_(spec), summary_(std::move(summary)) {}
+  bool makes_parts() const override { return true; }
+  std::shared_ptr<const EdgeType> edge(typename KeyedReplacement<K, T>::KeyInto key_into) const override {
     return std::make_shared<PaneEdge<K, T, Summary>>(std::move(key_into), spec_, summary_);
   }
 

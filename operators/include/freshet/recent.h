@@ -246,9 +246,9 @@ class RecentStage final : public UserCodeStage {
           cells_.expect(look_ahead.slot(i));
           const auto index = view.index(i);
           scope_.key = &in.keys[index];
-          scope_.hash = in.metas[index].key_hash;
+          scope_.hash = view.meta(i).key_hash;
           ++scope_.call;
-          auto& recent = cells_.insert(in.records[index], in.metas[index], count_);
+          auto& recent = cells_.insert(in.records[index], view.meta(i), count_);
           emitter_.note_change(cells_.current_slot());
           if (emitter_.emission().kind == EmissionKind::each_change) put(in.keys[index], recent, scope_.hash);
         },

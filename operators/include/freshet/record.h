@@ -187,10 +187,21 @@ struct Window {
   FRESHET_RECORD(start, end)
 };
 
+namespace detail {
+
+template <class Owner, class Member>
+struct FieldEquals {
+  Member Owner::*field;
+  Member value;
+  bool operator()(const Owner& record) const noexcept { return record.*field == value; }
+};
+
+}  // namespace detail
+
 /// Predicate: the field has this value. `filter("views", equals(&Event::action, Action::view))`.
 template <class Owner, class Member>
 auto equals(Member Owner::*field, std::type_identity_t<Member> value) {
-  return [field, value = std::move(value)](const Owner& record) { return record.*field == value; };
+  return detail::FieldEquals<Owner, Member>{field, std::move(value)};
 }
 
 }  // namespace freshet

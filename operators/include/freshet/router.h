@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freshet/element.h>
+#include <freshet/record_form.h>
 #include <freshet/stage.h>
 
 /// Routers: how the records of one type find their receiving task and get into its frames. This is the record path's
@@ -55,22 +56,38 @@ class Router {
 struct NoKey {};
 struct CarriedKey {};
 
+/// A record's key, and the hash of it: key functions of fields make no tuple of texts for that.
+template <class KeyOf, class T, class K>
+void find_key(const KeyOf& key_of, const T& record, K& key) {
+  if constexpr (requires { key_of.read(record, key); })
+    key_of.read(record, key);
+  else
+    key = std::invoke(key_of, record);
+}
+template <class KeyOf, class T>
+std::uint64_t hash_of_key(const KeyOf& key_of, const T& record) {
+  if constexpr (requires { key_of.hash(record); })
+    return key_of.hash(record);
+  else
+    return key_hash(std::invoke(key_of, record));
+}
+
 /// Appends one record to a channel's open frame. `key`: what computes its key, NoKey, or the key itself, which then
 /// travels beside the record.
-template <class K, class T, class Key>
+template <class K, class T, class Key, class Form = WholeRecord>
 void put_record(OpenFrame& frame, const T& record, const RecordMeta& meta, const Key& key,
-                std::uint64_t max_record_bytes) {
+                std::uint64_t max_record_bytes, const Form& form = {}) {
   constexpr bool keyed = !std::is_void_v<K>;
   constexpr bool carries_key = std::same_as<Key, K>;
   if (frame.batch) {
     auto& batch = static_cast<BatchOf<K, T>&>(*frame.batch);
-    batch.records.add() = record;
+    form.copy(batch.records.add(), record);
     if constexpr (carries_key)
       batch.keys.add() = key;
     else if constexpr (keyed)
-      batch.keys.add() = std::invoke(key, record);
+      find_key(key, record, batch.keys.add());
     batch.metas.push_back(meta);
-    frame.size += sizeof(T) + sizeof(RecordMeta) + heap_bytes(record);
+    frame.size += sizeof(T) + sizeof(RecordMeta) + heap_bytes(batch.records.back());
   } else {
     const std::size_t before = frame.bytes.size();
     const FrameDelta delta_before = frame.delta;
@@ -78,7 +95,7 @@ void put_record(OpenFrame& frame, const T& record, const RecordMeta& meta, const
     if constexpr (carries_key) most += max_encoded_size(key);
     Cursor cursor{frame.bytes.room_for(most)};
     write_meta(cursor, frame.delta, meta, keyed && !kHashedAgain<K>);
-    encode(cursor, record);
+    form.encode(cursor, record);
     if constexpr (carries_key) encode(cursor, key);
     frame.bytes.end_at(cursor.next);
     const std::size_t length = frame.bytes.size() - before;

@@ -247,21 +247,18 @@ class SinkHarness {
     void write(Attempt& attempt, std::size_t i) {
       std::size_t owner = i;
       RecordMeta meta{.position = {1, i + 1}};
-      detail::BatchView view{nullptr, nullptr, 1};
       if constexpr (kUpsert) {
         detail::KeyedBatch<typename S::Key, T> batch;
         batch.keys.add() = rows[i].first;
         batch.records.add() = rows[i].second;
         owner = meta.key_hash = key_hash(rows[i].first);
         batch.metas.push_back(meta);
-        view.batch = &batch;
-        static_cast<void>(attempt.tasks[owner % attempt.tasks.size()]->stage.process(0, view, 0));
+        static_cast<void>(attempt.tasks[owner % attempt.tasks.size()]->stage.process(0, batch, 0));
       } else {
         detail::Batch<T> batch;
         batch.records.add() = rows[i];
         batch.metas.push_back(meta);
-        view.batch = &batch;
-        static_cast<void>(attempt.tasks[owner % attempt.tasks.size()]->stage.process(0, view, 0));
+        static_cast<void>(attempt.tasks[owner % attempt.tasks.size()]->stage.process(0, batch, 0));
       }
     }
     std::vector<std::vector<std::string>> prepare(Attempt& attempt, std::uint32_t epoch) {

@@ -87,8 +87,8 @@ class OutputPort {
   OutputPort(std::string name, std::unique_ptr<BatchBase> batch) : name_(std::move(name)), batch_(std::move(batch)) {}
   const std::string& name() const { return name_; }
   BatchView view() const {
-    if (selected_from_ != nullptr) return {selected_from_, selection_.data(), static_cast<std::uint32_t>(selected_)};
-    return {batch_.get(), nullptr, static_cast<std::uint32_t>(batch_->size())};
+    if (selected_from_ == nullptr) return *batch_;
+    return {*selected_from_, selection_.data(), static_cast<std::uint32_t>(selected_), places_.data()};
   }
   std::size_t size() const { return selected_from_ != nullptr ? selected_ : batch_->size(); }
   bool full() const { return size() >= kBatchRecords; }
@@ -114,12 +114,17 @@ class OutputPort {
     if (count == 0) return;
     selected_from_ = from.batch;
     selected_ += count;
+    if (const auto* places = from.batch->borrowed_metas().places; places != nullptr) {
+      places_.resize(std::max(places_.size(), selection_.size()));
+      for (std::size_t i = selected_ - count; i < selected_; ++i) places_[i] = places[selection_[i]];
+    }
   }
 
  private:
   std::string name_;
   std::unique_ptr<BatchBase> batch_;
   std::vector<std::uint32_t> selection_;  // the first `selected_` are
+  std::vector<std::uint32_t> places_;     // of their metas, where the batch borrows them by place
   std::size_t selected_ = 0;
   const BatchBase* selected_from_ = nullptr;
 };

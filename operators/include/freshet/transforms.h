@@ -9,31 +9,28 @@ namespace freshet::detail {
 
 /// Gives what was emitted since the last call the meta of the record it came from and, on a keyed stream, its key.
 template <class K, class In, class R>
-void complete_outputs(BatchOf<K, R>& out, const BatchOf<K, In>& in, std::uint32_t index) {
+void complete_outputs(BatchOf<K, R>& out, const BatchView& view, std::size_t i) {
+  [[maybe_unused]] const auto& in = static_cast<const BatchOf<K, In>&>(*view.batch);
   while (out.metas.size() < out.records.size()) {
-    out.metas.push_back(in.metas[index]);
-    if constexpr (!std::is_void_v<K>) out.keys.add() = in.keys[index];
+    out.metas.push_back(view.meta(i));
+    if constexpr (!std::is_void_v<K>) out.keys.add() = in.keys[view.index(i)];
   }
 }
 
 /// Records that give one output each: when it goes, those of a view from the first on up to `end` have given theirs,
-/// which stand behind the batch's last, and get their metas.
+/// which stand behind the batch's last, and have their metas.
 template <class R>
 class OneForOne {
  public:
-  OneForOne(Batch<R>& out, const BatchView& in, const std::size_t& end, std::size_t most)
-      : out_(out), in_(in), begin_(end), end_(end) {
-    out_.metas.reserve(std::max(kBatchRecords, out_.metas.size() + most));
-  }
+  OneForOne(Batch<R>& out, const BatchView& in, const std::size_t& end) : out_(out), in_(in), begin_(end), end_(end) {}
   OneForOne(const OneForOne&) = delete;
   OneForOne& operator=(const OneForOne&) = delete;
   ~OneForOne() {
     out_.records.truncate(out_.records.size() + end_ - begin_);
-    if (in_.selection == nullptr) {
-      const auto metas = in_.batch->metas.begin();
-      out_.metas.insert(out_.metas.end(), metas + static_cast<std::ptrdiff_t>(begin_),
-                        metas + static_cast<std::ptrdiff_t>(end_));
+    if (out_.size() == 0) {
+      out_.borrow_metas(in_.metas_of(begin_, end_));
     } else {
+      out_.own_metas();
       for (std::size_t i = begin_; i < end_; ++i) out_.metas.push_back(in_.meta(i));
     }
   }
@@ -60,7 +57,7 @@ class MapStage final : public UserCodeStage {
         [&](std::size_t& i, std::size_t stop) {
           const std::size_t enough = std::min(stop, i + room_in_outputs());
           auto* to = out.records.room(enough - i);
-          for (const OneForOne<R> completed(out, view, i, enough - i); i < enough; ++i) {
+          for (const OneForOne<R> completed(out, view, i); i < enough; ++i) {
             host_->at_hand.index = i;
             const auto index = view.index(i);
             to->value = function_(in.records[index]);
@@ -127,7 +124,7 @@ class FlatMapStage final : public UserCodeStage {
         [&](std::size_t i) {
           const auto index = view.index(i);
           function_(in.records[index], collector);
-          complete_outputs<K, In, R>(out, in, index);
+          complete_outputs<K, In, R>(out, view, i);
         },
         [&] { out.records.truncate(out.metas.size()); });
   }
@@ -171,7 +168,7 @@ class SplitStage final : public UserCodeStage {
         [&](std::size_t i) {
           const auto index = view.index(i);
           function_(in.records[index], std::get<I>(collectors)...);
-          (batch<I>().metas.resize(batch<I>().records.size(), in.metas[index]), ...);
+          (batch<I>().metas.resize(batch<I>().records.size(), view.meta(i)), ...);
         },
         [&] { (batch<I>().records.truncate(batch<I>().metas.size()), ...); });
   }
@@ -215,10 +212,10 @@ class OperatorStage final : public UserCodeStage {
         [&](std::size_t i) {
           const auto index = view.index(i);
           if (host_->sets_aside) commit_counters();
-          if constexpr (!std::is_void_v<K>) enter_key(in.keys[index], in.metas[index].key_hash);
+          if constexpr (!std::is_void_v<K>) enter_key(in.keys[index], view.meta(i).key_hash);
           op_->Op::process(in.records[index], collector);
-          complete_outputs<K, In, R>(out, in, index);
-          if (base().side_emitted) complete_sides(in.metas[index]);
+          complete_outputs<K, In, R>(out, view, i);
+          if (base().side_emitted) complete_sides(view.meta(i));
         },
         [&] { undo_call(out); });
   }

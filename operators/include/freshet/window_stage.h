@@ -50,6 +50,16 @@ class ColumnSummary {
   static constexpr bool kCombines = (Columns::Aggregate::template kCombines<T> && ...);
   explicit ColumnSummary(Columns... columns) : columns_(std::move(columns)...) {}
 
+  /// The fields of T that results depend on, beside those of the key; nothing: nobody can tell.
+  std::optional<std::uint64_t> reads() const {
+    std::optional<std::uint64_t> fields = 0;
+    if constexpr (window_field<T>() < kFieldCount<T>)
+      fields = bit_of<T>(std::get<window_field<T>()>(T::template freshet_fields<T>()).pointer);
+    std::apply([&](const auto&... column) { ((fields = both(fields, column.aggregate.template reads<T>())), ...); },
+               columns_);
+    return fields;
+  }
+
   /// What a record says, see AggregateBase; before anything is changed.
   auto take(const T& record, const States& states, bool careful) const {
     return over_columns([&](auto... i) {
@@ -232,9 +242,9 @@ class WindowStage final : public UserCodeStage {
             __builtin_prefetch(cells_.cells().at(soon).value.panes.data(), 1);
           const auto index = view.index(i);
           scope_.key = &in.keys[index];
-          scope_.hash = in.metas[index].key_hash;
+          scope_.hash = view.meta(i).key_hash;
           ++scope_.call;
-          add(in.records[index], in.metas[index]);
+          add(in.records[index], view.meta(i));
         },
         [this] { undo_put(); });
   }

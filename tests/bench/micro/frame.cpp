@@ -55,7 +55,7 @@ void route(benchmark::State& state) {
   const auto router = edge<T>()->make_router();
   const auto batch = some_records<T>();
   Port port;
-  for (auto step : state) benchmark::DoNotOptimize(router->route({&batch, nullptr, kBatchRecords}, 0, port));
+  for (auto step : state) benchmark::DoNotOptimize(router->route({batch, nullptr, kBatchRecords}, 0, port));
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kBatchRecords));
 }
 BENCHMARK(route<Click>);
@@ -68,7 +68,7 @@ void read(benchmark::State& state) {
   const auto router = type->make_router();
   const auto batch = some_records<T>();
   Port port;
-  while (port.bytes_sent == 0) (void)router->route({&batch, nullptr, kBatchRecords}, 0, port);
+  while (port.bytes_sent == 0) (void)router->route({batch, nullptr, kBatchRecords}, 0, port);
   const auto& frame = port.frames[0].bytes.size() > port.frames[1].bytes.size() ? port.frames[0] : port.frames[1];
   const auto into = type->make_batch();
   std::int64_t records = 0;

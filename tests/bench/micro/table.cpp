@@ -62,7 +62,7 @@ void count_by_fold(benchmark::State& state) {
       batch.metas.push_back({.key_hash = key_hash(key)});
     }
   };
-  const detail::BatchView view{&batch, nullptr, kBatchRecords};
+  const detail::BatchView view(batch);
   for (std::uint64_t i = 0; i < order.size() / kBatchRecords; ++i) {
     fill_batch();
     (void)stage.process(0, view, 0);

@@ -89,9 +89,9 @@ TEST(Chain, WhatIsDueInsideTheChainGoesOutBeforeAnythingElse) {
   chain->offer(0, view_of(batch));
   ASSERT_TRUE(chain->drain());
   fixture.clock.advance(20ms);
-  chain->begin_step(0);
+  chain->begin_step(fixture.clock.wall(), 0);
   ASSERT_FALSE(chain->emit_due());
-  chain->begin_step(0);
+  chain->begin_step(fixture.clock.wall(), 0);
   EXPECT_FALSE(chain->drain()) << "records wait inside: a barrier must not be sent now";
   while (fixture.flush_and_grant(*chain) && !(chain->drain() && chain->emit_due())) {
   }

@@ -89,7 +89,7 @@ TEST_F(ChainTimers, AStepEndsBeforeVeryManyHaveFired) {
   fixture.add(std::move(held.stage)).to_edge(0);
   auto chain = fixture.make();
   give(*chain, 100'000);
-  chain->begin_step(0);
+  chain->begin_step(fixture.clock.wall(), 0);
   EXPECT_FALSE(chain->advance_watermark(kEnd - 1));
   EXPECT_TRUE(chain->gives_way());
   EXPECT_GT(held.op->fired, 1000u);
@@ -97,7 +97,7 @@ TEST_F(ChainTimers, AStepEndsBeforeVeryManyHaveFired) {
   int steps = 1;
   do {
     ++steps;
-    chain->begin_step(0);
+    chain->begin_step(fixture.clock.wall(), 0);
   } while (!chain->advance_watermark(WatermarkMerger::kNone));
   EXPECT_EQ(held.op->fired, 100'000u);
   EXPECT_LT(steps, 20);
@@ -136,7 +136,7 @@ TEST_F(ChainTimers, OfTheProcessingClockDoNotFireBehindTheEnd) {
   ASSERT_TRUE(chain->finish());
   EXPECT_EQ(chain->next_due(), Time::max());
   fixture.clock.advance(2'000'000ms);
-  chain->begin_step(0);
+  chain->begin_step(fixture.clock.wall(), 0);
   EXPECT_TRUE(chain->emit_due());
   EXPECT_EQ(held.op->fired, 0u);
 }
@@ -147,7 +147,7 @@ TEST_F(ChainTimers, OfTheProcessingClockFireWhenTheyAreDue) {
   auto chain = fixture.make();
   give(*chain, 10);
   fixture.clock.advance(chain->next_due() - fixture.clock.wall() + 4ms);
-  chain->begin_step(0);
+  chain->begin_step(fixture.clock.wall(), 0);
   EXPECT_TRUE(chain->emit_due());
   fixture.flush(*chain);
   EXPECT_THAT(fixture.arrived(0), ElementsAre("0", "1", "2", "3", "4"));

@@ -103,7 +103,7 @@ TEST_P(OutputEdgeEither, GrantsAreCumulativeAndAbsurdOnesIgnored) {
   Fixture fixture({GetParam()});
   const auto batch = batch_of(0, 3);
   for (std::size_t i = 0; i < 3; ++i) {
-    EXPECT_EQ(fixture.edge->route({&batch, nullptr, static_cast<std::uint32_t>(i + 1)}, i), i + 1);
+    EXPECT_EQ(fixture.edge->route({batch, nullptr, static_cast<std::uint32_t>(i + 1)}, i), i + 1);
     fixture.edge->flush();
   }
   const auto frames = fixture.carrier.take();
@@ -121,7 +121,7 @@ TEST_P(OutputEdgeEither, NumbersTheFramesOfEachChannelFromOne) {
   Fixture fixture({GetParam(), GetParam()});
   const auto batch = batch_of(0, 4);
   for (std::size_t i = 0; i < 4; ++i) {
-    EXPECT_EQ(fixture.edge->route({&batch, nullptr, static_cast<std::uint32_t>(i + 1)}, i), i + 1);
+    EXPECT_EQ(fixture.edge->route({batch, nullptr, static_cast<std::uint32_t>(i + 1)}, i), i + 1);
     fixture.edge->flush();
   }
   std::vector<std::pair<std::uint32_t, std::uint64_t>> found;
@@ -136,7 +136,7 @@ TEST_P(OutputEdgeEither, NumbersTheFramesOfEachChannelFromOne) {
 TEST_P(OutputEdgeEither, FlushesFramesThatLingeredLongEnough) {
   Fixture fixture({GetParam(), GetParam()});
   const auto batch = batch_of(0, 2);
-  EXPECT_EQ(fixture.edge->route({&batch, nullptr, 1}, 0), 1u);
+  EXPECT_EQ(fixture.edge->route({batch, nullptr, 1}, 0), 1u);
   fixture.clock.advance(1ms);
   EXPECT_EQ(fixture.route(batch, 1), 2u);
   fixture.edge->flush_older_than(fixture.clock.steady() - 1ms);
@@ -151,7 +151,7 @@ TEST_P(OutputEdgeEither, FlushesFramesThatLingeredLongEnough) {
 TEST_P(OutputEdgeEither, RecordsBehindAControlElementStayBehindIt) {
   Fixture fixture({GetParam()});
   const auto batch = batch_of(0, 4);
-  EXPECT_EQ(fixture.edge->route({&batch, nullptr, 2}, 0), 2u);
+  EXPECT_EQ(fixture.edge->route({batch, nullptr, 2}, 0), 2u);
   EXPECT_TRUE(fixture.edge->send_control({.kind = ElementKind::watermark, .time_ms = 5}));
   EXPECT_EQ(fixture.route(batch, 2), 4u);
   EXPECT_TRUE(fixture.edge->send_control({.kind = ElementKind::barrier, .checkpoint = 1}));
@@ -268,7 +268,7 @@ TEST(OutputEdge, CarriesTheOriginOfItsOldestRecord) {
   Fixture fixture({false});
   const auto batch = batch_of(0, 2);
   fixture.edge->set_origin(111);
-  EXPECT_EQ(fixture.edge->route({&batch, nullptr, 1}, 0), 1u);
+  EXPECT_EQ(fixture.edge->route({batch, nullptr, 1}, 0), 1u);
   fixture.edge->set_origin(222);
   EXPECT_EQ(fixture.route(batch, 1), 2u);
   fixture.edge->flush();

@@ -99,9 +99,7 @@ inline VisitBatch batch_of(std::uint64_t from, std::uint64_t to, std::size_t pag
   }
   return batch;
 }
-inline detail::BatchView view_of(const detail::BatchBase& batch) {
-  return {&batch, nullptr, static_cast<std::uint32_t>(batch.size())};
-}
+inline detail::BatchView view_of(const detail::BatchBase& batch) { return batch; }
 
 /// Numbers of the visits in a view.
 inline std::vector<std::uint64_t> numbers(const detail::BatchView& view) {
