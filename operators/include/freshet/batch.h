@@ -253,7 +253,7 @@ struct StreamName {
 };
 
 /// Records that a batch holds before it is passed on. What one call emits beyond it is kept (overflow, accounted).
-inline constexpr std::size_t kBatchRecords = 512;
+inline constexpr std::size_t kBatchRecords = 1024;
 
 /// Where an operator puts its records. `name` tells several outputs of one function apart. Used during the call only.
 template <class T, StreamName name = "out">

@@ -26,7 +26,7 @@ class UpsertSink : public OperatorBase {
   using Key = K;
   using Input = T;
   virtual void put(const K& key, const T& record, Version version) = 0;
-  /// Behind the puts of up to 512 records: the time to send them off together. Nothing need be in the store when this
+  /// Behind the puts of up to 1,024 records: the time to send them off together. Nothing need be in the store when this
   /// returns. What it throws fails the job, where what put() throws is the record's error policy.
   virtual void end_batch() {}
   /// What was put is in the store when this returns. At barriers and at the end; what it throws fails the job.
