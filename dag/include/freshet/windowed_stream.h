@@ -85,7 +85,7 @@ class WindowedStream {
   auto add(std::string_view id, const std::string& what, Summary summary) const {
     using R = typename Summary::Result;
     using S = std::pair<std::uint64_t, typename Summary::States>;
-    check(id, Summary::kMerges);
+    check(id, summary);
     OperatorNode step;
     step.id = id;
     step.kind = OperatorKind::transform;
@@ -93,7 +93,7 @@ class WindowedStream {
     step.input_records = {schema_of<T>()};
     step.keyed = true;
     step.outputs = {{"out", schema_of<R>()}, {"late", schema_of<T>()}, detail::dead_letter_output()};
-    step.states = {{"windows", detail::in_words(spec_), schema_of<K>(), {}, schema_of<detail::Panes<S>>()}};
+    step.states = {{"windows", detail::kind_of_state(spec_, summary), schema_of<K>(), {}, schema_of<detail::Panes<S>>()}};
     step.emission = "when the window is over";
     step.counters = {"late"};
     const bool by_time = spec_.kind != WindowKind::counting && spec_.kind != WindowKind::same;
@@ -111,7 +111,8 @@ class WindowedStream {
     return WindowResults<K, R, T>::carried(job(), added, stream_.key_fields());
   }
 
-  void check(std::string_view id, bool merges) const {
+  template <class Summary>
+  void check(std::string_view id, const Summary& summary) const {
     const auto refuse = [&](const std::string& what, const std::string& remedy) {
       job().add_problem({"operator " + std::string(id), what, remedy});
     };
@@ -130,7 +131,8 @@ class WindowedStream {
     if (std::max({spec_.size, spec_.slide, spec_.offset, -spec_.offset}) > detail::kLongestWindow)
       refuse("windows longer than a thousand years", "let them be shorter");
     if (lateness_ < Duration(0)) refuse("negative lateness", "allow 0 or more");
-    if (!merges && (slides || spec_.kind == WindowKind::session))
+    summary.check(refuse);
+    if (!Summary::kMerges && (slides || spec_.kind == WindowKind::session))
       refuse("its custom aggregate cannot be merged, and parts of such windows are",
              "give it void merge(State&, const State&) const");
   }

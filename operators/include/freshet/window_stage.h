@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freshet/aggregates.h>
+#include <freshet/approximate_aggregates.h>
 #include <freshet/event_time.h>
 #include <freshet/keyed.h>
 #include <freshet/window_panes.h>
@@ -79,10 +80,20 @@ class ColumnSummary {
     set_key(result, key);
     if constexpr (window_field<R>() < kFieldCount<R>) field_at<window_field<R>()>(result) = window;
     over_columns([&](auto... i) {
-      (set(result.*(std::get<i>(columns_).field), std::get<i>(columns_).aggregate.result(std::get<i>(states))), ...);
+      (std::get<i>(columns_).fill(result, std::get<i>(states)), ...);
       return 0;
     });
     put(std::move(result));
+  }
+  /// See AggregateBase.
+  std::string in_words() const {
+    std::string text;
+    std::apply([&](const auto&... column) { ((text += listed(column.aggregate.in_words())), ...); }, columns_);
+    return text;
+  }
+  template <class Refuse>
+  void check(Refuse refuse) const {
+    std::apply([&](const auto&... column) { (column.aggregate.check(refuse), ...); }, columns_);
   }
 
  private:
@@ -91,10 +102,7 @@ class ColumnSummary {
     return [&]<std::size_t... I>(std::index_sequence<I...>) { return act(std::integral_constant<std::size_t, I>{}...); }
     (std::index_sequence_for<Columns...>{});
   }
-  template <class M, class Found>
-  static void set(M& field, const Found& found) {
-    if constexpr (std::is_convertible_v<const Found&, M>) field = static_cast<M>(found);  // else it has been refused
-  }
+  static std::string listed(const std::string& words) { return words.empty() ? words : ", " + words; }
   static void set_key(R& result, const K& key) {
     if constexpr (!IsTuple<K>) {
       field_at<0>(result) = key;
@@ -138,6 +146,9 @@ class TopSummary {
     std::uint32_t rank = 0;
     for (const auto& record : std::get<0>(states)) put(Ranked<T>{++rank, record});
   }
+  std::string in_words() const { return {}; }
+  template <class Refuse>
+  void check(Refuse) const {}
 
  private:
   static constexpr std::size_t kKeyFields = window_field<T>();
@@ -161,6 +172,12 @@ class TopSummary {
   std::tuple<Orders...> orders_;
 };
 
+/// Which windows and which sketches a state is of; another kind cannot go on from it.
+template <class Summary>
+std::string kind_of_state(const WindowSpec& spec, const Summary& summary) {
+  return in_words(spec) + summary.in_words();
+}
+
 /// Outputs: the results under their key, and the records that came when all their windows were over.
 template <class K, class T, class Summary>
 class WindowStage final : public UserCodeStage {
@@ -174,7 +191,7 @@ class WindowStage final : public UserCodeStage {
         takes_parts_(takes_parts),
         rules_(spec, lateness),
         summary_(std::move(summary)),
-        cells_(in_words(spec), &scope_) {
+        cells_(kind_of_state(spec, summary_), &scope_) {
     outputs_.emplace_back("out", std::make_unique<KeyedBatch<K, R>>());
     outputs_.emplace_back("late", std::make_unique<Batch<T>>());
     add_dead_letter_output();
