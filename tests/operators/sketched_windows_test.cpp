@@ -193,10 +193,11 @@ TEST(SketchedState, OptionsThatCannotBeAreSaid) {
   quantile(&Call::size, 0.5, {.relative_error = std::nan("")}).check(refuse);
   quantile(&Call::size, 0.5, {.relative_error = 0.6}).check(refuse);
   quantile(&Call::size, 0.5, {.most_buckets = 1}).check(refuse);
-  EXPECT_THAT(refused, testing::ElementsAre("distinct_approx has precision 19", "distinct_approx has precision 3",
-                                            "there is no quantile 1.5", "there is no quantile nan",
-                                            "quantile has a relative error of 0", "quantile has a relative error of nan",
-                                            "quantile has a relative error of 0.6", "quantile has 1 buckets"));
+  EXPECT_THAT(refused,
+              testing::ElementsAre("distinct_approx has precision 19", "distinct_approx has precision 3",
+                                   "there is no quantile 1.5", "there is no quantile nan",
+                                   "quantile has a relative error of 0", "quantile has a relative error of nan",
+                                   "quantile has a relative error of 0.6", "quantile has 1 buckets"));
 }
 
 }  // namespace

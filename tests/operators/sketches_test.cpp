@@ -58,9 +58,9 @@ TEST(HyperLogLog, IsExactUpToThreeSixtyFourthsOfItsRegisters) {
   }
 }
 
-/// Errors of sketches with other values each time, against what the paper says: their mean is nothing, and their root
-/// mean square 1.04 / sqrt(registers). With so many sketches chance moves both by little.
-TEST(HyperLogLog, IsOffByItsStandardErrorAndWithoutBias) {
+/// Errors of sketches with other values each time, against what theory says: their mean is 1.1 / registers, and
+/// their root mean square 1.04 / sqrt(registers). With so many sketches chance moves both by little.
+TEST(HyperLogLog, IsOffByItsStandardErrorAndHardlyBiased) {
   FRESHET_SEEDED(seed);
   base::Random random(seed);
   for (const int precision : {4, 6, 7, 10, 12}) {
@@ -78,10 +78,11 @@ TEST(HyperLogLog, IsOffByItsStandardErrorAndWithoutBias) {
           EXPECT_LT(std::abs(off), 6 * error) << "precision " << precision << ", " << count;
         }
       }
-      EXPECT_LT(std::abs(sum / kSketches), 6 * error / std::sqrt(kSketches) + (precision == 4 ? 0.05 : 0.005))
+      EXPECT_LT(std::abs(sum / kSketches), 6 * error / std::sqrt(kSketches) + 1.2 / (1 << precision))
           << "precision " << precision << ", " << count;
       // 1.04 is what it comes to with many registers.
-      EXPECT_LT(std::sqrt(squares / kSketches), (precision == 4 ? 2 : 1.35) * error) << "precision " << precision << ", " << count;
+      EXPECT_LT(std::sqrt(squares / kSketches), (precision == 4 ? 2.5 : 1.35) * error)
+          << "precision " << precision << ", " << count;
     }
   }
 }
@@ -163,7 +164,8 @@ void try_hostile(const std::vector<S>& samples, base::Random& random, Use use) {
   for (int round = 0; round < 20'000; ++round) {
     auto bytes = bytes_of(samples[random.below(samples.size())]);
     for (auto changes = 1 + random.below(3); changes != 0; --changes) {
-      const auto at = random.chance(0.5) ? random.below(std::min<std::size_t>(bytes.size(), 24)) : random.below(bytes.size());
+      const auto at =
+          random.chance(0.5) ? random.below(std::min<std::size_t>(bytes.size(), 24)) : random.below(bytes.size());
       bytes[at] = static_cast<char>(random.next());
     }
     if (random.chance(0.2)) bytes.resize(random.below(bytes.size()));

@@ -133,7 +133,8 @@ struct Quantiles : AggregateBase<Quantiles<T, M, kCount>> {
     return text;
   }
   static double safe(double error) {
-    return error >= QuantileScale::kLeastError ? std::min(error, QuantileScale::kMostError) : QuantileScale::kLeastError;
+    return error >= QuantileScale::kLeastError ? std::min(error, QuantileScale::kMostError)
+                                               : QuantileScale::kLeastError;
   }
 };
 
@@ -146,7 +147,8 @@ detail::DistinctApprox<T, M> distinct_approx(M T::*field, DistinctApproxOptions 
   return {field, options};
 }
 /// A quantile of a field: 0.5 is the median, 0.99 what one of a hundred is above. Off by 1 % of it at most (DDSketch);
-/// of the numbers in order, 0 to n - 1, it is the one at q * (n - 1), rounded down. 0 and 1 are exact. NaN is not counted.
+/// of the numbers in order, 0 to n - 1, it is the one at q * (n - 1), rounded down. 0 and 1 are exact. NaN is not
+/// counted.
 template <class T, class M>
 detail::Quantiles<T, M, 1> quantile(M T::*field, double q, QuantileOptions options = {}) {
   return {field, {q}, options};

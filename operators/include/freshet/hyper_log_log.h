@@ -15,8 +15,9 @@ namespace freshet {
 /// About how many different hashes of 64 bits it was given, in 2^precision bytes at most: HyperLogLog (Flajolet, Fusy,
 /// Gandouet, Meunier 2007), with the large hash and the sparse form for small counts of HyperLogLog++ (Heule,
 /// Nunkesser, Hall 2013) and the estimator of Ertl, "New cardinality estimation algorithms for HyperLogLog sketches"
-/// (2017), which needs no tables of bias. The standard error is 1.04 / sqrt(2^precision): 0.8 % at 14. As long as it is
-/// sparse, up to 3/64 of 2^precision hashes, it is exact.
+/// (2017), which needs no tables of bias. The standard error is 1.04 / sqrt(2^precision): 0.8 % at 14. With less than
+/// 2^8 registers, about 1.1 / 2^precision too much is to be added. As long as it is sparse, up to 3/64 of 2^precision
+/// hashes, it is exact.
 ///
 /// A Value, in one block of memory; its form is told by the size of that: up to 8 hashes one behind the other; a hash
 /// table, at most 3/4 full; 2^precision registers. Neither the order of hashes nor that of merges changes what it says.
@@ -75,7 +76,8 @@ class HyperLogLog {
 
   template <class Self>
   static constexpr auto freshet_fields() {
-    return std::tuple{Field{"precision", &Self::precision_}, Field{"used", &Self::used_}, Field{"block", &Self::block_}};
+    return std::tuple{Field{"precision", &Self::precision_}, Field{"used", &Self::used_},
+                      Field{"block", &Self::block_}};
   }
 
  private:

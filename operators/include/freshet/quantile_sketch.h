@@ -48,8 +48,8 @@ class QuantileScale {
 };
 
 /// Quantiles of numbers, each off by a given share of it at most: DDSketch (Masson, Rim, Lee, "DDSketch: A fast and
-/// fully-mergeable quantile sketch with relative-error guarantees", 2019), with the least and the greatest number kept as
-/// they are. Zero and negative numbers are numbers like others; NaN is none and not counted.
+/// fully-mergeable quantile sketch with relative-error guarantees", 2019), with the least and the greatest number kept
+/// as they are. Zero and negative numbers are numbers like others; NaN is none and not counted.
 ///
 /// Counts of the buckets that have a number, in order: one block of memory. When there would be more positive (or
 /// negative) ones than the scale allows, the two next to zero become one, the farther of them: no quantile that lies in
@@ -77,8 +77,8 @@ class QuantileSketch {
     for (const auto& bucket : other.buckets_) add_to(bucket.number, bucket.count, scale);
   }
 
-  /// About the number below which the share `q`, 0 to 1, of all others lies: of the numbers in order, 0 to n - 1, the one
-  /// at q * (n - 1), rounded down. The least and the greatest are exact. 0 when there is none.
+  /// About the number below which the share `q`, 0 to 1, of all others lies: of the numbers in order, 0 to n - 1, the
+  /// one at q * (n - 1), rounded down. The least and the greatest are exact. 0 when there is none.
   double quantile(double q, const QuantileScale& scale) const {
     if (count_ == 0) return 0;
     const auto last = static_cast<double>(count_ - 1);

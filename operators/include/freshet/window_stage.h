@@ -2,6 +2,7 @@
 
 #include <freshet/aggregates.h>
 #include <freshet/approximate_aggregates.h>
+#include <freshet/emission.h>
 #include <freshet/event_time.h>
 #include <freshet/keyed.h>
 #include <freshet/window_panes.h>
@@ -185,18 +186,31 @@ class WindowStage final : public UserCodeStage {
   using S = std::pair<std::uint64_t, typename Summary::States>;  // how many records, and what they come to
 
  public:
-  /// `takes_parts`: PanePart<S> come in place of records, of tumbling or sliding windows.
-  WindowStage(const WindowSpec& spec, Duration lateness, Summary summary, bool takes_parts = false)
+  /// `takes_parts`: PanePart<S> come in place of records, of tumbling or sliding windows. `early`: when results of
+  /// windows that are not over go out; never, unless it is every().
+  WindowStage(const WindowSpec& spec, Duration lateness, Summary summary, bool takes_parts = false, Emission early = {})
       : spec_(spec),
         takes_parts_(takes_parts),
         rules_(spec, lateness),
         summary_(std::move(summary)),
+        early_(early),
         cells_(kind_of_state(spec, summary_), &scope_) {
     outputs_.emplace_back("out", std::make_unique<KeyedBatch<K, R>>());
     outputs_.emplace_back("late", std::make_unique<Batch<T>>());
     add_dead_letter_output();
+    if (has_early()) cells_.pin(early_.pending());
   }
   OperatorBase* author() override { return &counts_; }
+  void open(StageHost& host) override {
+    UserCodeStage::open(host);
+    early_.start(host.now());
+  }
+  void save(SnapshotOut& out, std::string_view operator_id) const override {
+    if (has_early()) early_.save(out, operator_id, cells_.cells());
+  }
+  bool restore(const SavedRecord& saved, const RestoreScope& scope) override {
+    return early_.template restore<K>(saved, scope, cells_);
+  }
   std::uint64_t late_records() const override { return counts_.late.value(); }
   std::vector<std::pair<std::string, StateTable*>> states() override { return {{"windows", &cells_}}; }
   void on_watermark(Time time) override { watermark_ = time.time_since_epoch().count(); }
@@ -208,10 +222,22 @@ class WindowStage final : public UserCodeStage {
     return process_each<T>(view, from);
   }
 
-  Time next_due() const override {
-    return watermark_ != kNoWatermark && cells_.next_ms() < watermark_ ? Time::min() : Time::max();
-  }
-  bool emit_due() override {
+  Time next_due() const override { return is_any_over() ? Time::min() : early_.next_due(); }
+  bool emit_due() override { return emit_over() && (early_.next_due() > host_->now() || emit_early()); }
+
+ private:
+  /// Looked at in one call of emit_due().
+  static constexpr std::size_t kKeysAtOnce = 1024;
+  /// Records: by then the entry is there that says where the panes are.
+  static constexpr std::size_t kPanesAhead = 8;
+  static constexpr std::size_t kWindowField = window_field<T>();
+  struct Counts : OperatorBase {
+    Counter late{this, "late"};
+  };
+
+  bool has_early() const { return early_.emission().kind == EmissionKind::every; }
+  bool is_any_over() const { return watermark_ != kNoWatermark && cells_.next_ms() < watermark_; }
+  bool emit_over() {
     if (watermark_ == kNoWatermark) return true;
     const std::int64_t limit = watermark_ - 1;
     for (std::size_t left = kKeysAtOnce;; --left) {
@@ -226,16 +252,16 @@ class WindowStage final : public UserCodeStage {
       cells_.rescheduled(slot);
     }
   }
-
- private:
-  /// Looked at in one call of emit_due().
-  static constexpr std::size_t kKeysAtOnce = 1024;
-  /// Records: by then the entry is there that says where the panes are.
-  static constexpr std::size_t kPanesAhead = 8;
-  static constexpr std::size_t kWindowField = window_field<T>();
-  struct Counts : OperatorBase {
-    Counter late{this, "late"};
-  };
+  bool emit_early() {
+    return early_.emit_changed(
+        cells_.cells(), host_->now(), [this] { return outputs_full(); },
+        [this](auto& entry) {
+          rules_.tell_running(entry.value,
+                              [&](const Window& window, std::int64_t last, const Pane<S>* pane, const Pane<S>* end) {
+                                tell(entry.key, PaneCells<K, S>::Cells::hash_of(entry), window, last, pane, end);
+                              });
+        });
+  }
 
   template <class In>
   std::size_t process_each(const BatchView& view, std::size_t from) {
@@ -263,6 +289,7 @@ class WindowStage final : public UserCodeStage {
     auto& pane = rules_.pane_of(panes, part.start, {}, [](S&, const S&) {});
     const bool is_noted = has_come_before(pane);
     merge(pane.states, part.states);
+    early_.note_change(slot);
     if (is_noted) return;
     rules_.note_change(panes, pane, watermark_);
     cells_.rescheduled(slot);
@@ -308,7 +335,10 @@ class WindowStage final : public UserCodeStage {
       panes.panes.clear();
       cells_.rescheduled(slot);
       put_results(*scope_.key, rules_.window_of(full), full.states.second, {full.last, scope_.hash});
-    } else if (!is_noted) {
+      return;
+    }
+    early_.note_change(slot);
+    if (!is_noted) {
       rules_.note_change(panes, pane, watermark_);
       cells_.rescheduled(slot);
     }
@@ -372,6 +402,7 @@ class WindowStage final : public UserCodeStage {
   PaneRules<S> rules_;
   Summary summary_;
   KeyScope<K> scope_;
+  Emitter early_;
   PaneCells<K, S> cells_;
   Counts counts_;
   std::int64_t watermark_ = kNoWatermark;
