@@ -23,7 +23,7 @@ class Clocks {
     const std::time_t at = seconds;
     std::tm shown{};
     localtime_r(&at, &shown);
-    return timegm(&shown);
+    return seconds + shown.tm_gmtoff;
   }
 
  private:
@@ -43,19 +43,29 @@ struct Case {
   int year;
 };
 
-/// The first minutes in which a multiple of the size has been shown, looked for minute by minute.
-std::vector<std::int64_t> cuts_in(const Clocks& clocks, int year, std::int64_t size, std::int64_t offset) {
-  std::vector<std::int64_t> cuts;
-  std::int64_t greatest = std::numeric_limits<std::int64_t>::min();
-  for (std::int64_t at = start_of_year(year) - 40 * 86'400; at < start_of_year(year + 1) + 40 * 86'400; at += 60) {
-    const std::int64_t shown = clocks.show(at) - offset;
-    const std::int64_t number = shown / size - (shown % size < 0 ? 1 : 0);
-    if (number <= greatest) continue;
-    if (greatest != std::numeric_limits<std::int64_t>::min()) cuts.push_back(at);
-    greatest = number;
+/// What clocks show each minute of a year and around it.
+struct Year {
+  explicit Year(const Case& of) : first(start_of_year(of.year) - 40 * 86'400) {
+    const Clocks clocks(of.zone);
+    for (std::int64_t at = first; at < start_of_year(of.year + 1) + 40 * 86'400; at += 60)
+      shown.push_back(clocks.show(at));
   }
-  return cuts;
-}
+  /// The first minutes in which a multiple of the size is shown.
+  std::vector<std::int64_t> cuts(std::int64_t size, std::int64_t offset) const {
+    std::vector<std::int64_t> cuts;
+    std::int64_t greatest = std::numeric_limits<std::int64_t>::max();
+    for (std::size_t minute = 0; minute < shown.size(); ++minute) {
+      const std::int64_t since = shown[minute] - offset;
+      const std::int64_t number = since / size - (since % size < 0 ? 1 : 0);
+      if (minute == 0) greatest = number;
+      if (number > greatest) cuts.push_back(first + static_cast<std::int64_t>(minute) * 60);
+      greatest = std::max(greatest, number);
+    }
+    return cuts;
+  }
+  std::int64_t first;
+  std::vector<std::int64_t> shown{};
+};
 
 TEST(TimeZone, CutsWhereItsClocksFirstShowMultiplesOfTheSize) {
   FRESHET_SEEDED(seed);
@@ -65,27 +75,22 @@ TEST(TimeZone, CutsWhereItsClocksFirstShowMultiplesOfTheSize) {
            Case{"Europe/Berlin", 1980},
            Case{"Europe/Berlin", 2061},
            Case{"America/New_York", 2024},
-           Case{"America/Sao_Paulo", 2018},  // midnight is skipped, and comes twice
-           Case{"Australia/Lord_Howe", 2025},
-           Case{"Pacific/Apia", 2011},  // half an hour; a day that was not
+           Case{"America/Sao_Paulo", 2018},    // midnight is skipped, and comes twice
+           Case{"Australia/Lord_Howe", 2025},  // by half an hour
+           Case{"Pacific/Apia", 2011},         // a day that was not
            Case{"Asia/Kathmandu", 2020},
            Case{"Africa/Casablanca", 2022},
-           Case{"America/St_Johns", 2006},
+           Case{"America/St_Johns", 2006},  // at one minute past midnight
            Case{"Asia/Shanghai", 1969},
            Case{"UTC", 2000},
        }) {
     const auto zone = TimeZone::find(name);
     ASSERT_NE(zone, nullptr) << name;
-    const Clocks clocks(name);
-    for (const auto& [size, offset] : {std::pair<Duration, Duration>{days(1), 0h},
-                                       {1h, 0h},
-                                       {6h, 0h},
-                                       {30min, 0h},
-                                       {days(1), 6h},
-                                       {days(7), days(4)},
-                                       {days(1), -90min}}) {
+    const Year of_year({name, year});
+    for (const auto& [size, offset] : std::vector<std::pair<Duration, Duration>>{
+             {days(1), 0h}, {1h, 0h}, {6h, 0h}, {30min, 0h}, {days(1), 6h}, {days(7), days(4)}, {days(1), -90min}}) {
       SCOPED_TRACE(std::string(name) + " " + std::to_string(year) + " by " + std::to_string(size / 1min) + " min");
-      const auto cuts = cuts_in(clocks, year, size / 1s, offset / 1s);
+      const auto cuts = of_year.cuts(size / 1s, offset / 1s);
       ASSERT_GT(cuts.size(), 30u);
       std::size_t odd = 0;  // pieces that are longer or shorter
       for (std::size_t i = 0; i + 1 < cuts.size(); ++i) {
@@ -100,7 +105,7 @@ TEST(TimeZone, CutsWhereItsClocksFirstShowMultiplesOfTheSize) {
       if (std::string(name) == "UTC") {
         EXPECT_EQ(odd, 0u);
       } else if (std::string(name) == "America/New_York") {
-        EXPECT_GE(odd, 2u);
+        EXPECT_GE(odd, 1u);
       }
     }
   }
