@@ -262,6 +262,11 @@ TEST_P(AnyEarlyWindow, SaysWhatAPlainCountSays) {
       if (random.chance(0.05)) windows.save_and_restore();
       ASSERT_THAT(windows.take(), IsEmpty());
       if (!random.chance(0.2)) continue;
+      if (windows.next_due() == Time::max()) {  // the next change after a pause goes out at once
+        ASSERT_EQ(spec.kind, WindowKind::counting) << "only those may be full";
+        changed.clear();
+        continue;
+      }
       windows.pass(1s);
       // Of others at most what is true, too: a key that comes back from the spill store may get the slot of one that
       // changed and went.
