@@ -9,6 +9,7 @@ packages=(
   # Libraries of the engine
   libzmq3-dev cppzmq-dev libmsgpack-cxx-dev librocksdb-dev libgflags-dev libspdlog-dev nlohmann-json3-dev
   libsimdjson-dev libxxhash-dev libcpp-httplib-dev zlib1g-dev libmd-dev libhiredis-dev
+  libabsl-dev tzdata
   # Tests and benchmarks. The binary in redis-tools is the server, too; redis-server would only add a running service.
   libgtest-dev libgmock-dev libbenchmark-dev redis-tools
 )

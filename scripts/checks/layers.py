@@ -38,6 +38,7 @@ FENCED = {
     "ZeroMQ": (re.compile(r"zmq(_addon)?\.h(pp)?$"), "runtime/transport"),
     "RocksDB": (re.compile(r"rocksdb/"), "runtime/state"),
     "hiredis": (re.compile(r"hiredis/"), "operators/redis"),
+    "Abseil": (re.compile(r"absl/"), "operators"),
 }
 
 STANDARD_C = re.compile(r"(assert|errno|math|signal|stdint|stdio|stdlib|string|time|unistd)\.h$")

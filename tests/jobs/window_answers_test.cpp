@@ -61,6 +61,34 @@ FRESHET_JOB(activity, "Sessions of users, views and visitors of a window")
       .sink("visitors_out", files::csv("nowhere"));
 }
 
+struct Sizes {
+  std::uint64_t all = 0;
+  Window window{};
+  std::uint64_t acts = 0, users = 0, about_users = 0;
+  double least = 0, median = 0, high = 0, returned = 0, dear = 0;
+  FRESHET_RECORD(all, window, acts, users, about_users, least, median, high, returned, dear)
+};
+
+FRESHET_JOB(sketches, "About how many users a window has, and quantiles of quantities and prices")
+{
+  const auto input = files::input<Act>(job, "input", "none", "event files");
+  const auto disorder = job.param("disorder", 0s, "how much later than its successors an event may come");
+  const auto size = job.param("size", 1h, "of the windows");
+  const auto action = job.param("action", "", "which action counts; all when empty");
+  const auto acts = job.source("acts", files::read<Act>(input))
+                        .event_time(&Act::time, {.max_disorder = disorder, .earliest = Time(631'152'000s)})
+                        .filter("those", [action](const Act& act) { return action.empty() || act.action == action; });
+  acts.key_by("all", [](const Act&) { return std::uint64_t{0}; })
+      .window(tumbling(size))
+      .aggregate<Sizes>("sizes", count().as(&Sizes::acts), distinct(&Act::user).as(&Sizes::users),
+                        distinct_approx(&Act::user).as(&Sizes::about_users),
+                        quantiles(&Act::quantity, {0.0, 0.5, 0.999}).as(&Sizes::least, &Sizes::median, &Sizes::high),
+                        quantile(&Act::quantity, 0.001, {.relative_error = 0.001}).as(&Sizes::returned),
+                        quantile(&Act::price, 0.99).as(&Sizes::dear))
+      .sink("sizes_out", files::csv("nowhere"));
+  acts.sink("acts_out", files::csv("nowhere"));
+}
+
 struct Click {
   std::uint64_t user = 0, item = 0, category = 0;
   std::string action{};
@@ -284,6 +312,63 @@ TEST_P(WindowAnswers, AccessLog) {
   EXPECT_EQ(hours.dead_letters().size(), 1u);
   auto minutes = run("access_log", with(log, {{"size", "1min"}}));
   EXPECT_THAT(in_all(rows(minutes.output<Visitors>("windows_out"))), ElementsAre(84, 136, 3052));
+}
+
+/// 3 standard errors of the default precision.
+constexpr double kMostOff = 3 * 0.0081;
+
+TEST_P(WindowAnswers, VisitorsOfShopClicksByASketch) {
+  auto harness = run("sketches", {{"input", kTaobao.at("input")},
+                                  {"input.columns", "user=1,item=2,action=4,time=5"},
+                                  {"input.time", "s"},
+                                  {"action", "pv"}});
+  auto hours = harness.output<Sizes>("sizes_out");
+  std::sort(hours.begin(), hours.end(), [](const auto& a, const auto& b) { return a.window.start < b.window.start; });
+  ASSERT_EQ(hours.size(), 2u);
+  EXPECT_EQ(hours[0].acts, 41890u);
+  EXPECT_EQ(hours[1].acts, 43883u);
+  EXPECT_NEAR(static_cast<double>(hours[0].about_users), 28196, kMostOff * 28196);
+  EXPECT_NEAR(static_cast<double>(hours[1].about_users), 29659, kMostOff * 29659);
+}
+
+/// Of a shop with returns: quantities of -9,360 to 74,215.
+TEST_P(WindowAnswers, QuantilesOfOrderLines) {
+  auto harness =
+      run("sketches",
+          {{"input", input("online-retail-h1/*.csv.gz")},
+           {"input.columns",
+            "user=CustomerID,item=StockCode,action=InvoiceNo,time=InvoiceDate,quantity=Quantity,price=UnitPrice"},
+           {"disorder", "744h"},
+           {"size", "720h"}});
+  const auto acts = harness.output<Act>("acts_out");
+  ASSERT_EQ(acts.size(), 209029u);
+  const auto months = harness.output<Sizes>("sizes_out");
+  ASSERT_EQ(months.size(), 7u);
+  std::uint64_t counted = 0;
+  for (const auto& month : months) {
+    std::vector<double> quantities, prices;
+    for (const auto& act : acts) {
+      if (act.time < month.window.start || act.time >= month.window.end) continue;
+      quantities.push_back(static_cast<double>(act.quantity));
+      prices.push_back(act.price);
+    }
+    const auto expect = [](double found, std::vector<double>& values, double q, double error) {
+      std::sort(values.begin(), values.end());
+      const double exact = values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1))];
+      EXPECT_NEAR(found, exact, std::abs(exact) * (error + 1e-9)) << q << " of " << values.size();
+    };
+    ASSERT_EQ(month.acts, quantities.size());
+    counted += month.acts;
+    expect(month.least, quantities, 0, 0);
+    expect(month.median, quantities, 0.5, 0.01);
+    expect(month.high, quantities, 0.999, 0.01);
+    expect(month.returned, quantities, 0.001, 0.001);
+    expect(month.dear, prices, 0.99, 0.01);
+    // Hundreds of customers: as many as a sparse sketch holds, or a few more.
+    EXPECT_NEAR(static_cast<double>(month.about_users), static_cast<double>(month.users),
+                month.users <= 768 ? 0 : kMostOff * static_cast<double>(month.users));
+  }
+  EXPECT_EQ(counted, acts.size());
 }
 
 /// The lines of the log are up to 59 seconds out of order. With a watermark behind each record it is known to the line

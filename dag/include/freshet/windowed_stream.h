@@ -38,6 +38,15 @@ class WindowedStream {
     return copy;
   }
 
+  /// Running results: `every(10s)` of processing time the windows go out that are not over, of the keys that have
+  /// changed meanwhile (sliding windows: all that hold something), and once more when they are over. What comes of a
+  /// result behind this step has to reckon with that, as with allow_late().
+  WindowedStream early(Emission when) const {
+    WindowedStream copy = *this;
+    copy.early_ = when;
+    return copy;
+  }
+
   /// One R for each key and window: a struct that begins with the fields of the key, has a `Window`, and what the
   /// columns fill.
   template <class R, class... Columns>
@@ -86,7 +95,7 @@ class WindowedStream {
   auto add(std::string_view id, const std::string& what, Summary summary) const {
     using R = typename Summary::Result;
     using S = std::pair<std::uint64_t, typename Summary::States>;
-    check(id, Summary::kMerges);
+    check(id, summary);
     OperatorNode step;
     step.id = id;
     step.kind = OperatorKind::transform;
@@ -94,17 +103,21 @@ class WindowedStream {
     step.input_records = {schema_of<T>()};
     step.keyed = true;
     step.outputs = {{"out", schema_of<R>()}, {"late", schema_of<T>()}, detail::dead_letter_output()};
-    step.states = {{"windows", detail::in_words(spec_), schema_of<K>(), {}, schema_of<detail::Panes<S>>()}};
+    step.states = {
+        {"windows", detail::kind_of_state(spec_, summary), schema_of<K>(), {}, schema_of<detail::Panes<S>>()}};
     step.emission = "when the window is over";
+    if (early_) step.emission += ", and every " + format_duration(early_->interval) + " before";
     step.counters = {"late"};
     const bool by_time = spec_.kind != WindowKind::counting && spec_.kind != WindowKind::same;
-    const auto added = job().add_operator(
-        std::move(step),
-        {.make = [spec = spec_, lateness = lateness_, summary](const auto& code) -> std::unique_ptr<Stage> {
-           return std::make_unique<detail::WindowStage<K, T, Summary>>(spec, lateness, summary, code.takes_parts);
-         },
-         .needs_event_time = by_time},
-        stream_.from());
+    const auto added =
+        job().add_operator(std::move(step),
+                           {.make = [spec = spec_, lateness = lateness_, early = early_.value_or(Emission{}),
+                                     summary](const auto& code) -> std::unique_ptr<Stage> {
+                              return std::make_unique<detail::WindowStage<K, T, Summary>>(spec, lateness, summary,
+                                                                                          code.takes_parts, early);
+                            },
+                            .needs_event_time = by_time},
+                           stream_.from());
     job().implementation(added).combiner = before_sending(summary);
     return WindowResults<K, R, T>::carried(job(), added, stream_.key_fields());
   }
@@ -122,7 +135,8 @@ class WindowedStream {
     return nullptr;
   }
 
-  void check(std::string_view id, bool merges) const {
+  template <class Summary>
+  void check(std::string_view id, const Summary& summary) const {
     const auto refuse = [&](const std::string& what, const std::string& remedy) {
       job().add_problem({"operator " + std::string(id), what, remedy});
     };
@@ -140,10 +154,24 @@ class WindowedStream {
     }
     if (std::max({spec_.size, spec_.slide, spec_.offset, -spec_.offset}) > detail::kLongestWindow)
       refuse("windows longer than a thousand years", "let them be shorter");
+    if (spec_.zone) check_zone(refuse);
+    if (early_ && (early_->kind != EmissionKind::every || early_->interval <= Duration(0)))
+      refuse("early results go out by time", "say early(every(10s)), with an interval above zero");
     if (lateness_ < Duration(0)) refuse("negative lateness", "allow 0 or more");
-    if (!merges && (slides || spec_.kind == WindowKind::session))
+    summary.check(refuse);
+    if (!Summary::kMerges && (slides || spec_.kind == WindowKind::session))
       refuse("its custom aggregate cannot be merged, and parts of such windows are",
              "give it void merge(State&, const State&) const");
+  }
+  template <class Refuse>
+  void check_zone(Refuse refuse) const {
+    if (spec_.kind != WindowKind::tumbling)
+      refuse("only tumbling windows go by the clocks of a time zone", "leave in_zone() out");
+    if (spec_.size % 1s != 0s || spec_.offset % 1s != 0s)
+      refuse("a window by the clocks of a time zone has parts of a second", "give it whole seconds");
+    if (detail::TimeZone::find(*spec_.zone) == nullptr)
+      refuse("the tz database of this machine has no zone \"" + *spec_.zone + "\"",
+             "name one of /usr/share/zoneinfo, such as Europe/Berlin; when there are none, install the package tzdata");
   }
   static constexpr bool has_window() {
     if constexpr (Record<T>)
@@ -154,6 +182,7 @@ class WindowedStream {
   KeyedStream<K, T> stream_;
   WindowSpec spec_;
   Duration lateness_{0};
+  std::optional<Emission> early_{};
 };
 
 template <class Self, class K, class T>

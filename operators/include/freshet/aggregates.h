@@ -16,11 +16,24 @@ namespace detail {
 /// What an aggregate says that does not look into the record.
 struct AnyRecord {};
 
+/// What a column may fill a field of type M with.
+template <class Found, class M>
+constexpr void expect_fits() {
+  static_assert(std::is_convertible_v<Found, M>, "this aggregate does not fit the field");
+  static_assert(!(std::is_floating_point_v<Found> && std::is_integral_v<M>),
+                "this aggregate has a fraction: the field must be a floating-point number");
+}
+template <class Found, class M>
+void fill_field(M& field, const Found& found) {
+  if constexpr (std::is_convertible_v<const Found&, M>) field = static_cast<M>(found);  // else it has been refused
+}
+
 /// An aggregate and the field of R that it fills.
 template <class A, class R, class M>
 struct ResultColumn {
   using Aggregate = A;
   using Result = R;
+  void fill(R& result, const typename A::State& state) const { fill_field(result.*field, aggregate.result(state)); }
   A aggregate;
   M R::*field;
 };
@@ -43,12 +56,15 @@ struct AggregateBase {
       return std::nullopt;
   }
 
+  /// What its state depends on besides types, for people; and for the state of a step, which another cannot go on from.
+  std::string in_words() const { return {}; }
+  /// refuse(what is wrong, what to do) for each of its options that cannot be.
+  template <class Refuse>
+  void check(Refuse) const {}
+
   template <class R, class M>
   auto as(M R::*field) const {
-    using Result = typename Self::Result;
-    static_assert(std::is_convertible_v<Result, M>, "this aggregate does not fit the field");
-    static_assert(!(std::is_floating_point_v<Result> && std::is_integral_v<M>),
-                  "this aggregate has a fraction: the field must be a floating-point number");
+    expect_fits<typename Self::Result, M>();
     return ResultColumn<Self, R, M>{static_cast<const Self&>(*this), field};
   }
 };

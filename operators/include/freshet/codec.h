@@ -439,6 +439,8 @@ template <Value T>
     } else {
       if (count != kFieldCount<T>) return false;
       for_each_field<T>([&](const auto& field) { good = good && decode(in, value.*(field.pointer)); });
+      // Records whose fields have to fit each other say whether they do.
+      if constexpr (requires { value.freshet_is_sound(); }) good = good && value.freshet_is_sound();
     }
     in.leave();
     return good;

@@ -137,8 +137,9 @@ class PaneRouter final : public Router {
     if (time_ms == RecordMeta::kNoTime) {
       start_ = last_ = RecordMeta::kNoTime;
     } else {
-      start_ = rules_.start_of_pane(time_ms);
-      last_ = start_ + rules_.pane_length() - 1;
+      const auto pane = rules_.pane_at(time_ms);
+      start_ = pane.start;
+      last_ = pane.last;
     }
   }
 
@@ -149,7 +150,7 @@ class PaneRouter final : public Router {
     for (std::size_t i = 0; kept_ != 0 && i < kSlots; ++i) {
       Slot& slot = slots_[i];
       if (!slot.is_used) continue;
-      const std::int64_t last = slot.part.start + rules_.pane_length() - 1;
+      const std::int64_t last = rules_.pane_at(slot.part.start).last;
       if (last > limit)
         first_left = std::min(first_left, last);
       else if (!send(slot, port))

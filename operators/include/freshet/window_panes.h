@@ -4,6 +4,7 @@
 #include <span>
 
 #include <freshet/cells.h>
+#include <freshet/time_zone.h>
 #include <freshet/timed.h>
 #include <freshet/window_spec.h>
 
@@ -94,12 +95,18 @@ class PaneRules {
         slide_(spec.slide.count()),
         offset_(spec.offset.count()),
         lateness_(lateness.count()),
-        slice_(spec.kind == WindowKind::sliding ? std::gcd(size_, slide_) : size_) {}
+        slice_(spec.kind == WindowKind::sliding ? std::gcd(size_, slide_) : size_) {
+    if (spec.zone && (zone_ = TimeZone::find(*spec.zone)) == nullptr)
+      throw std::runtime_error("this machine's tz database has no zone " + *spec.zone);
+  }
 
   bool is_sliding() const { return spec_.kind == WindowKind::sliding; }
-  /// Of tumbling and sliding windows: the pane of a time, and how long each is.
-  std::int64_t start_of_pane(std::int64_t time) const { return aligned(time, slice_, offset_); }
-  std::int64_t pane_length() const { return slice_; }
+  /// Of tumbling and sliding windows: where the pane of a time lies.
+  Stretch pane_at(std::int64_t time) const {
+    if (zone_ != nullptr) return near_.holds(time) ? near_ : near_ = zone_->piece_at(time, spec_.size, spec_.offset);
+    const std::int64_t start = aligned(time, slice_, offset_);
+    return {start, start + slice_ - 1};
+  }
 
   /// Whether all windows of a record at `time` are over and gone. `panes`: its key's, or null. `window`: its own, where
   /// the kind is `same`.
@@ -124,8 +131,8 @@ class PaneRules {
       return panes[0];
     }
     if (spec_.kind == WindowKind::session) return session_of(panes, time, merge);
-    const std::int64_t start = spec_.kind == WindowKind::same ? ms_of(window.start) : aligned(time, slice_, offset_);
-    const std::int64_t last = spec_.kind == WindowKind::same ? ms_of(window.end) : start + slice_ - 1;
+    const auto [start, last] =
+        spec_.kind == WindowKind::same ? Stretch{ms_of(window.start), ms_of(window.end)} : pane_at(time);
     auto at = panes.end();  // new ones belong at the end, mostly
     while (at != panes.begin() && std::pair((at - 1)->start, (at - 1)->last) > std::pair(start, last)) --at;
     if (at != panes.begin() && (at - 1)->start == start && (at - 1)->last == last) return *(at - 1);
@@ -134,7 +141,7 @@ class PaneRules {
   /// The panes that pane_of() would look at: so many from `first` on. For sessions all.
   std::span<const Pane<S>> panes_near(const Panes<S>& all, std::int64_t time, const Window& window) const {
     if (spec_.kind == WindowKind::session || spec_.kind == WindowKind::counting) return all.panes;
-    const std::int64_t start = spec_.kind == WindowKind::same ? ms_of(window.start) : aligned(time, slice_, offset_);
+    const std::int64_t start = spec_.kind == WindowKind::same ? ms_of(window.start) : pane_at(time).start;
     const auto first =
         std::find_if(all.panes.begin(), all.panes.end(), [&](const auto& p) { return p.start >= start; });
     const auto behind = std::find_if(first, all.panes.end(), [&](const auto& p) { return p.start > start; });
@@ -165,6 +172,23 @@ class PaneRules {
     all.due = due_of(all);
   }
 
+  /// What is not over of a key: tell() as above for each window that has gone out with less than is in it by now, or
+  /// not yet. Changes nothing: they go out again when they are over.
+  template <class Tell>
+  void tell_running(const Panes<S>& all, Tell tell) const {
+    if (!is_sliding()) {
+      for (const auto& pane : all.panes)
+        if (!is_told(pane)) tell(window_of(pane), pane.last, &pane, &pane + 1);
+      return;
+    }
+    for (std::int64_t end = all.next_end; end != kNeverDue; end = next_end_behind(all, end)) {
+      const auto in_it = panes_of(all.panes, end);
+      if (!in_it.empty())
+        tell(Window{Time(Duration(end - size_)), Time(Duration(end))}, end - 1, in_it.data(),
+             in_it.data() + in_it.size());
+    }
+  }
+
   /// Where count windows end.
   bool is_full(std::uint64_t records) const { return spec_.kind == WindowKind::counting && records >= spec_.count; }
   Window window_of(const Pane<S>& pane) const {
@@ -184,6 +208,7 @@ class PaneRules {
   std::int64_t last_of(std::int64_t time, const Window& window) const {
     if (spec_.kind == WindowKind::same) return ms_of(window.end);
     if (spec_.kind == WindowKind::session) return time + size_;
+    if (zone_ != nullptr) return pane_at(time).last;
     return aligned(time, slide_, offset_) + size_ - 1;
   }
   /// Of the windows that hold a slice: where the first and the last one end.
@@ -205,6 +230,23 @@ class PaneRules {
       next = panes.erase(next);
     }
     return *into;
+  }
+
+  /// The slices of the sliding window that ends at `end`.
+  template <class PaneVector>
+  auto panes_of(PaneVector& panes, std::int64_t end) const {
+    const auto first = std::find_if(panes.begin(), panes.end(), [&](const auto& p) { return p.start >= end - size_; });
+    const auto behind = std::find_if(first, panes.end(), [&](const auto& p) { return p.start >= end; });
+    return std::span(first, behind);
+  }
+  /// The end of the first sliding window that holds something and ends behind `end`.
+  std::int64_t next_end_behind(const Panes<S>& all, std::int64_t end) const {
+    std::int64_t first = kNeverDue;
+    for (const auto& pane : all.panes) {
+      const std::int64_t next = std::max(first_end_of(pane.start), end + slide_);
+      if (next <= last_end_of(pane.start)) first = std::min(first, next);
+    }
+    return first;
   }
 
   std::int64_t due_of(const Panes<S>& all) const {
@@ -236,18 +278,14 @@ class PaneRules {
     auto& panes = all.panes;
     const std::int64_t end = all.next_end;
     if (end != kNeverDue && end - 1 <= limit) {
-      const auto first =
-          std::find_if(panes.begin(), panes.end(), [&](const auto& p) { return p.start >= end - size_; });
-      const auto behind = std::find_if(first, panes.end(), [&](const auto& p) { return p.start >= end; });
-      const bool has_news = std::any_of(first, behind, [&](const auto& pane) { return pane.told_to < end; });
-      for (auto pane = first; pane != behind; ++pane) pane->told_to = std::max(pane->told_to, end);
+      const auto in_it = panes_of(panes, end);
+      const bool has_news =
+          std::any_of(in_it.begin(), in_it.end(), [&](const auto& pane) { return pane.told_to < end; });
+      for (auto& pane : in_it) pane.told_to = std::max(pane.told_to, end);
       if (has_news)
-        tell(Window{Time(Duration(end - size_)), Time(Duration(end))}, end - 1, &*first, &*first + (behind - first));
-      all.next_end = kNeverDue;
-      for (const auto& pane : panes) {
-        const std::int64_t next = std::max(first_end_of(pane.start), end + slide_);
-        if (next <= last_end_of(pane.start)) all.next_end = std::min(all.next_end, next);
-      }
+        tell(Window{Time(Duration(end - size_)), Time(Duration(end))}, end - 1, in_it.data(),
+             in_it.data() + in_it.size());
+      all.next_end = next_end_behind(all, end);
     }
     while (!panes.empty()) {
       const std::int64_t last_end = last_end_of(panes.front().start);
@@ -259,6 +297,8 @@ class PaneRules {
   WindowSpec spec_;
   std::int64_t size_, slide_, offset_, lateness_;
   std::int64_t slice_;  // what overlapping windows are made of
+  std::shared_ptr<const TimeZone> zone_;
+  mutable Stretch near_{};  // of the zone; the piece looked for last
 };
 
 }  // namespace freshet::detail

@@ -15,6 +15,17 @@ struct WindowSpec {
   Duration slide{};   ///< of a tumbling window: its size
   Duration offset{};  ///< 8h: days that begin at midnight in China
   std::uint64_t count = 0;
+  std::optional<std::string> zone{};
+
+  /// Of tumbling windows: they begin when the wall clocks of a region show multiples of their size, plus the offset;
+  /// days then have 23 or 25 hours when clocks are changed, and an hour that is shown twice is one of two hours.
+  /// `name`: of the tz database, `Europe/Berlin`; where it has none of that name the job is refused. All machines of a
+  /// job need the same database (Debian's package tzdata).
+  WindowSpec in_zone(std::string name) const {
+    WindowSpec spec = *this;
+    spec.zone = std::move(name);
+    return spec;
+  }
 };
 
 /// One window after the other, each record in one.
@@ -40,7 +51,8 @@ inline constexpr Duration kLongestWindow = std::chrono::hours(24 * 365'000);
 
 /// Which windows, for people; and for the state of a step, which other windows cannot go on from.
 inline std::string in_words(const WindowSpec& spec) {
-  const std::string offset = spec.offset == Duration(0) ? "" : ", offset " + format_duration(spec.offset);
+  const std::string offset = (spec.offset == Duration(0) ? "" : ", offset " + format_duration(spec.offset)) +
+                             (spec.zone ? ", by the clocks of " + *spec.zone : "");
   switch (spec.kind) {
     case WindowKind::tumbling:
       return "windows of " + format_duration(spec.size) + offset;

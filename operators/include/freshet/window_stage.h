@@ -1,6 +1,8 @@
 #pragma once
 
 #include <freshet/aggregates.h>
+#include <freshet/approximate_aggregates.h>
+#include <freshet/emission.h>
 #include <freshet/event_time.h>
 #include <freshet/keyed.h>
 #include <freshet/window_panes.h>
@@ -89,10 +91,20 @@ class ColumnSummary {
     set_key(result, key);
     if constexpr (window_field<R>() < kFieldCount<R>) field_at<window_field<R>()>(result) = window;
     over_columns([&](auto... i) {
-      (set(result.*(std::get<i>(columns_).field), std::get<i>(columns_).aggregate.result(std::get<i>(states))), ...);
+      (std::get<i>(columns_).fill(result, std::get<i>(states)), ...);
       return 0;
     });
     put(std::move(result));
+  }
+  /// See AggregateBase.
+  std::string in_words() const {
+    std::string text;
+    std::apply([&](const auto&... column) { ((text += listed(column.aggregate.in_words())), ...); }, columns_);
+    return text;
+  }
+  template <class Refuse>
+  void check(Refuse refuse) const {
+    std::apply([&](const auto&... column) { (column.aggregate.check(refuse), ...); }, columns_);
   }
 
  private:
@@ -101,10 +113,7 @@ class ColumnSummary {
     return [&]<std::size_t... I>(std::index_sequence<I...>) { return act(std::integral_constant<std::size_t, I>{}...); }
     (std::index_sequence_for<Columns...>{});
   }
-  template <class M, class Found>
-  static void set(M& field, const Found& found) {
-    if constexpr (std::is_convertible_v<const Found&, M>) field = static_cast<M>(found);  // else it has been refused
-  }
+  static std::string listed(const std::string& words) { return words.empty() ? words : ", " + words; }
   static void set_key(R& result, const K& key) {
     if constexpr (!IsTuple<K>) {
       field_at<0>(result) = key;
@@ -148,6 +157,9 @@ class TopSummary {
     std::uint32_t rank = 0;
     for (const auto& record : std::get<0>(states)) put(Ranked<T>{++rank, record});
   }
+  std::string in_words() const { return {}; }
+  template <class Refuse>
+  void check(Refuse) const {}
 
  private:
   static constexpr std::size_t kKeyFields = window_field<T>();
@@ -171,6 +183,12 @@ class TopSummary {
   std::tuple<Orders...> orders_;
 };
 
+/// Which windows and which sketches a state is of; another kind cannot go on from it.
+template <class Summary>
+std::string kind_of_state(const WindowSpec& spec, const Summary& summary) {
+  return in_words(spec) + summary.in_words();
+}
+
 /// Outputs: the results under their key, and the records that came when all their windows were over.
 template <class K, class T, class Summary>
 class WindowStage final : public UserCodeStage {
@@ -178,18 +196,31 @@ class WindowStage final : public UserCodeStage {
   using S = std::pair<std::uint64_t, typename Summary::States>;  // how many records, and what they come to
 
  public:
-  /// `takes_parts`: PanePart<S> come in place of records, of tumbling or sliding windows.
-  WindowStage(const WindowSpec& spec, Duration lateness, Summary summary, bool takes_parts = false)
+  /// `takes_parts`: PanePart<S> come in place of records, of tumbling or sliding windows. `early`: when results of
+  /// windows that are not over go out; never, unless it is every().
+  WindowStage(const WindowSpec& spec, Duration lateness, Summary summary, bool takes_parts = false, Emission early = {})
       : spec_(spec),
         takes_parts_(takes_parts),
         rules_(spec, lateness),
         summary_(std::move(summary)),
-        cells_(in_words(spec), &scope_) {
+        early_(early),
+        cells_(kind_of_state(spec, summary_), &scope_) {
     outputs_.emplace_back("out", std::make_unique<KeyedBatch<K, R>>());
     outputs_.emplace_back("late", std::make_unique<Batch<T>>());
     add_dead_letter_output();
+    if (has_early()) cells_.pin(early_.pending());
   }
   OperatorBase* author() override { return &counts_; }
+  void open(StageHost& host) override {
+    UserCodeStage::open(host);
+    early_.start(host.now());
+  }
+  void save(SnapshotOut& out, std::string_view operator_id) const override {
+    if (has_early()) early_.save(out, operator_id, cells_.cells());
+  }
+  bool restore(const SavedRecord& saved, const RestoreScope& scope) override {
+    return early_.template restore<K>(saved, scope, cells_);
+  }
   std::uint64_t late_records() const override { return counts_.late.value(); }
   std::vector<std::pair<std::string, StateTable*>> states() override { return {{"windows", &cells_}}; }
   void on_watermark(Time time) override { watermark_ = time.time_since_epoch().count(); }
@@ -201,10 +232,22 @@ class WindowStage final : public UserCodeStage {
     return process_each<T>(view, from);
   }
 
-  Time next_due() const override {
-    return watermark_ != kNoWatermark && cells_.next_ms() < watermark_ ? Time::min() : Time::max();
-  }
-  bool emit_due() override {
+  Time next_due() const override { return is_any_over() ? Time::min() : early_.next_due(); }
+  bool emit_due() override { return emit_over() && (early_.next_due() > host_->now() || emit_early()); }
+
+ private:
+  /// Looked at in one call of emit_due().
+  static constexpr std::size_t kKeysAtOnce = 1024;
+  /// Records: by then the entry is there that says where the panes are.
+  static constexpr std::size_t kPanesAhead = 8;
+  static constexpr std::size_t kWindowField = window_field<T>();
+  struct Counts : OperatorBase {
+    Counter late{this, "late"};
+  };
+
+  bool has_early() const { return early_.emission().kind == EmissionKind::every; }
+  bool is_any_over() const { return watermark_ != kNoWatermark && cells_.next_ms() < watermark_; }
+  bool emit_over() {
     if (watermark_ == kNoWatermark) return true;
     const std::int64_t limit = watermark_ - 1;
     for (std::size_t left = kKeysAtOnce;; --left) {
@@ -219,16 +262,16 @@ class WindowStage final : public UserCodeStage {
       cells_.rescheduled(slot);
     }
   }
-
- private:
-  /// Looked at in one call of emit_due().
-  static constexpr std::size_t kKeysAtOnce = 1024;
-  /// Records: by then the entry is there that says where the panes are.
-  static constexpr std::size_t kPanesAhead = 8;
-  static constexpr std::size_t kWindowField = window_field<T>();
-  struct Counts : OperatorBase {
-    Counter late{this, "late"};
-  };
+  bool emit_early() {
+    return early_.emit_changed(
+        cells_.cells(), host_->now(), [this] { return outputs_full(); },
+        [this](auto& entry) {
+          rules_.tell_running(entry.value,
+                              [&](const Window& window, std::int64_t last, const Pane<S>* pane, const Pane<S>* end) {
+                                tell(entry.key, PaneCells<K, S>::Cells::hash_of(entry), window, last, pane, end);
+                              });
+        });
+  }
 
   template <class In>
   std::size_t process_each(const BatchView& view, std::size_t from) {
@@ -256,6 +299,7 @@ class WindowStage final : public UserCodeStage {
     auto& pane = rules_.pane_of(panes, part.start, {}, [](S&, const S&) {});
     const bool is_noted = has_come_before(pane);
     merge(pane.states, part.states);
+    early_.note_change(slot);
     if (is_noted) return;
     rules_.note_change(panes, pane, watermark_);
     cells_.rescheduled(slot);
@@ -301,7 +345,10 @@ class WindowStage final : public UserCodeStage {
       panes.panes.clear();
       cells_.rescheduled(slot);
       put_results(*scope_.key, rules_.window_of(full), full.states.second, {full.last, scope_.hash});
-    } else if (!is_noted) {
+      return;
+    }
+    early_.note_change(slot);
+    if (!is_noted) {
       rules_.note_change(panes, pane, watermark_);
       cells_.rescheduled(slot);
     }
@@ -365,6 +412,7 @@ class WindowStage final : public UserCodeStage {
   PaneRules<S> rules_;
   Summary summary_;
   KeyScope<K> scope_;
+  Emitter early_;
   PaneCells<K, S> cells_;
   Counts counts_;
   std::int64_t watermark_ = kNoWatermark;
