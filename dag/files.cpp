@@ -28,7 +28,7 @@ Input declare_input(Job& job, const std::string& name, const std::string& fallba
   auto& options = input.options;
   options.name = name;
   options.path = job.text_param(name, fallback, help);
-  options.format = job.text_param(name + ".format", "auto", "auto (by file ending), csv, tsv, jsonl or lines");
+  options.format = job.text_param(name + ".format", "auto", "auto (by file ending), csv, tsv, jsonl, log or lines");
   options.columns = job.text_param(name + ".columns", "",
                                    "FIELD=COLUMN,… by header name or number from 1, or @line, @file; default: by name");
   options.values =

@@ -55,7 +55,8 @@ InputMapping::InputMapping(const InputOptions& options, const Schema& record, Pr
     problems.push_back({"rate", "is no rate", "give 0 (full speed) to 1e9 records per second"});
   if (options_.format != "lines") {
     if (const auto dialect = Dialect::from_name(options_.format, "x.csv"); !dialect)
-      problems.push_back({"format", "'" + options_.format + "' is not known", "use csv, tsv, jsonl, lines or auto"});
+      problems.push_back(
+          {"format", "'" + options_.format + "' is not known", "use csv, tsv, jsonl, log, lines or auto"});
   }
 }
 
@@ -140,10 +141,12 @@ void InputMapping::read_delimiter(Problems& problems) {
 Result<FileFormat> InputMapping::format_of(const std::string& path) const {
   if (options_.format == "lines") return FileFormat{.plain_lines = true, .dialect = {.quoted = false}};
   auto dialect = Dialect::from_name(options_.format, path);
-  // A delimiter says enough about a file whose name says nothing.
-  if (!dialect && delimiter_) dialect = Dialect::from_name("csv", path);
+  // A delimiter says more about a file than a name that says nothing, or that it is a log of some kind.
+  const bool is_told = dialect && (dialect->format != Format::log || options_.format == "log");
+  if (!is_told && delimiter_) dialect = Dialect::from_name("csv", path);
   if (!dialect) return dialect.error();
-  if (delimiter_ && dialect->format != Format::jsonl) dialect->delimiter = *delimiter_;
+  const bool is_delimited = dialect->format == Format::csv || dialect->format == Format::tsv;
+  if (delimiter_ && is_delimited) dialect->delimiter = *delimiter_;
   return FileFormat{.plain_lines = false, .dialect = *dialect};
 }
 

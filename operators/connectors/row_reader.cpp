@@ -8,6 +8,7 @@
 #include "operators/connectors/input_mapping.h"
 #include "operators/connectors/json_line.h"
 #include "operators/connectors/line_reader.h"
+#include "operators/connectors/log_line.h"
 
 namespace freshet::files {
 namespace {
@@ -23,11 +24,13 @@ struct OpenFile {
   FileFormat format;
   Delimited delimited;
   std::optional<JsonLine> json{};
+  LogLine log{};
   FileColumns columns{};
   Time began{};             // when the first record was asked for
   std::uint64_t taken = 0;  // records since then, malformed ones too
 
   bool is_json() const { return !format.plain_lines && format.dialect.format == Format::jsonl; }
+  bool is_log() const { return !format.plain_lines && format.dialect.format == Format::log; }
   LineReader::Got next(InputLine& line) {
     return format.dialect.quoted ? reader.next_record(line, format.dialect.delimiter) : reader.next(line);
   }
@@ -47,7 +50,10 @@ Result<OpenFile> open_file(const InputMapping& mapping, const std::string& path)
     return file;
   }
   Result<FileColumns> columns = Error{};
-  if (format->plain_lines) {
+  if (file.is_log()) {
+    columns = mapping.columns_of(kLogColumns);
+    if (!columns) return Error{path + ", an access log: " + columns.error().message};
+  } else if (format->plain_lines) {
     columns = mapping.columns_of(kTextColumn);
   } else {
     InputLine first;
@@ -75,6 +81,19 @@ std::string quote_reason(const std::string& message) {
   return "malformed: too many fields";
 }
 
+// Of a file that is taken for a log because of its name only: whether its first line is one of an access log.
+Status check_first_line(OpenFile& file) {
+  InputLine line;
+  while (file.next(line) == LineReader::Got::line) {
+    if (line.text.empty()) continue;
+    if (const auto parsed = file.log.parse(line.text); !parsed)
+      return Error{file.reader.path() + ", line " + std::to_string(line.number) +
+                   ": no line of an access log: " + parsed.error().message};
+    break;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<InputProblem> check_input(const InputOptions& options, const Schema& record) {
@@ -85,9 +104,15 @@ std::vector<InputProblem> check_input(const InputOptions& options, const Schema&
     problems.push_back(
         {"", files.error().message, "give a file, a directory or a pattern that matches at least one file"});
   } else if (problems.empty()) {
-    if (const auto file = open_file(mapping, files->front()); !file)
+    auto file = open_file(mapping, files->front());
+    if (!file) {
       add_problems(problems, "", file.error().message,
                    "correct the file, or how " + options.name + ".* says it is read");
+    } else if (file->is_log() && options.format == "auto") {
+      if (const auto checked = check_first_line(*file); !checked)
+        problems.push_back({"", checked.error().message,
+                            "say " + options.name + ".format=log to have such lines set aside, or csv, tsv, jsonl"});
+    }
   }
   return problems;
 }
@@ -175,6 +200,12 @@ void RowReader::Impl::take_apart() {
     if (const auto parsed = current->json->parse(line.text); !parsed) reject(parsed.error().message, "malformed: JSON");
     return;
   }
+  if (current->is_log()) {
+    if (const auto parsed = current->log.parse(line.text); !parsed)
+      reject(parsed.error().message,
+             parsed.error().message.starts_with("a quote") ? "malformed: unterminated quote" : "malformed: log line");
+    return;
+  }
   if (const auto parsed = current->delimited.parse(line.text); !parsed)
     reject(parsed.error().message, quote_reason(parsed.error().message));
   const auto count = current->delimited.fields().size();
@@ -221,8 +252,8 @@ Cell RowReader::cell(std::size_t field) const {
       break;
   }
   std::string_view text = impl_->line.text;
-  if (file.is_json()) {
-    const auto& value = file.json->values()[column.index];
+  if (file.is_json() || file.is_log()) {
+    const auto& value = (file.is_log() ? file.log.values() : file.json->values())[column.index];
     if (!value && !column.named) return {};
     text = value.value_or(std::string_view());
   } else if (!file.format.plain_lines) {

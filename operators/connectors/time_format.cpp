@@ -124,6 +124,22 @@ Milliseconds parse_iso(std::string_view text) {
   return in.done() ? to_milliseconds(clock) : std::nullopt;
 }
 
+// 17/May/2015:10:05:03 +0000, as in access logs.
+Milliseconds parse_log_time(std::string_view text) {
+  Cursor in(text);
+  Clock clock;
+  if (!in.number(2, 2, clock.day) || !in.take('/') || !in.month_name(clock.month) || !in.take('/') ||
+      !in.number(4, 4, clock.year) || !in.take(':') || !in.number(2, 2, clock.hour) || !in.take(':') ||
+      !in.number(2, 2, clock.minute) || !in.take(':') || !in.number(2, 2, clock.second)) {
+    return std::nullopt;
+  }
+  in.fraction(clock.millis);
+  if (in.take(' ') && !in.zone(clock.offset_minutes)) return std::nullopt;
+  return in.done() ? to_milliseconds(clock) : std::nullopt;
+}
+
+bool is_like_log_time(std::string_view text) { return text.size() > 6 && text[2] == '/' && text[6] == '/'; }
+
 // A decimal number in units of which `per_second` make a second; per_second 0 chooses by magnitude.
 Milliseconds parse_number(std::string_view text, std::int64_t per_second) {
   const bool negative = text.starts_with('-');
@@ -239,6 +255,7 @@ std::optional<std::int64_t> TimeFormat::parse(std::string_view text) const {
     case Kind::automatic:
       break;
   }
+  if (is_like_log_time(text)) return parse_log_time(text);
   // A date has its first dash behind the year; a number has at most a sign.
   return text.size() > 4 && text[4] == '-' ? parse_iso(text) : parse_number(text, 0);
 }
@@ -251,7 +268,11 @@ Error TimeFormat::mismatch(std::string_view text) const {
     const bool iso = parse_iso(text).has_value();
     const std::size_t digits = text.find_first_not_of("0123456789-");
     const std::size_t length = std::min(digits, text.size()) - (text.starts_with('-') ? 1 : 0);
-    const char* fitting = iso ? "iso" : length <= 11 ? "s" : length <= 14 ? "ms" : "us";
+    const char* fitting = iso                      ? "iso"
+                          : is_like_log_time(text) ? "auto"
+                          : length <= 11           ? "s"
+                          : length <= 14           ? "ms"
+                                                   : "us";
     if (spec_ != fitting) message += std::string("; ") + fitting + " would fit";
   }
   return {message};

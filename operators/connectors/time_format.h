@@ -13,10 +13,11 @@ namespace freshet::files {
 /// nothing, and knows neither locale nor time zones beyond an offset in the text itself: without one, times are UTC.
 ///
 ///   s, ms, us    seconds, milliseconds, microseconds since 1970, with or without a fraction
-///   iso          2026-03-01T03:07:11.020Z; a space for the T, no seconds, no fraction, +01:00, +0100 or no zone, only
-///   a date auto         iso, or s, ms, us by magnitude (up to the year 5138 the three do not overlap after 1973)
+///   iso          2026-03-01T03:07:11.020Z; a space for the T, no seconds, no fraction, +01:00, +0100, no zone, no time
+///   auto         iso, as access logs write it (17/May/2015:10:05:03 +0000), or s, ms, us by magnitude (up to the
+///                year 5138 the three do not overlap after 1973)
 ///   %d/%b/%Y …   as strptime: %Y %y %m %b %d %e %H %M %S %z %%; %S takes a fraction, %b is English, a space is any
-///   space
+///                number of them
 class TimeFormat {
  public:
   /// "auto".

@@ -7,8 +7,6 @@
 
 #include <filesystem>
 
-#include "tests/jobs/access_log.h"
-
 namespace freshet::window_answers_test {
 namespace {
 
@@ -118,47 +116,15 @@ FRESHET_JOB(hot_items, "The items viewed most in the last hour, every five minut
       .sink("hot_out", files::csv("nowhere"));
 }
 
-struct Visit {
-  std::string host{};
-  Window window{};
-  std::uint64_t hits = 0;
-  Time first{}, last{};
-  FRESHET_RECORD(host, window, hits, first, last)
-};
-
-FRESHET_JOB(access_log, "Hits and hosts of a window, visits of hosts, and what comes too late for its window")
-{
-  const auto file = job.param("file", "none", "the log");
-  const auto bound = job.param("bound", 0s, "how much later than its successors a line may come");
-  const auto size = job.param("size", 10s, "of the windows");
-  const auto hits = job.source<testing::AccessLog>("hits", file)
-                        .event_time(&testing::Hit::time, {.max_disorder = bound, .each_record = true});
-  const auto windows = hits.key_by("all", [](const testing::Hit&) { return std::uint64_t{0}; })
-                           .window(tumbling(size))
-                           .aggregate<Visitors>("windows", count().as(&Visitors::views),
-                                                distinct(&testing::Hit::host).as(&Visitors::visitors));
-  windows.sink("windows_out", files::csv("nowhere"));
-  windows.late().sink("late_out", files::csv("nowhere"));
-  hits.key_by(&testing::Hit::host)
-      .window(session(30min))
-      .aggregate<Visit>("visits", count().as(&Visit::hits), min(&testing::Hit::time).as(&Visit::first),
-                        max(&testing::Hit::time).as(&Visit::last))
-      .sink("visits_out", files::csv("nowhere"));
-}
-
 std::string input(const std::string& files) { return std::string(FRESHET_TEST_DATA) + "/" + files; }
 
-std::uint64_t events_of(const Session& session) { return session.events; }
-std::uint64_t events_of(const Visit& visit) { return visit.hits; }
-
 /// How many sessions, of one event, most events in one, the longest, the sum of their lengths in seconds.
-template <class S>
-std::vector<std::int64_t> summary(const std::vector<S>& sessions) {
+std::vector<std::int64_t> summary(const std::vector<Session>& sessions) {
   std::int64_t single = 0, most = 0, longest = 0, total = 0;
   for (const auto& session : sessions) {
     const std::int64_t length = std::chrono::duration_cast<std::chrono::seconds>(session.last - session.first).count();
-    single += events_of(session) == 1;
-    most = std::max(most, static_cast<std::int64_t>(events_of(session)));
+    single += session.events == 1;
+    most = std::max(most, static_cast<std::int64_t>(session.events));
     longest = std::max(longest, length);
     total += length;
   }
@@ -177,16 +143,6 @@ std::vector<std::vector<std::int64_t>> rows(std::vector<Visitors> visitors) {
 }
 using Row = std::vector<std::int64_t>;
 
-/// How many windows, most views in one, sum of their visitors.
-Row in_all(const std::vector<Row>& windows) {
-  Row sum{static_cast<std::int64_t>(windows.size()), 0, 0};
-  for (const auto& row : windows) {
-    sum[1] = std::max(sum[1], row[1]);
-    sum[2] += row[2];
-  }
-  return sum;
-}
-
 /// The same at any parallelism.
 class WindowAnswers : public ::testing::TestWithParam<int> {
  protected:
@@ -197,17 +153,6 @@ class WindowAnswers : public ::testing::TestWithParam<int> {
   static JobHarness run(const char* job, const Parameters& parameters) {
     JobHarness harness(job, parameters);
     harness.parallelism(GetParam()).finish();
-    return harness;
-  }
-};
-
-class Lateness : public WindowAnswers {
- protected:
-  static JobHarness run_with_bound(int bound, const std::string& size) {
-    JobHarness harness("access_log", {{"file", input("apache-semicomplete/apache_logs.log.gz")},
-                                      {"bound", std::to_string(bound) + "s"},
-                                      {"size", size}});
-    harness.finish();
     return harness;
   }
 };
@@ -257,17 +202,17 @@ TEST_P(WindowAnswers, HotItems) {
                                       std::pair(138964, 14), std::pair(3244134, 12)));
 }
 
-TEST_P(WindowAnswers, WebLog) {
-  const Parameters log = {{"input", input("nasa-jul95/*.gz")},
-                          {"input.columns", "user=host,item=url,action=response"},
-                          {"input.time", "s"}};
-  auto hours = run("activity", log);
-  EXPECT_THAT(summary(hours.output<Session>("sessions_out")), ElementsAre(1004, 104, 118, 13043, 494221));
-  EXPECT_THAT(rows(hours.output<Visitors>("visitors_out")),
-              ElementsAre(Row{804571200, 3565, 378}, Row{804574800, 3004, 329}, Row{804578400, 2268, 263},
-                          Row{804582000, 1162, 134}));
-  auto minutes = run("activity", with(log, {{"size", "1min"}}));
-  EXPECT_THAT(in_all(rows(minutes.output<Visitors>("visitors_out"))), ElementsAre(220, 87, 4169));
+/// What else these logs come to stands in log_answers_test.cpp.
+TEST_P(WindowAnswers, VisitsOfAWebServer) {
+  auto nasa = run("activity", {{"input", input("nasa-jul95/*.gz")},
+                               {"input.columns", "user=host,item=url,action=response"},
+                               {"input.time", "s"}});
+  EXPECT_THAT(summary(nasa.output<Session>("sessions_out")), ElementsAre(1004, 104, 118, 13043, 494221));
+  auto apache = run("activity", {{"input", input("apache-semicomplete/*.gz")},
+                                 {"input.columns", "user=host,item=path,action=status"},
+                                 {"disorder", "59s"}});
+  EXPECT_THAT(summary(apache.output<Session>("sessions_out")), ElementsAre(3052, 1607, 108, 59, 49207));
+  EXPECT_EQ(apache.dead_letters().size(), 1u);
 }
 
 TEST_P(WindowAnswers, ClickOuts) {
@@ -299,19 +244,6 @@ TEST_P(WindowAnswers, RatingsInNoOrderOfTime) {
   busiest.resize(5);
   EXPECT_THAT(busiest, ElementsAre(Row{879379200, 3550, 56}, Row{891216000, 1715, 41}, Row{890956800, 1999, 35},
                                    Row{891388800, 1787, 33}, Row{879465600, 2197, 31}));
-}
-
-TEST_P(WindowAnswers, AccessLog) {
-  const Parameters log = {{"file", input("apache-semicomplete/apache_logs.log.gz")}, {"bound", "59s"}};
-  auto hours = run("access_log", with(log, {{"size", "1h"}}));
-  auto first_hours = rows(hours.output<Visitors>("windows_out"));
-  first_hours.resize(6);
-  EXPECT_THAT(first_hours, ElementsAre(Row{1431856800, 74, 22}, Row{1431860400, 111, 31}, Row{1431864000, 115, 38},
-                                       Row{1431867600, 118, 26}, Row{1431871200, 120, 25}, Row{1431874800, 125, 40}));
-  EXPECT_THAT(summary(hours.output<Visit>("visits_out")), ElementsAre(3052, 1607, 108, 59, 49207));
-  EXPECT_EQ(hours.dead_letters().size(), 1u);
-  auto minutes = run("access_log", with(log, {{"size", "1min"}}));
-  EXPECT_THAT(in_all(rows(minutes.output<Visitors>("windows_out"))), ElementsAre(84, 136, 3052));
 }
 
 /// 3 standard errors of the default precision.
@@ -371,33 +303,6 @@ TEST_P(WindowAnswers, QuantilesOfOrderLines) {
   EXPECT_EQ(counted, acts.size());
 }
 
-/// The lines of the log are up to 59 seconds out of order. With a watermark behind each record it is known to the line
-/// what comes too late for its window.
-TEST_P(Lateness, OfTheAccessLogForEachBound) {
-  for (const auto& [bound, dropped] :
-       std::map<int, std::size_t>{{0, 8143}, {10, 6488}, {30, 3135}, {49, 1027}, {58, 0}, {59, 0}}) {
-    auto harness = run_with_bound(bound, "10s");
-    EXPECT_EQ(harness.output<testing::Hit>("late_out").size(), dropped) << "bound " << bound << " s";
-  }
-  auto minutes = run_with_bound(0, "1min");
-  EXPECT_EQ(minutes.output<testing::Hit>("late_out").size(), 0u) << "disorder never leaves the minute";
-}
-
-TEST_P(Lateness, LeavesEachWindowWhatCameInTime) {
-  std::vector<std::vector<std::int64_t>> kept;
-  for (const int bound : {59, 0, 30}) {
-    auto harness = run_with_bound(bound, "10s");
-    std::map<std::int64_t, std::int64_t> hits;
-    for (const auto& row : rows(harness.output<Visitors>("windows_out"))) hits[row[0]] = row[1];
-    auto& first = kept.emplace_back();
-    for (std::int64_t start = 1'431'857'100; start < 1'431'857'160; start += 10) first.push_back(hits[start]);
-  }
-  EXPECT_THAT(kept[0], ElementsAre(9, 13, 9, 17, 14, 12));
-  EXPECT_THAT(kept[1], ElementsAre(1, 0, 0, 0, 2, 12));
-  EXPECT_THAT(kept[2], ElementsAre(1, 1, 9, 17, 14, 12));
-}
-
-INSTANTIATE_TEST_SUITE_P(One, Lateness, ::testing::Values(1));
 INSTANTIATE_TEST_SUITE_P(Parallelism, WindowAnswers, ::testing::Values(1, 2, 4),
                          [](const auto& each) { return std::to_string(each.param); });
 

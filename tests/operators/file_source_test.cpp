@@ -229,6 +229,68 @@ TEST_F(FileSourceTest, ANumberThatAJsonLineLacksIsMalformedWhereItWasAskedFor) {
   EXPECT_THAT(reader.reasons(), ElementsAre("malformed: field count"));
 }
 
+struct Visit {
+  std::string host{}, user = "nobody", path{};
+  std::uint16_t status = 0;
+  std::uint64_t bytes = 0;
+  std::optional<double> seconds{};
+  Time time{};
+  std::uint64_t line = 0;
+  bool operator==(const Visit&) const = default;
+  FRESHET_RECORD(host, user, path, status, bytes, seconds, time, line)
+};
+
+TEST_F(FileSourceTest, ReadsAccessLogsByTheNamesOfTheirColumns) {
+  const auto path =
+      directory.write("access.log",
+                      "h1 - ann [17/May/2015:10:05:03 +0000] \"GET /a HTTP/1.1\" 200 5\n"
+                      "\n"
+                      "h2 - - [17/May/2015:12:05:03 +0200] \"GET /b\\\"c HTTP/1.1\" 404 - \"-\" \"x\" 0.25\n"
+                      "h3 - - [17/May/2015:10:05:03 +0000] \"-\" 408 - \"-\" \"-\" -\r\n");
+  SourceReader<FileSource<Visit>> reader(InputOptions{.path = path, .columns = "seconds=extra1,line=@line"});
+  reader.open_all().read_all();
+  const Time then = at(1'431'857'103);
+  EXPECT_THAT(reader.records, ElementsAre(Visit{"h1", "ann", "/a", 200, 5, {}, then, 1},
+                                          Visit{"h2", "nobody", "/b\"c", 404, 0, 0.25, then, 3},
+                                          Visit{"h3", "nobody", "", 408, 0, {}, then, 4}));
+  EXPECT_THAT(reader.letters, IsEmpty());
+}
+
+TEST_F(FileSourceTest, MalformedLogLinesAreSetAsideByReasonAndReadingGoesOn) {
+  const std::string client = "h - - [17/May/2015:10:05:03 +0000] ";
+  const auto path = directory.write("a.txt", "nonsense\n" + client + "\"GET / HTTP/1.1\" 200 1 \"r\" \"open\n" +
+                                                 client + "\"GET / HTTP/1.1\" 99999 1\n" + std::string(3u << 20, 'x') +
+                                                 "\nh - - [yesterday] \"GET / HTTP/1.1\" 200 1\n" + client +
+                                                 "\"GET / HTTP/1.1\" 200 1\n");
+  SourceReader<FileSource<Visit>> reader(InputOptions{.path = path, .format = "log", .columns = "line=@line"});
+  reader.open_all().read_all();
+  ASSERT_EQ(reader.records.size(), 1u);
+  EXPECT_EQ(reader.records[0].line, 6u);
+  EXPECT_THAT(reader.reasons(),
+              ElementsAre("malformed: log line", "malformed: unterminated quote", "malformed: field status",
+                          "malformed: over-long line", "malformed: field time"));
+  EXPECT_EQ(reader.letters[0].message, "it does not begin like host ident user [time]");
+  EXPECT_EQ(reader.letters[0].record, "nonsense");
+  EXPECT_EQ(reader.letter_positions[1], (SourcePosition{1, 2}));
+}
+
+TEST_F(FileSourceTest, AFileThatIsALogByItsNameOnlyMustLookLikeOne) {
+  const auto path = directory.write("a.log", "\n{\"user\":\"ann\"}\n");
+  const auto visits = [](const InputOptions& options) { return check_input(options, schema_of<Visit>()); };
+  const auto problems = visits({.path = path});
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_EQ(problems[0].message,
+            path + ", line 2: no line of an access log: it does not begin like host ident user [time]");
+  EXPECT_THAT(problems[0].remedy, HasSubstr("say input.format=log to have such lines set aside"));
+  EXPECT_THAT(visits({.path = path, .format = "log"}), IsEmpty());
+  EXPECT_THAT(problems_of({.path = path, .format = "jsonl"}), IsEmpty());
+  EXPECT_THAT(visits({.path = directory.write("b.log", "1;/x\n"), .columns = "path=2", .delimiter = ";"}), IsEmpty());
+  EXPECT_THAT(visits({.path = directory.write("empty.log", "")}), IsEmpty());
+  const auto unknown = visits({.path = path, .format = "log", .columns = "seconds=latency"});
+  ASSERT_EQ(unknown.size(), 1u);
+  EXPECT_THAT(unknown[0].message, HasSubstr("has no column 'latency' (for field 'seconds')"));
+}
+
 TEST_F(FileSourceTest, TabsAndOtherDelimiters) {
   directory.write("in/a.tsv", "ann\t1\t\t\n");
   directory.write("b.data", "bob;2\n");

@@ -6,9 +6,9 @@
 #include <freshet/operator.h>
 #include <freshet/text.h>
 
-/// Sources that read files: one record per line, CSV record or JSON object. A split is a whole file, its partition the
-/// file's path; the position is the 1-based number of the first line of the record read last, so that a source goes on
-/// exactly behind it, also when a quoted CSV record spans lines.
+/// Sources that read files: one record per line, CSV record, JSON object or line of an access log. A split is a whole
+/// file, its partition the file's path; the position is the 1-based number of the first line of the record read last,
+/// so that a source goes on exactly behind it, also when a quoted CSV record spans lines.
 namespace freshet {
 
 /// A line of a text file.
@@ -26,7 +26,7 @@ namespace files {
 struct InputOptions {
   std::string name = "input";     ///< of the parameter, for messages
   std::string path{};             ///< paths, globs and directories, by comma
-  std::string format = "auto";    ///< auto (by file ending), csv, tsv, jsonl, lines
+  std::string format = "auto";    ///< auto (by file ending), csv, tsv, jsonl, log, lines
   std::string columns{};          ///< FIELD=COLUMN by name or number from 1, or @line, @file; for jsonl a dotted path
   std::string values{};           ///< FIELD:FROM=TO
   std::string time = "auto";      ///< auto, s, ms, us, iso, or a strptime pattern
@@ -114,7 +114,7 @@ void read_field(const RowReader& rows, std::size_t field, const M& fallback, M& 
 
 }  // namespace detail
 
-/// Reads records from CSV, TSV, JSON lines or plain lines.
+/// Reads records from CSV, TSV, JSON lines, access logs or plain lines.
 template <Record T>
 class FileSource : public Source<T> {
  public:

@@ -19,12 +19,16 @@ TEST(Dialect, TheEndingInFrontOfGzTells) {
   EXPECT_EQ(format_of("auto", "a.tsv.gz"), Format::tsv);
   for (const char* path : {"a.jsonl", "a.ndjson", "a.json.gz"})
     EXPECT_EQ(format_of("auto", path), Format::jsonl) << path;
+  for (const char* path : {"a.log", "in/access.log.gz", "access.log.1", "access.log.12.gz", "access.log-20260301.gz",
+                           "/var/log/httpd/access_log", "other_access_log-20260301"})
+    EXPECT_EQ(format_of("auto", path), Format::log) << path;
 }
 
 TEST(Dialect, ANameCountsMoreThanTheEnding) {
   EXPECT_EQ(format_of("tsv", "a.csv"), Format::tsv);
   EXPECT_EQ(format_of("csv", "a.log"), Format::csv);
   EXPECT_EQ(format_of("jsonl", "a"), Format::jsonl);
+  EXPECT_EQ(format_of("log", "a.txt"), Format::log);
 }
 
 TEST(Dialect, TsvHasNoQuotes) {
@@ -33,11 +37,11 @@ TEST(Dialect, TsvHasNoQuotes) {
 }
 
 TEST(Dialect, WhatCannotBeToldIsExplained) {
-  EXPECT_THAT(Dialect::from_name("auto", "a.log.gz").error().message,
-              HasSubstr("a.log.gz: a log has lines, no columns"));
-  EXPECT_THAT(Dialect::from_name("auto", "a.dat").error().message, HasSubstr("a.dat: its ending does not tell"));
+  for (const char* path : {"a.dat", "a.log.x", "a.1", "1", "", ".gz", "blog"})
+    EXPECT_THAT(Dialect::from_name("auto", path).error().message,
+                HasSubstr(std::string(path) + ": its ending does not tell"));
   EXPECT_THAT(Dialect::from_name("xml", "a.csv").error().message,
-              HasSubstr("'xml' is not known; use csv, tsv, jsonl or auto"));
+              HasSubstr("'xml' is not known; use csv, tsv, jsonl, log or auto"));
 }
 
 }  // namespace

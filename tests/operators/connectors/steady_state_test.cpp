@@ -12,6 +12,7 @@
 #include "operators/connectors/delimited.h"
 #include "operators/connectors/json_line.h"
 #include "operators/connectors/line_reader.h"
+#include "operators/connectors/log_line.h"
 #include "operators/connectors/output_file.h"
 #include "operators/connectors/shop_traffic.h"
 #include "operators/connectors/time_format.h"
@@ -77,6 +78,22 @@ TEST(SteadyState, JsonLinesArePickedWithoutAllocating) {
     if (round == 10) warm = allocations;
     ASSERT_TRUE(json.parse(line));
     ASSERT_EQ(json.values()[1]->size(), round);
+  }
+  EXPECT_EQ(allocations - warm, 0u);
+}
+
+TEST(SteadyState, LogLinesAreTakenApartWithoutAllocating) {
+  LogLine log;
+  const TimeFormat time;
+  std::uint64_t warm = 0;
+  std::string line;
+  for (std::size_t round = 0; round < 1000; ++round) {
+    line.assign(R"(h - - [17/May/2026:10:05:03 +0000] "GET /)").append(50 + round * 7 % 50, 'x');
+    line.append(R"(\"y HTTP/1.1" 200 1 "\x41" "an agent" 0.5)");
+    if (round == 100) warm = allocations;
+    ASSERT_TRUE(log.parse(line));
+    ASSERT_EQ(log.values()[9], "A");
+    ASSERT_EQ(time.parse(*log.values()[3]), 1'779'012'303'000);
   }
   EXPECT_EQ(allocations - warm, 0u);
 }

@@ -76,6 +76,13 @@ TEST(TimeFormat, AutoTellsThemApart) {
   EXPECT_EQ(any.parse("1772334431020"), kMorning);
   EXPECT_EQ(any.parse("1772334431020000"), kMorning);
   EXPECT_EQ(any.parse("2026-03-01T03:07:11.020Z"), kMorning);
+  EXPECT_EQ(any.parse("01/Mar/2026:04:07:11 +0100"), kMorning - 20);
+  EXPECT_EQ(any.parse("01/Mar/2026:03:07:11"), kMorning - 20);
+  EXPECT_EQ(any.parse("28/feb/2026:21:37:11.02 -05:30"), kMorning);
+  for (const char* text :
+       {"01/Mar/2026", "01/Mar/2026:03:07", "01/Mrz/2026:03:07:11", "31/Feb/2026:03:07:11", "01/Mar/2026:03:07:11 ",
+        "01/Mar/2026:03:07:11 +01000", "01/Mar/2026:24:07:11", "1/Mar/2026:03:07:11", "01/03/2026:03:07:11"})
+    EXPECT_EQ(any.parse(text), std::nullopt) << text;
   EXPECT_EQ(any.parse("-1"), -1000);
   EXPECT_EQ(any.parse("99999999999"), 99'999'999'999'000) << "the last second";
   EXPECT_EQ(any.parse("100000000000"), 100'000'000'000) << "the first millisecond";
@@ -110,6 +117,8 @@ TEST(TimeFormat, AMismatchNamesTheFormatThatFits) {
             "'1772334431020' is not a time of the format s; ms would fit");
   EXPECT_EQ(format("ms").mismatch("2026-03-01").message, "'2026-03-01' is not a time of the format ms; iso would fit");
   EXPECT_EQ(format("iso").mismatch("1772334431").message, "'1772334431' is not a time of the format iso; s would fit");
+  EXPECT_EQ(format("iso").mismatch("01/Mar/2026:04:07:11 +0100").message,
+            "'01/Mar/2026:04:07:11 +0100' is not a time of the format iso; auto would fit");
   EXPECT_EQ(format("iso").mismatch("soon").message, "'soon' is not a time of the format iso");
   EXPECT_LT(format("iso").mismatch(std::string(100'000, 'x')).message.size(), 200u);
 }

@@ -1,0 +1,152 @@
+// The job nexmark against the results that another engine's tests expect. The data stands beside the checkout, in
+// ../shared/data; where it is absent, the tests are skipped.
+
+#include <freshet/testing.h>
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "jobs/nexmark/results.h"
+#include "tests/jobs/run_job.h"
+
+namespace freshet::nexmark_test {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAreArray;
+
+std::string data(const std::string& file) {
+  return std::string(FRESHET_TEST_DATA) + "/nexmark-risingwave/" + file;
+}
+
+using Words = std::vector<std::string>;
+
+/// The rows of a file, as words.
+std::vector<Words> expected(const std::string& file) {
+  std::ifstream in(data(file));
+  std::vector<Words> rows;
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream words(line);
+    if (line.empty()) continue;
+    rows.emplace_back();
+    for (std::string word; words >> word;) rows.back().push_back(word);
+  }
+  EXPECT_FALSE(rows.empty()) << file;
+  return rows;
+}
+
+/// Numbers as words.
+template <class... N>
+Words words(N... numbers) {
+  return {std::to_string(numbers)...};
+}
+
+/// 2015-07-15T00:00:22.005Z as the two words 2015-07-15 00:00:22.005.
+Words time_words(Time time) {
+  std::string text;
+  append_time(text, time);
+  return {text.substr(0, 10), text.substr(11, text.size() - 12)};
+}
+
+Words joined(Words first, const Words& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+class Nexmark : public ::testing::TestWithParam<int> {
+ protected:
+  void SetUp() override {
+    if (!std::filesystem::is_directory(FRESHET_TEST_DATA))
+      GTEST_SKIP() << "the data sets are not there: " << FRESHET_TEST_DATA << " is no folder";
+  }
+  static JobHarness run(const std::string& query) {
+    JobHarness job("nexmark", {{"bids", data("bid.csv")}, {"queries", query}});
+    job.parallelism(GetParam()).finish();
+    EXPECT_THAT(job.dead_letters(), SizeIs(0));
+    return job;
+  }
+};
+
+TEST_P(Nexmark, Query5HotAuctions) {
+  auto job = run("q5");
+  std::vector<Words> rows;
+  for (const auto& hot : job.output<HotAuction>("q5_file")) rows.push_back(words(hot.auction, hot.bids));
+  EXPECT_THAT(rows, UnorderedElementsAreArray(expected("expected_q5.txt")));
+}
+
+TEST_P(Nexmark, Query7DearestBids) {
+  auto job = run("q7");
+  std::vector<Words> rows;
+  for (const auto& bid : job.output<Bid>("q7_file"))
+    rows.push_back(joined(words(bid.auction, bid.price, bid.bidder), time_words(bid.time)));
+  EXPECT_THAT(rows, UnorderedElementsAreArray(expected("expected_q7.txt")));
+}
+
+TEST_P(Nexmark, Query15DaysByClassOfPrice) {
+  auto job = run("q15");
+  std::vector<Words> rows;
+  for (const auto& day : job.output<Day>("q15_file"))
+    rows.push_back(joined({time_words(day.date)[0]},
+                          words(day.bids, day.low_bids, day.middle_bids, day.high_bids, day.bidders, day.low_bidders,
+                                day.middle_bidders, day.high_bidders, day.auctions, day.low_auctions,
+                                day.middle_auctions, day.high_auctions)));
+  EXPECT_THAT(rows, UnorderedElementsAreArray(expected("expected_q15.txt")));
+}
+
+TEST_P(Nexmark, Query17AuctionsByDay) {
+  auto job = run("q17");
+  auto wanted = expected("expected_q17.txt");
+  std::map<std::string, double> means;
+  for (auto& row : wanted) {
+    means[row.at(0)] = std::stod(row.at(8));
+    row.erase(row.begin() + 8);
+  }
+  std::vector<Words> rows;
+  for (const auto& one : job.output<AuctionDay>("q17_file")) {
+    rows.push_back(joined(
+        {std::to_string(one.auction), time_words(one.day.start)[0]},
+        words(one.bids, one.low, one.middle, one.high, one.least, one.dearest, one.sum)));
+    EXPECT_NEAR(one.mean, means[rows.back()[0]], 1e-6) << one.auction;
+  }
+  EXPECT_THAT(rows, UnorderedElementsAreArray(wanted));
+}
+
+TEST_P(Nexmark, AllTogetherAreTheSame) {
+  auto job = run("q5,q7,q15,q17");
+  EXPECT_THAT(job.output<HotAuction>("q5_file"), SizeIs(expected("expected_q5.txt").size()));
+  EXPECT_THAT(job.output<Bid>("q7_file"), SizeIs(expected("expected_q7.txt").size()));
+  EXPECT_THAT(job.output<Day>("q15_file"), SizeIs(1));
+  EXPECT_THAT(job.output<AuctionDay>("q17_file"), SizeIs(expected("expected_q17.txt").size()));
+}
+
+TEST(NexmarkParameters, UnknownQueriesAreRefused) {
+  try {
+    testing::run_job("nexmark", {{"queries", "q5,q6"}});
+    ADD_FAILURE() << "q6 was taken";
+  } catch (const std::runtime_error& refused) {
+    EXPECT_THAT(refused.what(), HasSubstr("there is no query 'q6' here"));
+  }
+}
+
+/// Ties stay, whatever the order.
+TEST(NexmarkAggregates, KeepAllThatAreEqual) {
+  MostBids most;
+  const FindMostBids find_most;
+  for (const auto& [auction, bids] : {std::pair{1u, 2u}, {2u, 3u}, {3u, 1u}, {4u, 3u}})
+    find_most.add(most, {auction, {}, bids});
+  EXPECT_EQ(most.bids, 3u);
+  EXPECT_THAT(most.auctions, ::testing::ElementsAre(2, 4));
+  Dearest dearest;
+  for (const auto& [bidder, price] : {std::pair{1u, 0u}, {2u, 0u}, {3u, 5u}, {4u, 2u}, {5u, 5u}})
+    dearest.add({1, bidder, price, {}});
+  EXPECT_EQ(dearest.price, 5u);
+  EXPECT_THAT(dearest.bids, ::testing::ElementsAre(Bid{1, 3, 5, {}}, Bid{1, 5, 5, {}}));
+}
+
+INSTANTIATE_TEST_SUITE_P(Parallelism, Nexmark, ::testing::Values(1, 2, 4),
+                         [](const auto& each) { return std::to_string(each.param); });
+
+}  // namespace
+}  // namespace freshet::nexmark_test
