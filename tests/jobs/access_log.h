@@ -12,7 +12,8 @@ struct Hit {
   std::string host{};
   std::string path{};
   Time time{};
-  FRESHET_RECORD(host, path, time)
+  std::string status{};
+  FRESHET_RECORD(host, path, time, status)
 };
 
 /// Reads one access log, gzip or not, in the order of its lines; lines that are cut off are malformed.
@@ -36,9 +37,9 @@ class AccessLog final : public Source<Hit> {
     if (line.empty() || line.back() != '"' || bracket == std::string::npos || quote == std::string::npos ||
         strptime(line.c_str() + bracket + 6, "%d/%b/%Y:%H:%M:%S +0000", &when) == nullptr)
       throw RejectRecord("not a line of an access log", "malformed");
-    const auto path = line.find(' ', quote + 3) + 1;
+    const auto path = line.find(' ', quote + 3) + 1, status = line.find("\" ", quote + 3) + 2;
     return {line.substr(0, bracket), line.substr(path, line.find(' ', path) - path),
-            Time(std::chrono::seconds(timegm(&when)))};
+            Time(std::chrono::seconds(timegm(&when))), line.substr(status, line.find(' ', status) - status)};
   }
   void load() {
     const gzFile file = gzopen(file_.c_str(), "rb");

@@ -61,6 +61,7 @@ class Retention final : public OrderedOperator<K, T, Retained, detail::JustTime,
   }
   void take_turns(Cohort& cohort, std::span<Waiting<detail::JustTime>> turns, Out<Retained>& out) override {
     const Time start = start_of(turns.front().time);
+    if (cohort.is_known && start <= cohort.last) return;
     if (!cohort.is_known) cohort = {true, start, start};
     cohort.last = start;
     out.emit({cohort.first, static_cast<std::uint64_t>((start - cohort.first) / period_), 1});
