@@ -4,6 +4,7 @@
 #include <freshet/funnel.h>
 #include <freshet/retention.h>
 #include <freshet/stream_steps.h>
+#include <freshet/window_spec.h>
 
 /// Streams under a key, and the steps that only they have.
 namespace freshet {

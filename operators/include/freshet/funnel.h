@@ -78,7 +78,7 @@ class Funnel final : public OrderedOperator<K, T, FunnelStep, std::uint32_t, Fun
     const auto until = keep_until(progress);
     if ((until && time > *until) || progress.reached >= steps_.size()) progress = {};
     if (progress.reached != 0 && time < progress.last) return;  // a restored task may know less of what is late
-    std::array<std::size_t, kMostSteps> looked_at{};  // by step: none of the events before is left for it
+    std::array<std::size_t, kMostSteps> looked_at{};            // by step: none of the events before is left for it
     for (;;) {
       auto& at = looked_at[progress.reached];
       while (at != turns.size() && (turns[at].what >> progress.reached & 1) == 0) ++at;

@@ -110,13 +110,15 @@ class OrderedOperator : public KeyedOperator<K, In, R> {
     if (!waiting.empty() && is_before(time, position, waiting.back()))
       at = std::upper_bound(waiting.begin(), waiting.end(), time,
                             [&](Time sought, const Waiting<P>& each) { return is_before(sought, position, each); });
-    if (!kReuses || spare_.empty()) {
-      waiting.insert(at, Waiting<P>{time, position, what});
-    } else {
-      spare_.back() = what;  // its strings keep their capacity
-      waiting.insert(at, Waiting<P>{time, position, std::move(spare_.back())});
-      spare_.pop_back();
+    if constexpr (kReuses) {
+      if (!spare_.empty()) {
+        spare_.back() = what;  // its strings keep their capacity
+        waiting.insert(at, Waiting<P>{time, position, std::move(spare_.back())});
+        spare_.pop_back();
+        return;
+      }
     }
+    waiting.insert(at, Waiting<P>{time, position, what});
   }
   /// When there is something to do for a key.
   Time next_turn(const Kept& kept) const {
