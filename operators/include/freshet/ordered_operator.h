@@ -77,6 +77,10 @@ class OrderedOperator : public KeyedOperator<K, In, R> {
       return;
     }
     Kept& kept = kept_.get();
+    if (kept.waiting.capacity() == 0 && !spare_lists_.empty()) {
+      kept.waiting = std::move(spare_lists_.back());
+      spare_lists_.pop_back();
+    }
     const Time due_before = next_turn(kept);
     insert(kept.waiting, what, time);
     if (kept.waiting.size() > kMostWaiting) return hurry(kept, out);
@@ -100,6 +104,7 @@ class OrderedOperator : public KeyedOperator<K, In, R> {
   using Kept = detail::OrderedState<P, S>;
   static constexpr bool kReuses = !std::is_trivially_copyable_v<P>;
   static constexpr std::size_t kMostSpare = 1024;
+  static constexpr std::size_t kMostSpareList = 16;
 
   void insert(std::vector<Waiting<P>>& waiting, const P& what, Time time) {
     const SourcePosition position = this->record_position();
@@ -128,8 +133,10 @@ class OrderedOperator : public KeyedOperator<K, In, R> {
   void on_turn(const std::uint8_t&, Out<R>& out) {
     Kept& kept = kept_.get();
     take_up_to(kept, this->event_time(), out);
-    if (kept.waiting.empty() && !keep_until(kept.state)) return kept_.clear();
-    set_next(kept);
+    if (!kept.waiting.empty() || keep_until(kept.state)) return set_next(kept);
+    if (spare_lists_.size() < kMostSpare && kept.waiting.capacity() <= kMostSpareList)
+      spare_lists_.push_back(std::move(kept.waiting));
+    kept_.clear();
   }
   void hurry(Kept& kept, Out<R>& out) {
     const std::size_t before = kept.waiting.size();
