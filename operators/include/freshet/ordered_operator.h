@@ -170,7 +170,9 @@ class OrderedOperator : public KeyedOperator<K, In, R> {
 
   ValueState<Kept> kept_{this, "state"};
   Timer<std::uint8_t> turn_{this, "turn", &OrderedOperator::on_turn};  // at next_turn() of the key
-  std::vector<P> spare_;                                               // what had its turn, for its memory
+  // For their memory: what had its turn, and the lists of keys that are gone.
+  std::vector<P> spare_;
+  std::vector<std::vector<Waiting<P>>> spare_lists_;
 };
 
 }  // namespace freshet
