@@ -66,3 +66,22 @@ struct Seen {
   std::uint32_t actions = 0;
   FRESHET_RECORD(actions)
 };
+
+/// How often a step of the funnel was reached, and by how many users; also what one time adds to that.
+struct StepTotals {
+  std::uint32_t number = 0;
+  std::string step{};
+  std::uint64_t times = 0, users = 0;
+  FRESHET_RECORD(number, step, times, users)
+
+  void add(const StepTotals& more) {
+    times += more.times;
+    users += more.users;
+  }
+};
+
+/// The steps a user has reached before, a bit each.
+struct StepsReached {
+  std::uint32_t steps = 0;
+  FRESHET_RECORD(steps)
+};

@@ -35,6 +35,31 @@ void tally(Seen& seen, const Event& event, Out<ActionTotals>& out) {
   seen.actions |= bit;
 }
 
+// What a step adds to the totals of the funnel: itself, and its user at first sight. Runs under the user.
+void tally_step(StepsReached& before, const FunnelStep& reached, Out<StepTotals>& out) {
+  const std::uint32_t bit = 1u << reached.number;
+  StepTotals& added = out.add();
+  added.number = reached.number;
+  added.step = reached.step;
+  added.times = 1;
+  added.users = (before.steps & bit) == 0 ? 1 : 0;
+  before.steps |= bit;
+}
+
+// How often users come from a view to an order.
+void add_funnel(const KeyedStream<std::string, Event>& known_users, Duration within, Emission when,
+                const std::string& output) {
+  known_users
+      .funnel("funnel", within, step("view", equals(&Event::action, Action::view)),
+              step("cart", equals(&Event::action, Action::cart)), step("order", equals(&Event::action, Action::order)))
+      .process("funnel_users", tally_step)
+      .key_by(&StepTotals::number)
+      .reduce("funnel_totals", [](StepTotals& total, const StepTotals& more) noexcept { total.add(more); })
+      .queryable()
+      .emit(when)
+      .sink("funnel_file", files::csv(output + "/funnel"));
+}
+
 /// Which windows are wanted: the job's parameters.
 struct WindowOptions {
   WindowOptions(Job& job, std::string folder)
@@ -114,6 +139,7 @@ FRESHET_JOB(user_behavior, "Activity per user, per item and in total, from event
                                   "an event before this time is malformed");
   const auto disorder = job.param("disorder", 30s, "how much later than its successors an event may come");
   const auto interval = job.param("emit", 0ms, "how often results that changed go out; 0: once, at the end");
+  const auto funnel = job.param("funnel", 0ms, "view, cart and order of a user within this time are counted; 0: not");
   const WindowOptions windows(job, output);
   const auto when = interval > 0ms ? every(interval) : at_end();
 
@@ -145,6 +171,8 @@ FRESHET_JOB(user_behavior, "Activity per user, per item and in total, from event
       .queryable()
       .emit(when)
       .sink("totals_file", files::csv(output + "/totals"));
+
+  if (funnel > 0ms) add_funnel(known_users, funnel, when, output);
 
   add_windows(known_users, windows);
 

@@ -84,11 +84,30 @@ TEST_F(UserBehaviorTest, SessionsVisitsAndHotItemsAreCountedByWindow) {
   }
 }
 
+TEST_F(UserBehaviorTest, CountsHowOftenAndByHowManyUsersEachStepOfTheFunnelIsReached) {
+  for (const std::int64_t tasks : {1, 3}) {
+    run("ann,tea,view,2026-01-01T10:00:00Z,0,1\n"
+        "bob,tea,view,2026-01-01T10:00:10Z,0,1\n"
+        ",tea,view,2026-01-01T10:00:10Z,0,1\n"
+        "ann,tea,order,2026-01-01T10:00:40Z,2,1\n"
+        "ann,tea,cart,2026-01-01T10:00:30Z,0,1\n"  // within the disorder
+        "ann,pot,view,2026-01-01T10:20:00Z,0,1\n"
+        "ann,pot,cart,2026-01-01T10:21:00Z,0,1\n"
+        "bob,tea,cart,2026-01-01T11:00:11Z,0,1\n"  // too late for the view
+        "eve,tea,cart,2026-01-01T11:00:12Z,0,1\n",
+        {{"funnel", "1h"}}, tasks);
+    EXPECT_THAT(result("funnel").sorted_rows({"number", "step", "times", "users"}),
+                ElementsAre("1\tview\t3\t2\t", "2\tcart\t2\t1\t", "3\torder\t1\t1\t"));
+    std::filesystem::remove_all(directory.path("out"));
+  }
+}
+
 TEST_F(UserBehaviorTest, WindowsThatNobodyWantsAreNotThere) {
   run("ann,tea,view,2026-01-01T10:00:00Z,0,1\n", {{"hot", "0"}, {"session_gap", "0ms"}, {"visits_window", "0ms"}});
   EXPECT_THAT(lines("sessions"), IsEmpty());
   EXPECT_THAT(lines("visits"), IsEmpty());
   EXPECT_THAT(lines("hot_items"), IsEmpty());
+  EXPECT_THAT(lines("funnel"), IsEmpty()) << "nobody has asked for it";
   EXPECT_EQ(result("users").rows(), 1u);
 }
 

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <freshet/frequency.h>
+#include <freshet/funnel.h>
+#include <freshet/retention.h>
 #include <freshet/stream_steps.h>
 #include <freshet/window_spec.h>
 
@@ -21,6 +24,10 @@ M added(M a, M b) {
 
 template <class K, class T>
 class WindowedStream;
+template <class K, class R, class T>
+class OrderedResults;
+template <class K, class T>
+class CappedStream;
 
 /// A stream whose records carry a key. Everything up to the next key_by runs under it: same task, in order, no shuffle.
 template <class Self, class K, class T>
@@ -142,8 +149,33 @@ class KeyedSteps : public StreamSteps<Self, K, T> {
     return FoldedStream<K, T>::carried(this->job(), added, key_fields_);
   }
 
+  // By event time, in its order, however records come; see the class that is named.
+
+  /// How far each key comes: funnel("funnel", 24h, step("view", is_view), step("order", is_order)). One FunnelStep for
+  /// each step that is reached, see Funnel. Duration::max(): no limit of time.
+  template <class... P>
+  OrderedResults<K, FunnelStep, T> funnel(std::string_view id, Duration within, NamedStep<P>... steps) const {
+    return funnel(id, FunnelOptions{.within = within}, std::move(steps)...);
+  }
+  template <class... P>
+  OrderedResults<K, FunnelStep, T> funnel(std::string_view id, FunnelOptions options, NamedStep<P>... steps) const;
+  /// Lets `most` records of each key pass within any stretch of event time as long as `per`; the others are capped().
+  /// See FrequencyCap.
+  CappedStream<K, T> frequency_cap(std::string_view id, std::int64_t most, Duration per) const;
+  /// One Repeated when `count` records of a key came within the time `within`; only those for which the predicate, if
+  /// there is one, holds. See Repeats.
+  OrderedResults<K, Repeated, T> repeated(std::string_view id, std::int64_t count, Duration within,
+                                          std::function<bool(const T&)> predicate = {}) const;
+  /// One Retained for each period that a key came in, by the period it came in first. See Retention.
+  OrderedResults<K, Retained, T> retention(std::string_view id, Duration period = days(1),
+                                           RetentionOptions options = {}) const;
+
  private:
   static constexpr std::int64_t kMaxRecent = 100'000;
+  /// Records of one key within the time of a cap or an alert.
+  static constexpr std::int64_t kMaxTimes = 10'000;
+  template <class Op, class Results, class... Args>
+  Results ordered(std::string_view id, std::string description, Args... args) const;
   template <class F>
   void combine_before(const FoldedStream<K, T>& step, F function) const {
     this->job().implementation(step.named_index()).combiner = std::make_shared<detail::CombinerOf<T>>(function);

@@ -113,10 +113,16 @@ template <class K, class In, class R>
 class KeyedOperator : public Operator<In, R> {
  public:
   using Key = K;
-  detail::KeyScope<K> key_scope;  // for the engine
+  // For the engine.
+  detail::KeyScope<K> key_scope;
+  const RecordMeta* record_meta = nullptr;  // of the record at hand, or of the timer
 
  protected:
   const K& key() const { return *key_scope.key; }
+  /// Event time of the record at hand; where a timer of the event clock calls, its time. Time::min(): there is none.
+  Time event_time() const { return record_meta == nullptr ? Time::min() : Time(Duration(record_meta->event_time_ms)); }
+  /// Where the record at hand came from, as far as that is known.
+  SourcePosition record_position() const { return record_meta == nullptr ? SourcePosition{} : record_meta->position; }
 };
 
 template <class Op>

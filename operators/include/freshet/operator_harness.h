@@ -88,6 +88,11 @@ class OperatorHarness {
     key_of_ = [of](const In& record) { return AnyKey(std::invoke(of, record)); };
     return *this;
   }
+  /// Which field is the event time of a record; without, records have none.
+  OperatorHarness& event_time(Time In::*field) {
+    time_ = field;
+    return *this;
+  }
   /// From now on records that it throws on are set aside (see dead_letters) instead of thrown out of push.
   OperatorHarness& set_aside() {
     host_.sets_aside = true;
@@ -97,6 +102,7 @@ class OperatorHarness {
     detail::BatchOf<K, In> batch;
     batch.records.add() = record;
     batch.metas.push_back({.position = {1, ++pushed_}});
+    if (time_ != nullptr) batch.metas[0].event_time_ms = (record.*time_).time_since_epoch().count();
     if constexpr (kKeyed) {
       batch.keys.add() = key_of_(record);
       batch.metas[0].key_hash = key_hash(batch.keys[0]);
@@ -139,8 +145,8 @@ class OperatorHarness {
   }
   /// What was emitted since the last take.
   std::vector<R> take() { return std::exchange(emitted_, {}); }
-  template <class S>
-  std::vector<S> take(SideOutput<S> Op::*side) {
+  template <class S, class Owner>
+  requires std::derived_from<Op, Owner> std::vector<S> take(SideOutput<S> Owner::*side) {
     auto& batch = static_cast<detail::Batch<S>&>(stage_->outputs()[side_index(&((*op_).*side))].batch());
     std::vector<S> records;
     for (std::size_t i = 0; i < batch.size(); ++i) records.push_back(batch.records[i]);
@@ -189,6 +195,7 @@ class OperatorHarness {
   std::unique_ptr<detail::OperatorStage<K, Op>> stage_;
   Op* op_ = nullptr;
   std::function<AnyKey(const In&)> key_of_;
+  Time In::*time_ = nullptr;
   AnyKey shown_key_{};
   std::uint64_t pushed_ = 0;
   Time watermark_ = Time::min();

@@ -191,6 +191,12 @@ class OperatorStage final : public UserCodeStage {
     add_dead_letter_output();
   }
   OperatorBase* author() override { return op_.get(); }
+  /// An operator that knows of late ones has a counter that is called so.
+  std::uint64_t late_records() const override {
+    for (const auto* counter : base().counters)
+      if (counter->name() == "late") return counter->value();
+    return 0;
+  }
   void open(StageHost& host) override {
     UserCodeStage::open(host);
     base().now_value = host.now();
@@ -212,7 +218,7 @@ class OperatorStage final : public UserCodeStage {
         [&](std::size_t i) {
           const auto index = view.index(i);
           if (host_->sets_aside) commit_counters();
-          if constexpr (!std::is_void_v<K>) enter_key(in.keys[index], view.meta(i).key_hash);
+          if constexpr (!std::is_void_v<K>) enter_key(in.keys[index], view.meta(i));
           op_->Op::process(in.records[index], collector);
           complete_outputs<K, In, R>(out, view, i);
           if (base().side_emitted) complete_sides(view.meta(i));
@@ -287,7 +293,8 @@ class OperatorStage final : public UserCodeStage {
   /// Members of the engine's classes, whatever the author's class calls its own.
   OperatorBase& base() { return *op_; }
   const OperatorBase& base() const { return *op_; }
-  auto& key_scope() { return static_cast<KeyedOperator<K, In, R>&>(*op_).key_scope; }
+  auto& keyed() { return static_cast<KeyedOperator<K, In, R>&>(*op_); }
+  auto& key_scope() { return keyed().key_scope; }
   std::int64_t watermark_ms() const { return base().watermark_value.time_since_epoch().count(); }
   /// Calls the operator with a timer that was taken out.
   void fire(TimerBase& timer) {
@@ -297,6 +304,7 @@ class OperatorStage final : public UserCodeStage {
     if (host_->sets_aside) commit_counters();
     const RecordMeta meta{.event_time_ms = timer.clock() == Clock::event ? timer.fired_ms() : RecordMeta::kNoTime,
                           .key_hash = key_scope().hash};
+    keyed().record_meta = &meta;
     call_once(
         meta,
         [&] {
@@ -306,14 +314,16 @@ class OperatorStage final : public UserCodeStage {
           if (base().side_emitted) complete_sides(meta);
         },
         [&](std::string& json) { timer.describe(json); }, [&] { undo_call(out); });
+    keyed().record_meta = nullptr;
   }
   template <class Key>
-  void enter_key(const Key& key, std::uint64_t hash) {
+  void enter_key(const Key& key, const RecordMeta& meta) {
     auto& scope = key_scope();
     if (scope.undo) scope.commit();
     scope.key = &key;
-    scope.hash = hash;
+    scope.hash = meta.key_hash;
     ++scope.call;
+    keyed().record_meta = &meta;
   }
   void complete_sides(const RecordMeta& meta) {
     for (auto* side : base().side_outputs) side->complete(meta);
