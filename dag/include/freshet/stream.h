@@ -1,6 +1,6 @@
 #pragma once
 
-#include <freshet/windowed_stream.h>
+#include <freshet/joined_stream.h>
 
 /// Typed streams: handles, cheap and passed by value, that build the job's graph. Each step names its operator first.
 namespace freshet {
