@@ -84,9 +84,10 @@ FRESHET_JOB(new_sellers, "People who opened an auction in the ten seconds in whi
   job.source("persons", files::read<Person>(person_files))
       .event_time(&Person::time)
       .key_by(&Person::id)
-      .window_join("new", job.source("auctions", files::read<Auction>(auction_files))
-                              .event_time(&Auction::time)
-                              .key_by(&Auction::seller),
+      .window_join("new",
+                   job.source("auctions", files::read<Auction>(auction_files))
+                       .event_time(&Auction::time)
+                       .key_by(&Auction::seller),
                    tumbling(10s),
                    [](const Person& person, const Auction& auction, const Window& window) {
                      return NewSeller{person.id, person.name, window, auction.id};

@@ -6,7 +6,6 @@
 namespace freshet::joins_test {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
@@ -60,18 +59,20 @@ files::FileSink nowhere() { return files::csv("nowhere"); }
 FRESHET_JOB(payments_of_orders, "Joins by time and by window, and what goes on behind them")
 {
   const auto all_orders = orders(job).event_time(&Order::time, {.max_disorder = 10min}).key_by(&Order::id);
-  const auto all_payments = payments(job).event_time(&Payment::time, {.max_disorder = 10min}).key_by(&Payment::order);
-  const auto paid = all_orders.interval_left_join(
-      "paid", all_payments, between(0s, 15min), [](const Order& order, const Payment* payment) {
-        if (payment == nullptr) return Paid{order.id, order.user, {}};
-        return Paid{order.id, order.user, payment->amount};
-      });
+  const auto all_payments = payments(job).event_time(&Payment::time, {.max_disorder = 20min}).key_by(&Payment::order);
+  const auto paid = all_orders.interval_left_join("paid", all_payments, between(0s, 15min),
+                                                  [](const Order& order, const Payment* payment) {
+                                                    if (payment == nullptr) return Paid{order.id, order.user, {}};
+                                                    return Paid{order.id, order.user, payment->amount};
+                                                  });
   paid.sink("paid_out", nowhere());
   paid.late_left().sink("late_orders", nowhere());
   paid.late_right().sink("late_payments", nowhere());
   all_payments
       .interval_join("again", all_payments, between(0s, 0s),
-                     [](const Payment& one, const Payment& other) { return Paid{one.order, 0, other.amount}; })
+                     [](const Payment& one, const Payment& other) {
+                       return Paid{one.order, 0, other.amount};
+                     })
       .sink("again_out", nowhere());
   all_orders
       .window_join("same_hour", all_payments, tumbling(1h),
@@ -137,9 +138,9 @@ FRESHET_JOB(late_ones, "A join whose sources allow no disorder and tell their wa
       orders(job)
           .event_time(&Order::time, {.each_record = true})
           .key_by(&Order::id)
-          .interval_join("joined", payments(job).event_time(&Payment::time, {.each_record = true}).key_by(&Payment::order),
-                         between(-1h, 1h),
-                         [](const Order& order, const Payment& payment) {
+          .interval_join("joined",
+                         payments(job).event_time(&Payment::time, {.each_record = true}).key_by(&Payment::order),
+                         between(-1h, 1h), [](const Order& order, const Payment& payment) {
                            return Paid{order.id, order.user, payment.amount};
                          });
   joined.sink("out", nowhere());
@@ -179,8 +180,8 @@ TEST(Joins, APairOnWhichTheFunctionThrowsIsADeadLetterOfItsOwn) {
         .feed("orders", std::vector<Order>{{1, 7, at(1min)}, {2, 7, at(2min)}})
         .feed("payments", std::vector<Payment>{{7, 12, at(1min)}, {7, 13, at(1min)}, {7, 14, at(3min)}});
     harness.finish();
-    EXPECT_THAT(harness.output<Paid>("out"), UnorderedElementsAre(Paid{1, 7, 12}, Paid{1, 7, 14}, Paid{2, 7, 12},
-                                                                  Paid{2, 7, 14}));
+    EXPECT_THAT(harness.output<Paid>("out"),
+                UnorderedElementsAre(Paid{1, 7, 12}, Paid{1, 7, 14}, Paid{2, 7, 12}, Paid{2, 7, 14}));
     const auto letters = harness.dead_letters();
     ASSERT_EQ(letters.size(), 2u);
     for (const auto& letter : letters) {
@@ -217,11 +218,11 @@ TEST(Joins, WhatIsWrongIsSaidBeforeTheJobStarts) {
     const char* job;
     const char* message;
   };
-  for (const auto& [job, message] : {Case{"join_upside_down", "between 5s and -3s, which nothing does"},
-                                     Case{"join_too_far", "bounds of more than a thousand years"},
-                                     Case{"join_sessions", "joins sessions, gap 1h"},
-                                     Case{"join_no_length", "a window of no length"},
-                                     Case{"join_untimed", "the records of source payments have none"}}) {
+  for (const auto& [job, message] :
+       {Case{"join_upside_down", "between 5s and -3s, which nothing does"},
+        Case{"join_too_far", "bounds of more than a thousand years"}, Case{"join_sessions", "joins sessions, gap 1h"},
+        Case{"join_no_length", "a window of no length"},
+        Case{"join_untimed", "the records of source payments have none"}}) {
     try {
       JobHarness harness(job);
       harness.feed("orders", std::vector<Order>{}).feed("payments", std::vector<Payment>{}).finish();

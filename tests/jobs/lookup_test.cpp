@@ -1,14 +1,11 @@
 #include <freshet/freshet.h>
-#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "runtime/worker/local_engine.h"
 
 /// Rules that all tasks have, in jobs that run, are saved, and go on with other parallelism.
 namespace freshet::lookup_test {
 namespace {
-
-using ::testing::Each;
-using ::testing::IsEmpty;
 
 struct Click {
   std::uint64_t user = 0, item = 0;
@@ -46,7 +43,8 @@ class PriceList final : public Source<Price> {
   std::vector<Split> discover() override { return {{"prices", 0, 3 * kItems, 0}}; }
   Progress read(Split& split, Out<Price>& out) override {
     for (; !out.full() && split.position < split.end; ++split.position)
-      out.emit({split.position % kItems, static_cast<std::int64_t>(split.position % kItems + split.position / kItems * 100)});
+      out.emit({split.position % kItems,
+                static_cast<std::int64_t>(split.position % kItems + split.position / kItems * 100)});
     return split.position == split.end ? Progress::done : Progress::progress;
   }
 };

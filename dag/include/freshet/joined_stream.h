@@ -27,7 +27,9 @@ namespace detail {
 template <class Self, class K, class T>
 T record_of(const KeyedSteps<Self, K, T>&);
 template <class Right>
-concept KeyedRight = requires(const Right& right) { record_of(right); };
+concept KeyedRight = requires(const Right& right) {
+  record_of(right);
+};
 
 /// Whether F is the function of a join of these: the left record; the right one, by pointer where it may be missing;
 /// and what else it may ask for.
@@ -81,10 +83,8 @@ JoinedStream<K, O, L, R> add_join(std::string_view id, const Left& left, const R
   step.inputs = 2;
   step.input_records = {schema_of<L>(), schema_of<R>()};
   step.keyed = true;
-  step.outputs = {{"out", schema_of<O>()},
-                  {"late_left", schema_of<L>()},
-                  {"late_right", schema_of<R>()},
-                  dead_letter_output()};
+  step.outputs = {
+      {"out", schema_of<O>()}, {"late_left", schema_of<L>()}, {"late_right", schema_of<R>()}, dead_letter_output()};
   Stage prototype(pairs, function);
   for (const auto& [name, table] : prototype.states()) step.states.push_back(table->declaration());
   step.counters = {"late"};
@@ -117,8 +117,8 @@ auto joined(std::string_view id, const Left& left, const Right& right, const Pai
     static_assert(kJoins || !kIsLeft,
                   "a left join takes [](const Left& left, const Right* right) { return Result{…}; }; null: no partner");
     if constexpr (kSameKey && kJoins) {
-      using O = std::remove_cvref_t<decltype(result_of_join<kIsLeft, kByWindow>(
-          function, std::declval<const L&>(), std::declval<const R*>(), Window{}))>;
+      using O = std::remove_cvref_t<decltype(result_of_join<kIsLeft, kByWindow>(function, std::declval<const L&>(),
+                                                                                std::declval<const R*>(), Window{}))>;
       static_assert(Record<O>, "a join gives a record: a struct with FRESHET_RECORD(…)");
       if constexpr (Record<O>) {
         using Stage = std::conditional_t<kByWindow, WindowJoinStage<K, L, R, O, F, kIsLeft>,

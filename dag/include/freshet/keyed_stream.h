@@ -118,13 +118,14 @@ class KeyedSteps : public StreamSteps<Self, K, T> {
   // aside, or fails the job, as a record would; no other pair misses anything.
 
   /// Pairs of records of a key whose times are so close to each other, put together by
-  /// [](const Left& left, const Right& right) { return Result{…}; } when the later one comes, whose event time the result
-  /// has. A record is kept until no partner can come any more, and is late when it is older than the watermark: it
-  /// comes out with all its partners or not at all.
+  /// [](const Left& left, const Right& right) { return Result{…}; } when the later one comes, whose event time the
+  /// result has. A record is kept until no partner can come any more, and is late when it is older than the watermark:
+  /// it comes out with all its partners or not at all.
   template <class Right, class F>
   auto interval_join(std::string_view id, const Right& right, const TimeBounds& bounds, F function) const;
   /// The same with [](const Left& left, const Right* right). A left record without any partner goes out once, with
-  /// null, when the watermark says that none can come any more; its event time is then left.time + upper, at least its own.
+  /// null, when the watermark says that none can come any more; its event time is then left.time + upper, at least its
+  /// own.
   template <class Right, class F>
   auto interval_left_join(std::string_view id, const Right& right, const TimeBounds& bounds, F function) const;
   /// Pairs of records of a key that are in the same window, tumbling or sliding, when it is over; in each of them where
@@ -132,7 +133,8 @@ class KeyedSteps : public StreamSteps<Self, K, T> {
   /// event time is the last of the window. A record is late when all its windows are over.
   template <class Right, class F>
   auto window_join(std::string_view id, const Right& right, const WindowSpec& windows, F function) const;
-  /// The same with [](const Left& left, const Right* right): null in each window in which the left record has no partner.
+  /// The same with [](const Left& left, const Right* right): null in each window in which the left record has no
+  /// partner.
   template <class Right, class F>
   auto window_left_join(std::string_view id, const Right& right, const WindowSpec& windows, F function) const;
   /// Lets the first record of each id pass, per key.

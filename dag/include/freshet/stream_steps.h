@@ -84,15 +84,17 @@ class StreamSteps : public Settings<Self> {
   }
 
   /// Looks at each record beside rules (or entries of a catalogue), of which every task has all:
-  /// [](const Record& record, const RulesView<Id, Rule>& rules, Out<Result>& out) { … }. The stream keeps its key, if it
-  /// has one. The newest rule of each id counts, by event time, then by place in its source; rules may come at any time,
-  /// and a record meets those that have come before it. They stay in memory, and each task saves them. Windows and
-  /// timers behind it wait for the rules' event time as for the stream's, unless the rules' source is idle or has ended.
+  /// [](const Record& record, const RulesView<Id, Rule>& rules, Out<Result>& out) { … }. The stream keeps its key, if
+  /// it has one. The newest rule of each id counts, by event time, then by place in its source; rules may come at any
+  /// time, and a record meets those that have come before it. They stay in memory, and each task saves them. Windows
+  /// and timers behind it wait for the rules' event time as for the stream's, unless the rules' source is idle or has
+  /// ended.
   template <class Id, class Rule, class F>
   auto lookup(std::string_view id, const Stream<Rule>& rules, Id Rule::*rule_id, F function) const {
     static_assert(KeyValue<Id>, "the id of a rule is made of integers, strings, enums and times (no floating point)");
-    static_assert(detail::Plain<F>, "name the types of the lambda's parameters: [](const Record& record, "
-                                    "const RulesView<Id, Rule>& rules, Out<Result>& out) { … }");
+    static_assert(detail::Plain<F>,
+                  "name the types of the lambda's parameters: [](const Record& record, "
+                  "const RulesView<Id, Rule>& rules, Out<Result>& out) { … }");
     if constexpr (KeyValue<Id> && detail::Plain<F>) {
       using R = detail::OutRecord<detail::Argument<F, 2>>;
       static_assert(std::is_invocable_v<F&, const T&, const RulesView<Id, Rule>&, Out<R>&>,

@@ -66,8 +66,9 @@ class TimeOrder {
   std::size_t bytes() const { return (main_.capacity() + late_.capacity()) * sizeof(Item); }
 
  private:
-  static constexpr std::size_t kNear = 64;        // items: moving so many costs next to nothing
-  static constexpr std::size_t kMostLate = 1024;  // a hundred thousand of the first run cost each of them 1.6 kB to move
+  static constexpr std::size_t kNear = 64;  // items: moving so many costs next to nothing
+  static constexpr std::size_t kMostLate =
+      1024;  // a hundred thousand of the first run cost each of them 1.6 kB to move
 
   std::ptrdiff_t first_of_main() const { return static_cast<std::ptrdiff_t>(head_); }
   bool late_is_next(std::size_t main, std::size_t late) const {

@@ -86,7 +86,9 @@ class WindowJoinStage final : public JoinStage<K, L, R, O, F, kIsLeft> {
     return true;
   }
   /// Of the windows that hold a time; first_end_of() is also the first that ends behind it.
-  std::int64_t first_end_of(std::int64_t time) const { return aligned(time, slide_ms_, offset_ms_ + size_ms_) + slide_ms_; }
+  std::int64_t first_end_of(std::int64_t time) const {
+    return aligned(time, slide_ms_, offset_ms_ + size_ms_) + slide_ms_;
+  }
   std::int64_t last_end_of(std::int64_t time) const { return aligned(time, slide_ms_, offset_ms_) + size_ms_; }
 
   /// False: outputs are full, or steps used up.
