@@ -59,8 +59,8 @@ const auto kLookUp = [](const Click& click, const Prices& prices, Out<Priced>& o
   out.emit({click.user, click.item, price == nullptr || prices.size() != kItems ? -1 : price->price});
 };
 
-struct Run {
-  explicit Run(std::int64_t parallelism, const worker::JobSnapshot* from = nullptr) {
+struct JobRun {
+  explicit JobRun(std::int64_t parallelism, const worker::JobSnapshot* from = nullptr) {
     const auto clicks = job.source<Clicks>("clicks");
     const auto prices = job.source<PriceList>("prices");
     clicks.lookup("plain", prices, &Price::item, kLookUp).sink<Arrived>("plain_out");
@@ -91,12 +91,12 @@ TEST(LookupJobs, AllTasksHaveAllRulesAlsoOfACheckpointOfMoreOrFewer) {
     SCOPED_TRACE(std::to_string(before) + " to " + std::to_string(behind));
     clicks_may_come = false;
     arrived.clear();
-    Run first(before);
+    JobRun first(before);
     first.go_on();
     first.engine->inject_barrier(1);
     first.go_on();
     ASSERT_NE(first.engine->snapshot(1), nullptr);
-    Run second(behind, first.engine->snapshot(1));
+    JobRun second(behind, first.engine->snapshot(1));
     clicks_may_come = true;
     second.go_on();
     EXPECT_EQ(arrived.size(), 4 * kClicks);

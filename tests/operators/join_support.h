@@ -78,9 +78,10 @@ struct Record {
 class Join {
  public:
   using Make = std::function<std::unique_ptr<Stage>()>;
-  explicit Join(Make make) : make_(std::move(make)) { start(); }
   template <class Pairs>
-  explicit Join(const Pairs& pairs, bool is_left = false) : Join([=] { return make_stage(pairs, is_left); }) {}
+  explicit Join(const Pairs& pairs, bool is_left = false) : make_([=] { return make_stage(pairs, is_left); }) {
+    start();
+  }
 
   void order(std::uint64_t key, std::uint64_t id, std::int64_t time) { push({true, key, id, time}); }
   void payment(std::uint64_t key, std::uint64_t id, std::int64_t time) { push({false, key, id, time}); }
@@ -155,7 +156,8 @@ class Join {
         for (const auto& record : log->records) {
           StateEntry entry;
           ASSERT_TRUE(read_state_entry(record, entry));
-          if (key_group_of(entry.key_hash, tasks) == task) ASSERT_TRUE(tables[i].second->restore(entry));
+          if (key_group_of(entry.key_hash, tasks) != task) continue;
+          ASSERT_TRUE(tables[i].second->restore(entry));
         }
       }
     }
