@@ -40,8 +40,8 @@ std::uint32_t Job::add_operator(OperatorNode node, detail::OperatorImplementatio
   const auto index = static_cast<std::uint32_t>(graph_.operators.size());
   for (const auto& upstream : from) {
     const auto& outputs = graph_.operators[upstream.node].outputs;
-    graph_.edges.push_back({upstream.node, upstream.output, index, 0, upstream.link.grouping, upstream.link.carries_key,
-                            upstream.link.key_fields, outputs[upstream.output].record});
+    graph_.edges.push_back({upstream.node, upstream.output, index, upstream.input, upstream.link.grouping,
+                            upstream.link.carries_key, upstream.link.key_fields, outputs[upstream.output].record});
     edges_.push_back(upstream.link.code);
   }
   graph_.operators.push_back(std::move(node));

@@ -170,6 +170,7 @@ class Chain {
   // The state whose saved entries are coming.
   StateTable* restoring_ = nullptr;
   std::uint32_t restored_entries_ = 0;
+  bool restores_all_ = false;             // whosever keys they are
   std::optional<Conversion> conversion_;  // of its values, where their type is another now
   ByteBuffer converted_;
 };

@@ -200,6 +200,7 @@ void Chain::restore_state(Node& node, const SavedRecord& saved, const RestoreSco
     const auto now = restoring_->declaration();
     const bool same_keys = then.kind == now.kind && then.key == now.key && then.map_key == now.map_key;
     if (!same_keys) refuse("it was a " + in_words(then) + ", and is a " + in_words(now));
+    restores_all_ = now.kind == detail::kBroadcastState;
     conversion_.reset();
     if (then.value == now.value) return;
     ByteBuffer blank;
@@ -212,7 +213,7 @@ void Chain::restore_state(Node& node, const SavedRecord& saved, const RestoreSco
   CHECK(restoring_ != nullptr, "the first record of a list comes first");
   StateEntry entry;
   if (!read_state_entry(saved.bytes, entry)) refuse("an entry is malformed");
-  if (!scope.owns_key(entry.key_hash)) return;
+  if (!restores_all_ && !scope.owns_key(entry.key_hash)) return;
   if (plant::is(plant::Bug::forget_timer) && restoring_->declaration().kind == "timer" &&
       plant::is_due(plant::Bug::forget_timer, 10))
     return;

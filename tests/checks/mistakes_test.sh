@@ -112,6 +112,28 @@ case_of "an aggregate of another record" "each column looks at fields of the str
   'by_user.window(session(30min)).aggregate<Session>("s", sum(&Total::count).as(&Session::events));'
 case_of "a column of another result" "each column fills a field of the result" \
   'by_user.window(session(30min)).aggregate<Session>("s", count().as(&NoWindow::events));'
+case_of "a join" "" \
+  'by_user.interval_join("j", by_user, between(-3s, 5s), [](const Event& a, const Event&) { return a; }).late_left();'
+case_of "a join by windows" "" 'by_user.window_left_join("j", by_user, tumbling(10s),
+  [](const Event& a, const Event*, const Window&) { return a; }).late_right();'
+case_of "a join with a stream without a key" "the other stream of a join has no key: put .key_by(…) behind it" \
+  'by_user.interval_join("j", all, between(-3s, 5s), [](const Event& a, const Event&) { return a; });'
+case_of "a join under two kinds of keys" "both streams of a join have a key of the same type" \
+  'by_user.interval_join("j", all.key_by("k", [](const Event&) { return std::string(); }), between(-3s, 5s),
+  [](const Event& a, const Event&) { return a; });'
+case_of "a join of other records" "a join takes [](const Left& left, const Right& right)" \
+  'by_user.interval_join("j", by_user, between(-3s, 5s), [](const Event& a, const Total&) { return a; });'
+case_of "a left join that expects a partner" "a left join takes [](const Left& left, const Right* right)" \
+  'by_user.window_left_join("j", by_user, tumbling(10s), [](const Event& a, const Event&) { return a; });'
+case_of "a join that gives a number" "a join gives a record: a struct with FRESHET_RECORD" \
+  'by_user.interval_join("j", by_user, between(-3s, 5s), [](const Event&, const Event&) { return 1; });'
+case_of "a lookup" "" 'by_user.lookup("l", all, &Event::user,
+  [](const Event& e, const RulesView<std::uint64_t, Event>& rules, Out<Event>& out) { if (rules.find(1)) out.emit(e); })
+  .fold("n", [](Total& t, const Event&) { ++t.count; });'
+case_of "a lookup by a fraction" "the id of a rule is made of integers, strings, enums and times" \
+  'all.lookup("l", all, &Event::amount, [](const Event& e, int, Out<Event>& out) { out.emit(e); });'
+case_of "a lookup of other rules" "lookup takes [](const Record& record, const RulesView<Id, Rule>& rules" \
+  'all.lookup("l", all, &Event::user, [](const Event& e, const RulesView<int, Event>&, Out<Event>& out) { out.emit(e); });'
 case_of "the key of another record" "key_by" 'all.key_by(&Total::count);'
 
 cat "$work/said"

@@ -66,7 +66,7 @@ class EarlyWindows {
     batch.records.add() = {user};
     batch.keys.add() = user;
     batch.metas.push_back({.event_time_ms = time_ms, .key_hash = key_hash(user)});
-    EXPECT_EQ(stage_->process(0, {&batch, nullptr, 1}, 0), 1u);
+    EXPECT_EQ(stage_->process(0, {batch, nullptr, 1}, 0), 1u);
     emit_due();
   }
   void watermark(std::int64_t ms) {

@@ -66,7 +66,7 @@ class SketchedWindows : public testing::TestWithParam<Case> {
     batch.records.add() = call;
     batch.keys.add() = call.user;
     batch.metas.push_back({.event_time_ms = time_ms, .key_hash = key_hash(call.user)});
-    ASSERT_EQ(stage_->process(0, {&batch, nullptr, 1}, 0), 1u);
+    ASSERT_EQ(stage_->process(0, {batch, nullptr, 1}, 0), 1u);
     collect();
   }
   void watermark(std::int64_t ms) {

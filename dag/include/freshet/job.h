@@ -59,6 +59,7 @@ struct Upstream {
   std::uint32_t node = 0;
   std::uint32_t output = 0;
   Link link{};
+  std::uint32_t input = 0;  ///< of the next operator
 };
 
 }  // namespace detail

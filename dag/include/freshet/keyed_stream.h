@@ -3,8 +3,8 @@
 #include <freshet/frequency.h>
 #include <freshet/funnel.h>
 #include <freshet/retention.h>
+#include <freshet/join_spec.h>
 #include <freshet/stream_steps.h>
-#include <freshet/window_spec.h>
 
 /// Streams under a key, and the steps that only they have.
 namespace freshet {
@@ -119,6 +119,31 @@ class KeyedSteps : public StreamSteps<Self, K, T> {
   }
   /// Puts the records of each key into windows; aggregate() or top() then says what becomes of them.
   WindowedStream<K, T> window(const WindowSpec& spec) const;
+
+  // Joins: this is the left stream, the other the right one, under a key of the same type; both have event time. The
+  // results are under the key, see JoinedStream for what came too late. A pair on which the function throws is set
+  // aside, or fails the job, as a record would; no other pair misses anything.
+
+  /// Pairs of records of a key whose times are so close to each other, put together by
+  /// [](const Left& left, const Right& right) { return Result{…}; } when the later one comes, whose event time the
+  /// result has. A record is kept until no partner can come any more, and is late when it is older than the watermark:
+  /// it comes out with all its partners or not at all.
+  template <class Right, class F>
+  auto interval_join(std::string_view id, const Right& right, const TimeBounds& bounds, F function) const;
+  /// The same with [](const Left& left, const Right* right). A left record without any partner goes out once, with
+  /// null, when the watermark says that none can come any more; its event time is then left.time + upper, at least its
+  /// own.
+  template <class Right, class F>
+  auto interval_left_join(std::string_view id, const Right& right, const TimeBounds& bounds, F function) const;
+  /// Pairs of records of a key that are in the same window, tumbling or sliding, when it is over; in each of them where
+  /// windows overlap. [](const Left& left, const Right& right), or with a third parameter, const Window& window. The
+  /// event time is the last of the window. A record is late when all its windows are over.
+  template <class Right, class F>
+  auto window_join(std::string_view id, const Right& right, const WindowSpec& windows, F function) const;
+  /// The same with [](const Left& left, const Right* right): null in each window in which the left record has no
+  /// partner.
+  template <class Right, class F>
+  auto window_left_join(std::string_view id, const Right& right, const WindowSpec& windows, F function) const;
   /// Lets the first record of each id pass, per key.
   template <class M>
   KeyedStream<K, T> dedupe(std::string_view id, M T::*field, TtlOptions ttl = {}) const {

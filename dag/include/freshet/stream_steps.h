@@ -1,5 +1,6 @@
 #pragma once
 
+#include <freshet/lookup_stage.h>
 #include <freshet/stream_settings.h>
 
 /// The steps that streams with and without a key share: map, filter, flat_map, key_by, sinks.
@@ -79,6 +80,40 @@ class StreamSteps : public Settings<Self> {
       return next<R>(id, "flat_map", [function](const auto&) -> std::unique_ptr<Stage> {
         return std::make_unique<detail::FlatMapStage<K, T, R, F>>(function);
       });
+    }
+  }
+
+  /// Looks at each record beside rules (or entries of a catalogue), of which every task has all:
+  /// [](const Record& record, const RulesView<Id, Rule>& rules, Out<Result>& out) { … }. The stream keeps its key, if
+  /// it has one. The newest rule of each id counts, by event time, then by place in its source; rules may come at any
+  /// time, and a record meets those that have come before it. They stay in memory, and each task saves them. Windows
+  /// and timers behind it wait for the rules' event time as for the stream's, unless the rules' source is idle or has
+  /// ended.
+  template <class Id, class Rule, class F>
+  auto lookup(std::string_view id, const Stream<Rule>& rules, Id Rule::*rule_id, F function) const {
+    static_assert(KeyValue<Id>, "the id of a rule is made of integers, strings, enums and times (no floating point)");
+    static_assert(detail::Plain<F>,
+                  "name the types of the lambda's parameters: [](const Record& record, "
+                  "const RulesView<Id, Rule>& rules, Out<Result>& out) { … }");
+    if constexpr (KeyValue<Id> && detail::Plain<F>) {
+      using R = detail::OutRecord<detail::Argument<F, 2>>;
+      static_assert(std::is_invocable_v<F&, const T&, const RulesView<Id, Rule>&, Out<R>&>,
+                    "lookup takes [](const Record& record, const RulesView<Id, Rule>& rules, Out<Result>& out) { … }");
+      using LookupStage = detail::LookupStage<K, T, Id, Rule, R, F>;
+      OperatorNode step = node(id, OperatorKind::transform, "lookup by " + field_name(rule_id));
+      step.inputs = 2;
+      step.input_records.push_back(schema_of<Rule>());
+      step.outputs.insert(step.outputs.begin(), {"out", schema_of<R>()});
+      step.states = {LookupStage(rule_id, function).states()[0].second->declaration()};
+      auto from = this->from();
+      for (auto upstream : rules.all().from()) {
+        upstream.input = 1;
+        from.push_back(std::move(upstream));
+      }
+      const auto make = [rule_id, function](const auto&) -> std::unique_ptr<Stage> {
+        return std::make_unique<LookupStage>(rule_id, function);
+      };
+      return stream_of<R>(this->job().add_operator(std::move(step), {{}, make}, from));
     }
   }
 

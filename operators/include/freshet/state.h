@@ -11,7 +11,7 @@ namespace freshet {
 /// A state table of an operator; its address for people is OPERATOR.STATE.
 struct StateDeclaration {
   std::string name{};
-  std::string kind{};  ///< value, list, map or set
+  std::string kind{};  ///< value, list, map, set, broadcast, or which windows or pairs
   Schema key{};
   Schema map_key{};  ///< of a map or set; empty kind otherwise
   Schema value{};
@@ -20,6 +20,14 @@ struct StateDeclaration {
   bool operator==(const StateDeclaration&) const = default;
   FRESHET_RECORD(name, kind, key, map_key, value, ttl, queryable)
 };
+
+namespace detail {
+
+/// The kind of a state of which each task has all entries, whosever keys they are: restored by other tasks, each of
+/// them takes all.
+inline constexpr std::string_view kBroadcastState = "broadcast";
+
+}  // namespace detail
 
 struct StateOptions {
   Duration ttl = Duration::max();  ///< since the last write, on the processing clock; an older entry reads as absent
