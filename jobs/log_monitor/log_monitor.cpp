@@ -2,6 +2,8 @@
 
 #include <array>
 #include <set>
+#include <sstream>
+#include <utility>
 
 #include "jobs/log_monitor/alerts.h"
 #include "jobs/log_monitor/hit.h"

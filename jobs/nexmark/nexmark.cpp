@@ -1,6 +1,7 @@
 #include <freshet/files.h>
 
 #include <set>
+#include <sstream>
 
 #include "jobs/nexmark/bid.h"
 #include "jobs/nexmark/results.h"
@@ -63,13 +64,13 @@ void add_days(const Stream<Bid>& bids, const std::string& output, bool q15, bool
       .merge(bidder_parts)
       .key_by(&Day::date)
       .window(same_window())
-      .aggregate<Day>("q15", sum(&Day::bids).as(&Day::bids), sum(&Day::low_bids).as(&Day::low_bids),
-                      sum(&Day::middle_bids).as(&Day::middle_bids), sum(&Day::high_bids).as(&Day::high_bids),
-                      sum(&Day::bidders).as(&Day::bidders), sum(&Day::low_bidders).as(&Day::low_bidders),
-                      sum(&Day::middle_bidders).as(&Day::middle_bidders), sum(&Day::high_bidders).as(&Day::high_bidders),
-                      sum(&Day::auctions).as(&Day::auctions), sum(&Day::low_auctions).as(&Day::low_auctions),
-                      sum(&Day::middle_auctions).as(&Day::middle_auctions),
-                      sum(&Day::high_auctions).as(&Day::high_auctions))
+      .aggregate<Day>(
+          "q15", sum(&Day::bids).as(&Day::bids), sum(&Day::low_bids).as(&Day::low_bids),
+          sum(&Day::middle_bids).as(&Day::middle_bids), sum(&Day::high_bids).as(&Day::high_bids),
+          sum(&Day::bidders).as(&Day::bidders), sum(&Day::low_bidders).as(&Day::low_bidders),
+          sum(&Day::middle_bidders).as(&Day::middle_bidders), sum(&Day::high_bidders).as(&Day::high_bidders),
+          sum(&Day::auctions).as(&Day::auctions), sum(&Day::low_auctions).as(&Day::low_auctions),
+          sum(&Day::middle_auctions).as(&Day::middle_auctions), sum(&Day::high_auctions).as(&Day::high_auctions))
       .sink("q15_file", files::jsonl(output + "/q15"));
 }
 
@@ -77,8 +78,9 @@ void add_days(const Stream<Bid>& bids, const std::string& output, bool q15, bool
 
 FRESHET_JOB(nexmark, "Queries 5, 7, 15 and 17 of the Nexmark benchmark, on bids of auctions")
 {
-  const auto input = files::input<Bid>(job, "bids", "bid.csv", "files of bids",
-                                       {.columns = "time=date_time", .required = {"auction", "bidder", "price", "time"}});
+  const auto input =
+      files::input<Bid>(job, "bids", "bid.csv", "files of bids",
+                        {.columns = "time=date_time", .required = {"auction", "bidder", "price", "time"}});
   const auto output = job.param("output", "out/nexmark", "folder of the results");
   const auto listed = job.param("queries", "q5,q7,q15,q17", "which are wanted, by comma");
   const auto disorder = job.param("max_disorder", 4s, "how much later than its successors a bid may come");

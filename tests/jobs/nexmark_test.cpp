@@ -17,9 +17,7 @@ using ::testing::HasSubstr;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAreArray;
 
-std::string data(const std::string& file) {
-  return std::string(FRESHET_TEST_DATA) + "/nexmark-risingwave/" + file;
-}
+std::string data(const std::string& file) { return std::string(FRESHET_TEST_DATA) + "/nexmark-risingwave/" + file; }
 
 using Words = std::vector<std::string>;
 
@@ -88,10 +86,10 @@ TEST_P(Nexmark, Query15DaysByClassOfPrice) {
   auto job = run("q15");
   std::vector<Words> rows;
   for (const auto& day : job.output<Day>("q15_file"))
-    rows.push_back(joined({time_words(day.date)[0]},
-                          words(day.bids, day.low_bids, day.middle_bids, day.high_bids, day.bidders, day.low_bidders,
-                                day.middle_bidders, day.high_bidders, day.auctions, day.low_auctions,
-                                day.middle_auctions, day.high_auctions)));
+    rows.push_back(joined(
+        {time_words(day.date)[0]},
+        words(day.bids, day.low_bids, day.middle_bids, day.high_bids, day.bidders, day.low_bidders, day.middle_bidders,
+              day.high_bidders, day.auctions, day.low_auctions, day.middle_auctions, day.high_auctions)));
   EXPECT_THAT(rows, UnorderedElementsAreArray(expected("expected_q15.txt")));
 }
 
@@ -105,9 +103,8 @@ TEST_P(Nexmark, Query17AuctionsByDay) {
   }
   std::vector<Words> rows;
   for (const auto& one : job.output<AuctionDay>("q17_file")) {
-    rows.push_back(joined(
-        {std::to_string(one.auction), time_words(one.day.start)[0]},
-        words(one.bids, one.low, one.middle, one.high, one.least, one.dearest, one.sum)));
+    rows.push_back(joined({std::to_string(one.auction), time_words(one.day.start)[0]},
+                          words(one.bids, one.low, one.middle, one.high, one.least, one.dearest, one.sum)));
     EXPECT_NEAR(one.mean, means[rows.back()[0]], 1e-6) << one.auction;
   }
   EXPECT_THAT(rows, UnorderedElementsAreArray(wanted));
