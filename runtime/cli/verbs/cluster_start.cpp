@@ -69,7 +69,8 @@ class ClusterStart {
       } else if (auto failure = start(name, 0,
                                       {"freshet", "agent", "--manager=127.0.0.1:" + std::to_string(control_port()),
                                        "--name=" + name, "--slots=" + std::to_string(FLAGS_slots),
-                                       "--data=" + data_ + "/" + name, "--orphan-after=" + FLAGS_orphan_after})) {
+                                       "--data=" + data_ + "/" + name, "--orphan-after=" + FLAGS_orphan_after,
+                                       "--reads-per-second=" + std::to_string(FLAGS_reads_per_second)})) {
         return failure;
       }
     }
@@ -245,6 +246,11 @@ Verb cluster_start_verb() {
                 {.name = "timeout", .form = ValueForm::kDuration, .value_name = "TIME"},
                 {.name = "grace", .form = ValueForm::kDuration, .value_name = "TIME"},
                 {.name = "orphan-after", .form = ValueForm::kDuration, .value_name = "TIME"},
+                {.name = "reads-per-second",
+                 .form = ValueForm::kInteger,
+                 .value_name = "N",
+                 .least = 0,
+                 .most = 1'000'000'000},
                 {.name = "json", .form = ValueForm::kSwitch},
                 {.name = "quiet", .form = ValueForm::kSwitch}};
   verb.handler = start_cluster;

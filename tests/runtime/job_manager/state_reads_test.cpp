@@ -1,4 +1,4 @@
-#include "runtime/job_manager/state_reads.h"
+#include "runtime/reads/state_reads.h"
 
 #include <gtest/gtest.h>
 
@@ -11,6 +11,8 @@
 
 namespace freshet::manager {
 namespace {
+
+using namespace reads;
 
 using nlohmann::json;
 using namespace std::chrono_literals;
