@@ -17,7 +17,7 @@ struct AgentOptions {
   std::uint32_t slots = 0;  ///< tasks that it takes
   std::uint64_t pid = 0;
   std::string version{};
-  std::string reads{};  ///< where it serves queryable state; empty: nowhere
+  std::string reads{};                             ///< where it serves queryable state; empty: nowhere
   std::chrono::milliseconds hello_interval{1000};  ///< between hellos that nobody answers
   std::uint32_t max_workers = 256;                 ///< processes at a time
 };

@@ -93,7 +93,8 @@ class AgentUnit::Parts {
           reads::ReadServerOptions{.host = options.bind, .port = port},
           [this](const reads::ReadRequest& request) { return router_.handle(request); });
       const auto started = reads_->start();
-      if (!started && (options.read_port != 0 || port == 0)) return Error{started.error().message + ". Another: --read-port"};
+      if (!started && (options.read_port != 0 || port == 0))
+        return Error{started.error().message + ". Another: --read-port"};
       if (started) break;
     }
     std::ofstream(file, std::ios::trunc) << reads_->address() << '\n';

@@ -14,8 +14,8 @@ struct AgentProcessOptions {
   std::string name{};
   std::string manager{};  ///< control address of the job manager, HOST:PORT
   std::uint32_t slots = 8;
-  std::string data{};           ///< its folder, made when missing
-  std::string libraries{};      ///< where it keeps job libraries; empty: below `data`
+  std::string data{};               ///< its folder, made when missing
+  std::string libraries{};          ///< where it keeps job libraries; empty: below `data`
   std::string bind = "127.0.0.1";   ///< where it serves queryable state
   int read_port = 0;                ///< of that; 0: the one it had before, or a free one
   double reads_per_second = 5'000;  ///< keys that one caller may ask for; 0: no limit

@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-
 namespace freshet::agent {
 namespace {
 
@@ -19,9 +18,7 @@ using reads::ReadRequest;
 constexpr int kMostRedirects = 17;
 constexpr std::size_t kMostFileBytes = 16u << 20;
 
-std::string dump(const ordered_json& json) {
-  return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-}
+std::string dump(const ordered_json& json) { return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace); }
 
 /// A reader sees the old file or the new one.
 void keep(const std::string& path, const std::vector<wire::ReadPlace>& jobs) {
@@ -96,8 +93,8 @@ ReadAnswer ReadRouter::handle(const ReadRequest& request) {
     for (const auto& each : jobs_)
       if (each.name == wanted->job || "job-" + std::to_string(each.job.value) == wanted->job) job = each;
     if (job && !job->workers.empty())
-      std::ranges::rotate(job->workers, job->workers.begin() +
-                                            static_cast<std::ptrdiff_t>(next_worker_++ % job->workers.size()));
+      std::ranges::rotate(job->workers,
+                          job->workers.begin() + static_cast<std::ptrdiff_t>(next_worker_++ % job->workers.size()));
   }
   if (!job)
     return reads::error_answer(404, "no_such_job",
@@ -146,8 +143,9 @@ ReadAnswer ReadRouter::fetch_moved(ReadAnswer answer, const ReadRequest& request
       const std::string path = request.target.substr(0, request.target.find('?'));
       const std::string query = query_of(request.target);
       if (reads::split_url(place.first, address, target))
-        there = client_.post(address, path + "?way=" + std::to_string(place.second) + (query.empty() ? "" : "&") + query,
-                             request.caller, dump(body));
+        there =
+            client_.post(address, path + "?way=" + std::to_string(place.second) + (query.empty() ? "" : "&") + query,
+                         request.caller, dump(body));
       const ordered_json found =
           there && there->status == 200 ? ordered_json::parse(there->body, nullptr, false) : ordered_json();
       const bool is_good = found.is_object() && found.contains("keys") && found["keys"].size() == numbers.size();

@@ -65,8 +65,8 @@ std::optional<ReadAnswer> ReadClient::send(const std::string& address, const std
   const httplib::Headers headers{{"X-Freshet-Caller", caller}};
   for (int tries = 1; tries <= 2; ++tries) {
     auto client = take(address);
-    const auto result = body == nullptr ? client->Get(target, headers)
-                                        : client->Post(target, headers, *body, "application/json");
+    const auto result =
+        body == nullptr ? client->Get(target, headers) : client->Post(target, headers, *body, "application/json");
     if (result) {
       ReadAnswer answer = answer_of(*result);
       give_back(address, std::move(client));

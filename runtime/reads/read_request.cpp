@@ -18,9 +18,7 @@ constexpr int kMostDepth = 33;  // of keys, and one for the body
 constexpr unsigned kMostWays = 16;
 constexpr std::size_t kShown = 64;
 
-std::string dump(const ordered_json& json) {
-  return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-}
+std::string dump(const ordered_json& json) { return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace); }
 
 ReadAnswer bad_request(const std::string& message) { return error_answer(400, "bad_request", message); }
 
@@ -117,9 +115,9 @@ std::variant<StateRequest, ReadAnswer> parse_state_request(const ReadRequest& re
   StateRequest wanted;
   std::optional<std::string> key;
   if (!split_path(request.path, wanted.job, wanted.address, key))
-    return error_answer(404, "not_found",
-                        "there is no " + request.path.substr(0, kShown) +
-                            " here. State: GET /v1/jobs/JOB/state/OPERATOR[.STATE]/KEY");
+    return error_answer(
+        404, "not_found",
+        "there is no " + request.path.substr(0, kShown) + " here. State: GET /v1/jobs/JOB/state/OPERATOR[.STATE]/KEY");
   wanted.is_list = request.method == "POST";
   if ((request.method != "GET" && !wanted.is_list) || (wanted.is_list && key))
     return error_answer(405, "not_allowed", "GET one key, or POST a list of keys without one in the path");

@@ -13,11 +13,11 @@ namespace freshet::reads {
 
 struct ReadRequest {
   std::string method{};
-  std::string target{};                        ///< path and query as they came
-  std::string path{};                          ///< percent-decoded, as the values of the query are
+  std::string target{};  ///< path and query as they came
+  std::string path{};    ///< percent-decoded, as the values of the query are
   std::map<std::string, std::string> query{};
   std::string body{};
-  std::string caller{};                        ///< whom it counts for
+  std::string caller{};  ///< whom it counts for
 };
 
 struct ReadAnswer {
@@ -34,7 +34,8 @@ ReadAnswer error_answer(int status, const std::string& code, const std::string& 
 ReadAnswer try_again(const std::string& code, const std::string& message);
 ReadAnswer too_many(const std::string& caller);
 
-/// GET /v1/jobs/JOB/state/OPERATOR[.STATE]/KEY?consistency=&from=&after=&limit=, or POST without the key and with a body
+/// GET /v1/jobs/JOB/state/OPERATOR[.STATE]/KEY?consistency=&from=&after=&limit=, or POST without the key and with a
+/// body
 /// `{"keys": […]}`.
 struct StateRequest {
   static constexpr std::size_t kMostKeys = 256;
@@ -47,7 +48,7 @@ struct StateRequest {
   std::vector<std::string> key_json{};  ///< the same as they came in the body
   bool is_list = false;                 ///< POST
   bool is_live = true;
-  std::optional<std::string> from{};    ///< of a map: begin at this map key
+  std::optional<std::string> from{};  ///< of a map: begin at this map key
   checkpoint::StatePosition after{};
   std::size_t limit = kMostEntries;
   unsigned way = 0;  ///< of the encodings that a key may have, the first to look for; set by who was sent on

@@ -16,9 +16,9 @@ namespace {
 using checkpoint::Manifest;
 using checkpoint::StatePage;
 
-constexpr std::size_t kMostListed = 20;             // names of what there is, in a refusal
-constexpr std::size_t kShown = 64;                  // bytes of what was asked for
-constexpr int kTries = 3;                           // when checkpoints are pruned faster than they are read
+constexpr std::size_t kMostListed = 20;  // names of what there is, in a refusal
+constexpr std::size_t kShown = 64;       // bytes of what was asked for
+constexpr int kTries = 3;                // when checkpoints are pruned faster than they are read
 
 Refusal no_such(std::string message, std::vector<std::string> near = {}) {
   return {Refusal::Code::not_found, std::move(message), {}, std::move(near)};
@@ -189,8 +189,15 @@ class Reading {
   }
 
   Answer<std::string> answer(const StatePage& page) const {
-    StateHead head{wanted_.now_ms,     wanted_.job_name, operator_, &state_, false, manifest_.attempt.value,
-                   manifest_.checkpoint.value, std::string(enumerator_name(manifest_.barrier)), manifest_.created_ms};
+    StateHead head{wanted_.now_ms,
+                   wanted_.job_name,
+                   operator_,
+                   &state_,
+                   false,
+                   manifest_.attempt.value,
+                   manifest_.checkpoint.value,
+                   std::string(enumerator_name(manifest_.barrier)),
+                   manifest_.created_ms};
     std::string out;
     append_head(out, head);
     out += ',';

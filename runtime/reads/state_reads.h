@@ -10,7 +10,8 @@
 
 namespace freshet::reads {
 
-/// The fields that the streams into an operator are keyed by, by operator: the parts of keys have no names of their own.
+/// The fields that the streams into an operator are keyed by, by operator: the parts of keys have no names of their
+/// own.
 std::map<std::string, std::vector<std::string>> key_fields_of(const LogicalGraph& graph);
 
 /// A wish to read saved state, as far as the job manager's thread knows it: all that reading needs besides the storage.

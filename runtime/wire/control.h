@@ -489,9 +489,9 @@ struct EndStream {
 
 using ControlBody =
     std::variant<AgentHello, AgentHeartbeat, WorkerStarted, WorkerEnded, LibraryRequest, AgentWelcome, StartWorker,
-                 StopWorker, LibraryChunk, ReadPlaces, WorkerHello, WorkerPrepared, WorkerRunning, WorkerStatus, BrakePulled,
-                 TaskFailed, TasksFinished, SnapshotStored, SnapshotDeclined, DataEnded, PrepareWorker, StartTasks,
-                 InjectBarrier, PauseSources, StopTasks, CommitCheckpoint, EndStream>;
+                 StopWorker, LibraryChunk, ReadPlaces, WorkerHello, WorkerPrepared, WorkerRunning, WorkerStatus,
+                 BrakePulled, TaskFailed, TasksFinished, SnapshotStored, SnapshotDeclined, DataEnded, PrepareWorker,
+                 StartTasks, InjectBarrier, PauseSources, StopTasks, CommitCheckpoint, EndStream>;
 
 struct ControlMessage {
   Term term{};  ///< the manager's; senders other than the manager repeat the last they heard

@@ -22,8 +22,8 @@ struct LiveJob {
   std::string library_job{};
   const LogicalGraph* graph = nullptr;
   const dag::ExecutionPlan* plan = nullptr;
-  std::vector<task::Task*> tasks{};               ///< of this worker
-  std::map<std::uint32_t, std::string> peers{};   ///< where each worker of the job serves its state; this one, too
+  std::vector<task::Task*> tasks{};              ///< of this worker
+  std::map<std::uint32_t, std::string> peers{};  ///< where each worker of the job serves its state; this one, too
   std::shared_ptr<checkpoint::CheckpointStorage> storage{};  ///< null: the job makes no checkpoints
   /// Of the tasks' mailboxes none is looked at any more.
   std::atomic<bool> is_over{false};

@@ -37,8 +37,8 @@ struct LiveResult {
   std::string why{};
 };
 
-/// Looks keys up in the tables of tasks that run. Each task looks itself, on its own thread, between two steps: who asks
-/// posts a letter to its mailbox and waits. What costs the task is what it takes to encode the entries of a page.
+/// Looks keys up in the tables of tasks that run. Each task looks itself, on its own thread, between two steps: who
+/// asks posts a letter to its mailbox and waits. What costs the task is what it takes to encode the entries of a page.
 /// Any thread; outlives what it has posted.
 class LiveReads : public std::enable_shared_from_this<LiveReads> {
  public:

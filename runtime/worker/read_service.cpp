@@ -21,8 +21,8 @@ using reads::StateRequest;
 using reads::try_again;
 using Outcome = LiveResult::Outcome;
 
-constexpr std::size_t kShown = 64;                   // bytes of what was asked for
-constexpr std::size_t kMostBytesOfList = 8u << 20;   // of the values of all keys of a list together, about
+constexpr std::size_t kShown = 64;                  // bytes of what was asked for
+constexpr std::size_t kMostBytesOfList = 8u << 20;  // of the values of all keys of a list together, about
 constexpr std::size_t kLeastBytesOfKey = 8u << 10;
 
 std::string shown(const std::string& text) { return text.substr(0, kShown); }
@@ -78,10 +78,10 @@ class Read {
       std::vector<std::string> names;
       for (const auto& each : job_.graph->operators)
         if (!each.states.empty()) names.push_back(each.id);
-      return error_answer(404, "no_such_operator",
-                          "job " + job_name_ + " has no operator " + shown(wanted_.address) + "; with state: " +
-                              names_text(names),
-                          names_near(wanted_.address, names));
+      return error_answer(
+          404, "no_such_operator",
+          "job " + job_name_ + " has no operator " + shown(wanted_.address) + "; with state: " + names_text(names),
+          names_near(wanted_.address, names));
     }
     std::vector<std::string> names;
     for (const auto& state : node->states) names.push_back(state.name);
@@ -126,7 +126,8 @@ class Read {
 
   /// As its newest complete checkpoint holds it, read by this worker itself.
   ReadAnswer committed(Duration patience) const {
-    if (job_.storage == nullptr) return error_answer(404, "no_checkpoints", "job " + job_name_ + " makes no checkpoints");
+    if (job_.storage == nullptr)
+      return error_answer(404, "no_checkpoints", "job " + job_name_ + " makes no checkpoints");
     reads::StateRead read;
     read.job = job_.self.job;
     read.job_name = job_name_;
@@ -139,8 +140,8 @@ class Read {
     read.now_ms = now_ms_;
     const auto until = now_ms_ + kCommittedPatience * patience.count();
     const base::SystemClock clock;
-    const auto found = reads::read_saved_state(
-        read, *job_.storage, [&] { return job_.is_over || clock.wall_us() / 1'000 > until; });
+    const auto found =
+        reads::read_saved_state(read, *job_.storage, [&] { return job_.is_over || clock.wall_us() / 1'000 > until; });
     if (const auto* text = std::get_if<std::string>(&found)) return {200, *text, 0, {}};
     const auto& refusal = std::get<reads::Refusal>(found);
     const std::string where = refusal.problems.empty() ? "" : refusal.problems[0].where + " ";

@@ -10,8 +10,8 @@
 namespace freshet::worker {
 
 /// Serves the queryable state of a worker's tasks over HTTP. A key that is another worker's is not fetched from there:
-/// who asks is sent on (307), so no worker ever waits for another, and they cannot wait for each other. Its handlers run
-/// on the HTTP server's threads; open() and serve() on the worker's. It goes before the worker does.
+/// who asks is sent on (307), so no worker ever waits for another, and they cannot wait for each other. Its handlers
+/// run on the HTTP server's threads; open() and serve() on the worker's. It goes before the worker does.
 class ReadService final : public StateServer {
  public:
   struct Options {

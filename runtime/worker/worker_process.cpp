@@ -99,10 +99,10 @@ class WorkerProcess {
     };
     setup.show_progress = [this](const WorkerProgress& progress) { progress_.show(progress); };
     setup.memory = [] { return base::resident_bytes(base::own_pid()).value_or(0); };
-    reads_ = std::make_unique<ReadService>(ReadService::Options{.job_name = options_.job_name,
-                                                                .host = options_.read_bind,
-                                                                .reads_per_second = options_.reads_per_second},
-                                           clock_);
+    reads_ = std::make_unique<ReadService>(
+        ReadService::Options{
+            .job_name = options_.job_name, .host = options_.read_bind, .reads_per_second = options_.reads_per_second},
+        clock_);
     setup.state_server = reads_.get();
     worker_ = std::make_unique<Worker>(std::move(setup));
     loop_.add_fd(signals, [this, signals] {

@@ -188,12 +188,14 @@ Verb get_verb() {
       "Prints the value of a key as JSON; of a map all of its entries. The state is that of the newest complete\n"
       "checkpoint or of --checkpoint, which is said on stderr: what came since is not in it. The job need not run.\n"
       "With --live it is what the job knows now, asked of an agent, which needs no job manager for it; the state has\n"
-      "to be declared queryable. Agents are found through the job manager, else in the data folder; --reads names one.\n"
+      "to be declared queryable. Agents are found through the job manager, else in the data folder; --reads names "
+      "one.\n"
       "KEY is a number, a name or a text; of several fields a JSON object or array.\n"
       "REST: GET /v1/jobs/JOB/state/OPERATOR[.STATE]/KEY";
   verb.examples = {"freshet state get shop totals 77", "freshet state get shop sessions.open 77 --checkpoint 1609",
                    "freshet state get shop item_views --key '{\"category\":7,\"item\":42}'",
-                   "freshet state get shop item_views --key '[7,42]' --json", "freshet state get shop totals 77 --live"};
+                   "freshet state get shop item_views --key '[7,42]' --json",
+                   "freshet state get shop totals 77 --live"};
   verb.flags = joined({{{.name = "key", .value_name = "KEY"},
                         kCheckpoint,
                         {.name = "live", .form = ValueForm::kSwitch},
