@@ -8,6 +8,7 @@
 #include "dag/plan.h"
 #include "runtime/base/ids.h"
 #include "runtime/wire/edge_tally.h"
+#include "runtime/wire/read_place.h"
 #include "runtime/wire/stored_file.h"
 
 /// What job manager, agents and workers say to each other.
@@ -169,16 +170,6 @@ struct LibraryChunk {
   std::uint64_t total = 0;
   std::string bytes{};  ///< empty with total 0: the manager does not have it
   FRESHET_RECORD(sha256, offset, total, bytes)
-};
-
-/// Where the queryable state of a job is served.
-struct ReadPlace {
-  JobId job{};
-  std::string name{};
-  std::uint32_t attempt = 0;
-  std::vector<std::string> workers{};  ///< "127.0.0.1:40213"; none: it is starting
-  bool operator==(const ReadPlace&) const = default;
-  FRESHET_RECORD(job, name, attempt, workers)
 };
 
 /// Of all jobs that are not over; takes the place of what was said before.
