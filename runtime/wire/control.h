@@ -37,9 +37,8 @@
 /// manager answers StopTasks. A job is cancelled by StopTasks alone. A worker that has stopped its tasks ends its
 /// process; its agent sees that and says WorkerEnded, with the crash report the worker left behind if there is one.
 ///
-/// Workers that hold queryable state serve it over HTTP and name the address in WorkerPrepared; StartTasks tells each
-/// where its peers serve theirs. Agents, too, serve the state of all jobs, by asking the workers: whenever these change
-/// the manager tells every agent where they are (ReadPlaces). From then on reads need no manager.
+/// Workers serve queryable state over HTTP and name the address in WorkerPrepared; StartTasks tells it their peers, and
+/// ReadPlaces, whenever it changes, all agents, which serve the state of every job by asking its workers.
 ///
 /// An operator that fails is TaskFailed. Then, and when a worker or an agent is lost, StopTasks goes to all that is
 /// left of the attempt, and when that is gone the next attempt begins as the first did; PrepareWorker names the
