@@ -39,7 +39,6 @@
 ///
 /// Workers serve queryable state over HTTP and name the address in WorkerPrepared; StartTasks tells it their peers, and
 /// ReadPlaces, whenever it changes, all agents, which serve the state of every job by asking its workers.
-///
 /// An operator that fails is TaskFailed. Then, and when a worker or an agent is lost, StopTasks goes to all that is
 /// left of the attempt, and when that is gone the next attempt begins as the first did; PrepareWorker names the
 /// checkpoint that it goes on from, from which each worker takes what belongs to its tasks, and the records that
