@@ -21,6 +21,7 @@ ReadAnswer answer_of(const httplib::Response& response) {
 
 }  // namespace
 
+ReadClient::ReadClient(Duration patience) : patience_(patience) {}
 ReadClient::~ReadClient() = default;
 
 std::unique_ptr<httplib::Client> ReadClient::take(const std::string& address) {

@@ -21,7 +21,7 @@ class ReadClient {
   static constexpr std::size_t kMostKept = 4;  ///< connections to one server that nobody uses
   static constexpr std::size_t kMostServers = 256;
 
-  explicit ReadClient(Duration patience = Duration(5'000)) : patience_(patience) {}
+  explicit ReadClient(Duration patience = Duration(5'000));
   ~ReadClient();
   ReadClient(const ReadClient&) = delete;
   ReadClient& operator=(const ReadClient&) = delete;
