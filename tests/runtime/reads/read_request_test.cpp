@@ -70,14 +70,14 @@ TEST(ReadRequestParts, WhatIsHostileOrWrongIsRefused) {
   EXPECT_EQ(refusal(get("/v1/jobs/s/state/o/" + std::string(5'000, 'x'))), "400 bad_key");
   EXPECT_EQ(refusal({"DELETE", "", "/v1/jobs/s/state/o/1", {}, {}, {}}), "405 not_allowed");
   EXPECT_EQ(refusal({"POST", "", "/v1/jobs/s/state/o/1", {}, R"({"keys":[1]})", {}}), "405 not_allowed");
-  for (const auto& [name, value] : std::map<std::string, std::string>{{"consistency", "maybe"},
-                                                                      {"limit", "0"},
-                                                                      {"limit", "1001"},
-                                                                      {"limit", "-1"},
-                                                                      {"limit", "1x"},
-                                                                      {"limit", ""},
-                                                                      {"way", "99999999999999999999"},
-                                                                      {"after", "zz"}})
+  for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{{"consistency", "maybe"},
+                                                                                    {"limit", "0"},
+                                                                                    {"limit", "1001"},
+                                                                                    {"limit", "-1"},
+                                                                                    {"limit", "1x"},
+                                                                                    {"limit", ""},
+                                                                                    {"way", "99999999999999999999"},
+                                                                                    {"after", "zz"}})
     EXPECT_EQ(refusal(get("/v1/jobs/s/state/o/1", {{name, value}})), "400 bad_request") << name << "=" << value;
   std::string deep = R"({"keys":)" + std::string(100, '[') + std::string(100, ']') + "}";
   std::string many = R"({"keys":[1)";

@@ -58,7 +58,7 @@ TEST_F(ReadServiceTest, AMapComesInOrderAndInPages) {
       found[entry["map_key"]] = entry["value"];
     }
     if (body["next"].is_null()) break;
-    query["after"] = body["next"];
+    query["after"] = body["next"].get<std::string>();
   }
   EXPECT_EQ(found, expected);
 
@@ -92,7 +92,7 @@ TEST_F(ReadServiceTest, AListOfKeysIsAnsweredInItsOrder) {
 TEST_F(ReadServiceTest, WhatIsNotThereHasACodeOfItsOwn) {
   EXPECT_EQ(code_of(get("spent/nobody")), "404 no_such_key");
   EXPECT_EQ(code_of(get("spnt/user 7")), "404 no_such_operator");
-  EXPECT_EQ(body_of(get("spnt/user 7"))["error"]["near"], json{"spent"});
+  EXPECT_EQ(body_of(get("spnt/user 7"))["error"]["near"], json::array({"spent"}));
   EXPECT_EQ(code_of(get("spent.stat/user 7")), "404 no_such_state");
   EXPECT_EQ(code_of(service_.handle(get_request("/v1/jobs/shpo/state/spent/user 7"))), "404 no_such_job");
   EXPECT_EQ(service_.handle(get_request("/v1/jobs/job-1/state/spent/user 7")).status, 200) << "by its id";
