@@ -126,7 +126,7 @@ TEST(LiveRead, BytesThatAreNoKeyOfTheTableFindNothing) {
   struct Nowhere final : StateWriter {
     void put(const StateEntry&) override { FAIL(); }
   } nowhere;
-  for (const std::string bytes : {std::string(), std::string("x"), std::string(7, '\0'), std::string(9, '\0')})
+  for (const std::string& bytes : {std::string(), std::string("x"), std::string(7, '\0'), std::string(9, '\0')})
     for (const auto& [name, table] : op.states) EXPECT_FALSE(table->read(0, bytes, nowhere));
 }
 

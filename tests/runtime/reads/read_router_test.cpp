@@ -1,6 +1,7 @@
 #include "runtime/agent/read_router.h"
 
 #include <filesystem>
+#include <set>
 
 #include "runtime/reads/read_server.h"
 #include "tests/runtime/reads/live_job_support.h"
