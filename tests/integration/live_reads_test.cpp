@@ -26,7 +26,8 @@ class LiveReads : public ::testing::Test {
  protected:
   void start(int agents, const std::vector<std::string>& flags = {}) {
     cluster_ = std::make_unique<TestCluster>(directory_.path("cluster"), agents, flags);
-    for (const auto& agent : cluster_->view().cluster()["agents"]) agents_.push_back(agent["reads"].get<std::string>());
+    const json cluster = cluster_->view().cluster();
+    for (const auto& agent : cluster["agents"]) agents_.push_back(agent["reads"].get<std::string>());
     auto arguments = parameters(
         {"count=" + std::to_string(kCount), "users=" + std::to_string(kUsers), "output=" + directory_.path("out")});
     arguments.insert(arguments.end(), {"--name", "baskets", "--parallelism", "4", "--checkpoint-interval", "200ms"});

@@ -106,7 +106,8 @@ TEST_F(ReadPlacesTest, AJobManagerThatIsStartedAnewTellsTheSameInTheEnd) {
   cluster.deliver();
   ASSERT_EQ(told("a").size(), 1u);
   EXPECT_EQ(told("a")[0].attempt, 1u);
-  if (cluster.state(job) == JobState::running) EXPECT_EQ(told("a")[0].workers, workers_of(job, 1));
+  ASSERT_EQ(cluster.state(job), JobState::running);
+  EXPECT_EQ(told("a")[0].workers, workers_of(job, 1));
 }
 
 }  // namespace

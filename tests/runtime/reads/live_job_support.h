@@ -1,6 +1,6 @@
 #pragma once
 
-#include <freshet/job.h>
+#include <freshet/freshet.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -63,14 +63,14 @@ class RunningJob {
     const auto by_user = job_.source<Purchases>("purchases").key_by(&Purchase::user);
     by_user
         .fold("spent",
-              [](Spent& spent, const Purchase& bought) {
-                ++spent.purchases;
-                spent.amount += bought.amount;
+              [](Spent& total, const Purchase& bought) {
+                ++total.purchases;
+                total.amount += bought.amount;
               })
         .queryable()
         .emit(at_end())
-        .template sink<Nowhere<Spent>>("spent_sink");
-    by_user.process<Basket>("basket").template sink<Nowhere<Purchase>>("basket_sink");
+        .sink<Nowhere<Spent>>("spent_sink");
+    by_user.process<Basket>("basket").sink<Nowhere<Purchase>>("basket_sink");
     job_.finish();
     engine_ =
         std::make_unique<worker::LocalEngine>(job_, worker::LocalEngine::Options{.parallelism = 4, .snapshots = true});

@@ -79,9 +79,9 @@ TEST_F(ReadServerTest, AnswersMsgpackToWhoAcceptsIt) {
 TEST_F(ReadServerTest, RefusesBodiesAndAddressesThatAreTooLong) {
   httplib::Client client("http://" + server_.address());
   const auto body = client.Post("/x", std::string(1 << 20, 'x'), "application/json");
-  if (body) EXPECT_EQ(body->status, 413);
+  EXPECT_TRUE(!body || body->status == 413);
   const auto target = client.Get("/" + std::string(20'000, 'x'));
-  if (target) EXPECT_EQ(target->status, 414);
+  EXPECT_TRUE(!target || target->status == 414);
   const auto alive = client_.get(server_.address(), "/healthz", "me");
   ASSERT_TRUE(alive);
   EXPECT_EQ(alive->body, R"({"status":"ok"})");

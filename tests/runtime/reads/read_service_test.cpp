@@ -84,8 +84,8 @@ TEST_F(ReadServiceTest, AListOfKeysIsAnsweredInItsOrder) {
     const json& part = body["keys"][i];
     EXPECT_EQ(part["key"], keys[i]);
     EXPECT_EQ(part["found"], keys[i] != "nobody");
-    if (part["found"] == true)
-      EXPECT_EQ(part["entries"][0]["value"]["purchases"], job_.spent.at(keys[i].get<std::string>()).purchases);
+    if (part["found"] == false) continue;
+    EXPECT_EQ(part["entries"][0]["value"]["purchases"], job_.spent.at(keys[i].get<std::string>()).purchases);
   }
 }
 
