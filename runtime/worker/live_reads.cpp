@@ -17,7 +17,7 @@ constexpr auto kLookAround = std::chrono::milliseconds(20);
 class Chooser final : public StateWriter {
  public:
   explicit Chooser(const LiveQuery& query)
-      : declaration_(query.state), entries_({query.key, query.after}, query.most_entries, query.most_bytes) {}
+      : declaration_(query.state), entries_(after(query), query.most_entries, query.most_bytes) {}
   void put(const StateEntry& entry) override { entries_.take(entry, declaration_); }
   void move_to(checkpoint::StatePage& page, std::uint32_t task, std::int64_t now_ms) {
     entries_.move_to(page, task, now_ms);
@@ -25,6 +25,11 @@ class Chooser final : public StateWriter {
   }
 
  private:
+  /// What has no map key does not stand behind its own key.
+  static checkpoint::Address after(const LiveQuery& query) {
+    return query.after.empty() ? checkpoint::Address() : checkpoint::Address{query.key, query.after};
+  }
+
   const std::shared_ptr<const StateDeclaration> declaration_;
   checkpoint::FirstEntries entries_;
 };

@@ -200,7 +200,12 @@ class Read {
   ReadAnswer send_on(std::uint32_t index, std::size_t way) const {
     const std::string address = address_of_worker(index);
     if (address.empty()) return try_again("moving", "the worker that has this key does not serve state");
-    ReadAnswer answer = error_answer(307, "moved", "another worker has this key");
+    // The same in the body, where an HTTP library cannot decode what it should leave alone.
+    ReadAnswer answer{
+        307,
+        R"({"error":{"code":"moved","message":"another worker has this key"},)" + moved_part(index, way) + '}',
+        0,
+        {}};
     answer.location = "http://" + address + "/v1/jobs/" + encoded(wanted_.job) + "/state/" + encoded(wanted_.address) +
                       "/" + encoded(wanted_.keys.front()) + "?limit=" + std::to_string(wanted_.limit) +
                       "&way=" + std::to_string(way);
