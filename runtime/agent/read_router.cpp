@@ -42,9 +42,11 @@ std::vector<wire::ReadPlace> kept(const std::string& path) {
   return jobs;
 }
 
-std::string query_of(const std::string& target) {
+/// The same request to the worker that has the key, or may have it when it is encoded in that way.
+std::string target_there(const std::string& target, unsigned way) {
   const auto mark = target.find('?');
-  return mark == std::string::npos ? std::string() : target.substr(mark + 1);
+  const std::string query = mark == std::string::npos ? std::string() : "&" + target.substr(mark + 1);
+  return target.substr(0, mark) + "?way=" + std::to_string(way) + query;
 }
 
 }  // namespace
@@ -111,20 +113,22 @@ ReadAnswer ReadRouter::ask(const wire::ReadPlace& job, const ReadRequest& reques
     auto answer = is_list ? client_.post(worker, request.target, request.caller, request.body)
                           : client_.get(worker, request.target, request.caller);
     for (int redirects = 0; answer && answer->status == 307 && redirects < kMostRedirects; ++redirects) {
-      std::string address, target;
+      const ordered_json moved = ordered_json::parse(answer->body, nullptr, false);
+      std::string address, ignored;
       // Only where the job manager says that workers of this job are.
-      if (!reads::split_url(answer->location, address, target) || !std::ranges::count(job.workers, address))
+      if (!moved.is_object() || !reads::split_url(moved.value("moved", ""), address, ignored) ||
+          !std::ranges::count(job.workers, address))
         return reads::try_again("moving", "the worker that has this key is not known yet");
-      answer = client_.get(address, target, request.caller);
+      answer = client_.get(address, target_there(request.target, moved.value("way", 0U)), request.caller);
     }
-    if (answer && answer->status == 200 && is_list) return fetch_moved(*std::move(answer), request);
+    if (answer && answer->status == 200 && is_list) return fetch_moved(job, *std::move(answer), request);
     if (answer) return *std::move(answer);
   }
   return reads::try_again("restarting", "no worker of job " + job.name + " answers: it is restarting");
 }
 
 /// Puts in what other workers have of a list of keys.
-ReadAnswer ReadRouter::fetch_moved(ReadAnswer answer, const ReadRequest& request) {
+ReadAnswer ReadRouter::fetch_moved(const wire::ReadPlace& job, ReadAnswer answer, const ReadRequest& request) {
   ordered_json whole = ordered_json::parse(answer.body, nullptr, false);
   if (!whole.is_object() || !whole.contains("keys") || !whole["keys"].is_array()) return answer;
   ordered_json& keys = whole["keys"];
@@ -138,14 +142,10 @@ ReadAnswer ReadRouter::fetch_moved(ReadAnswer answer, const ReadRequest& request
     for (const auto& [place, numbers] : by_place) {
       ordered_json body{{"keys", ordered_json::array()}};
       for (const std::size_t i : numbers) body["keys"].push_back(keys[i]["key"]);
-      std::string address, target;
+      std::string address, ignored;
       std::optional<ReadAnswer> there;
-      const std::string path = request.target.substr(0, request.target.find('?'));
-      const std::string query = query_of(request.target);
-      if (reads::split_url(place.first, address, target))
-        there =
-            client_.post(address, path + "?way=" + std::to_string(place.second) + (query.empty() ? "" : "&") + query,
-                         request.caller, dump(body));
+      if (reads::split_url(place.first, address, ignored) && std::ranges::count(job.workers, address))
+        there = client_.post(address, target_there(request.target, place.second), request.caller, dump(body));
       const ordered_json found =
           there && there->status == 200 ? ordered_json::parse(there->body, nullptr, false) : ordered_json();
       const bool is_good = found.is_object() && found.contains("keys") && found["keys"].size() == numbers.size();

@@ -29,7 +29,8 @@ class ReadRouter final : public ReadDirectory {
 
  private:
   reads::ReadAnswer ask(const wire::ReadPlace& job, const reads::ReadRequest& request);
-  reads::ReadAnswer fetch_moved(reads::ReadAnswer answer, const reads::ReadRequest& request);
+  reads::ReadAnswer fetch_moved(const wire::ReadPlace& job, reads::ReadAnswer answer,
+                                const reads::ReadRequest& request);
   reads::ReadAnswer list() const;
 
   const Options options_;
