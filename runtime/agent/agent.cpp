@@ -9,13 +9,14 @@
 namespace freshet::agent {
 
 Agent::Agent(AgentOptions options, base::Clock& clock, transport::ManagerOutbox& manager, WorkerLauncher& launcher,
-             LibraryCache& libraries, MachineGauge& gauge)
+             LibraryCache& libraries, MachineGauge& gauge, ReadDirectory* reads)
     : options_(std::move(options)),
       clock_(clock),
       manager_(manager),
       launcher_(launcher),
       libraries_(libraries),
-      gauge_(gauge) {}
+      gauge_(gauge),
+      reads_(reads) {}
 
 void Agent::send(wire::ControlBody body) { manager_.send({term_, std::move(body)}); }
 
@@ -32,7 +33,8 @@ void Agent::on_connected() {
 
 void Agent::say_hello() {
   next_hello_ = clock_.steady() + options_.hello_interval;
-  send(wire::AgentHello{options_.name, options_.host, options_.slots, options_.pid, options_.version, known_workers()});
+  send(wire::AgentHello{options_.name, options_.host, options_.slots, options_.pid, options_.version, known_workers(),
+                        options_.reads});
 }
 
 void Agent::send_heartbeat() {
@@ -93,6 +95,10 @@ void Agent::on_body(const wire::AgentWelcome& welcome) {
   next_heartbeat_ = clock_.steady() + heartbeat_interval_;
   // What ended while there was no connection was told to nobody.
   for (const wire::WorkerEnded& ended : ends_) send(ended);
+}
+
+void Agent::on_body(const wire::ReadPlaces& places) {
+  if (reads_ != nullptr) reads_->on_places(places.jobs);
 }
 
 void Agent::on_body(const wire::StartWorker& start) {

@@ -17,6 +17,7 @@ struct AgentOptions {
   std::uint32_t slots = 0;  ///< tasks that it takes
   std::uint64_t pid = 0;
   std::string version{};
+  std::string reads{};                             ///< where it serves queryable state; empty: nowhere
   std::chrono::milliseconds hello_interval{1000};  ///< between hellos that nobody answers
   std::uint32_t max_workers = 256;                 ///< processes at a time
 };
@@ -30,8 +31,9 @@ class Agent {
   /// Ends of workers that are told again after a new hello, and to whoever asks for such a worker once more.
   static constexpr std::size_t kMaxRememberedEnds = 256;
 
+  /// `reads` may be null: then nobody wants to know where state is served.
   Agent(AgentOptions options, base::Clock& clock, transport::ManagerOutbox& manager, WorkerLauncher& launcher,
-        LibraryCache& libraries, MachineGauge& gauge);
+        LibraryCache& libraries, MachineGauge& gauge, ReadDirectory* reads = nullptr);
 
   /// Takes over the workers that an earlier agent left behind. Once, before all else.
   void take_over();
@@ -59,6 +61,7 @@ class Agent {
   void on_body(const wire::StartWorker& start);
   void on_body(const wire::StopWorker& stop);
   void on_body(const wire::LibraryChunk& chunk);
+  void on_body(const wire::ReadPlaces& places);
 
   void send(wire::ControlBody body);
   void say_hello();
@@ -80,6 +83,7 @@ class Agent {
   WorkerLauncher& launcher_;
   LibraryCache& libraries_;
   MachineGauge& gauge_;
+  ReadDirectory* const reads_;
 
   Term term_{};
   bool welcomed_ = false;

@@ -5,17 +5,21 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "runtime/agent/agent.h"
 #include "runtime/agent/file_library_cache.h"
 #include "runtime/agent/proc_machine_gauge.h"
 #include "runtime/agent/process_launcher.h"
+#include "runtime/agent/read_router.h"
 #include "runtime/base/file.h"
 #include "runtime/base/process.h"
 #include "runtime/base/signals.h"
+#include "runtime/reads/read_server.h"
 #include "runtime/transport/zmq_control_client.h"
 
 namespace freshet::agent {
@@ -31,14 +35,24 @@ std::string host_name() {
   return ::gethostname(name, sizeof name - 1) == 0 ? name : "localhost";
 }
 
-AgentOptions core_options(const AgentProcessOptions& options) {
+AgentOptions core_options(const AgentProcessOptions& options, const std::string& reads) {
   AgentOptions core;
   core.name = options.name;
   core.host = host_name();
   core.slots = options.slots;
   core.pid = static_cast<std::uint64_t>(base::own_pid());
   core.version = FRESHET_VERSION;
+  core.reads = reads;
   return core;
+}
+
+/// The port in "127.0.0.1:7072"; 0: there is none.
+int port_in(const std::string& address) {
+  const auto colon = address.rfind(':');
+  int port = 0;
+  if (colon != std::string::npos)
+    (void)std::from_chars(address.data() + colon + 1, address.data() + address.size(), port);
+  return port > 0 && port < 65'536 ? port : 0;
 }
 
 /// Two agents in one folder would take each other's workers over.
@@ -60,9 +74,33 @@ class AgentUnit::Parts {
         loop_(loop),
         log_(std::move(log)),
         clock_(),
-        launcher_({.manager = options.manager, .data = options.data, .orphan_after = options.orphan_after}),
+        launcher_({.manager = options.manager,
+                   .data = options.data,
+                   .orphan_after = options.orphan_after,
+                   .reads_per_second = options.reads_per_second}),
         libraries_(options.libraries.empty() ? options.data + "/libraries" : options.libraries, options.name),
-        gauge_(options.data) {}
+        gauge_(options.data),
+        router_({.file = options.data + "/read_places", .reads_per_second = options.reads_per_second}, clock_) {}
+
+  /// Before connect(): the job manager is told the address.
+  Status serve_reads(const AgentProcessOptions& options) {
+    // Who reads knows this address: an agent that is started anew takes it again, if it can.
+    const std::string file = options.data + "/reads";
+    std::string before;
+    std::ifstream(file) >> before;
+    for (const int port : {options.read_port != 0 ? options.read_port : port_in(before), 0}) {
+      reads_ = std::make_unique<reads::ReadServer>(
+          reads::ReadServerOptions{.host = options.bind, .port = port},
+          [this](const reads::ReadRequest& request) { return router_.handle(request); });
+      const auto started = reads_->start();
+      if (!started && (options.read_port != 0 || port == 0))
+        return Error{started.error().message + ". Another: --read-port"};
+      if (started) break;
+    }
+    std::ofstream(file, std::ios::trunc) << reads_->address() << '\n';
+    log_.info("queryable state on ", reads_->address());
+    return {};
+  }
 
   Status connect(const AgentProcessOptions& options) {
     auto client = transport::ZmqControlClient::create(
@@ -73,7 +111,8 @@ class AgentUnit::Parts {
         log_);
     if (!client) return client.error();
     client_ = std::move(*client);
-    agent_ = std::make_unique<Agent>(core_options(options), clock_, *client_, launcher_, libraries_, gauge_);
+    agent_ = std::make_unique<Agent>(core_options(options, reads_->address()), clock_, *client_, launcher_, libraries_,
+                                     gauge_, &router_);
     agent_->take_over();
     loop_.add_fd(launcher_.exits_fd(), [this] { on_exits(); });
     tick();
@@ -122,6 +161,8 @@ class AgentUnit::Parts {
   ProcessLauncher launcher_;
   FileLibraryCache libraries_;
   ProcMachineGauge gauge_;
+  ReadRouter router_;
+  std::unique_ptr<reads::ReadServer> reads_;  // behind the router, which its threads use
   std::unique_ptr<transport::ZmqControlClient> client_;
   std::unique_ptr<Agent> agent_;
   base::SteadyTime ending_since_{};
@@ -139,6 +180,7 @@ Result<std::unique_ptr<AgentUnit>> AgentUnit::create(const AgentProcessOptions& 
   auto lock = lock_folder(options.data);
   if (!lock) return lock.error();
   auto parts = std::make_unique<Parts>(options, loop, std::move(log), std::move(*lock));
+  if (auto serves = parts->serve_reads(options); !serves) return serves.error();
   if (auto connected = parts->connect(options); !connected) return connected.error();
   return std::unique_ptr<AgentUnit>(new AgentUnit(std::move(parts)));
 }

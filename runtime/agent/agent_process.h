@@ -14,9 +14,12 @@ struct AgentProcessOptions {
   std::string name{};
   std::string manager{};  ///< control address of the job manager, HOST:PORT
   std::uint32_t slots = 8;
-  std::string data{};           ///< its folder, made when missing
-  std::string libraries{};      ///< where it keeps job libraries; empty: below `data`
-  Duration orphan_after = 10s;  ///< its workers end by themselves without the job manager for this long
+  std::string data{};               ///< its folder, made when missing
+  std::string libraries{};          ///< where it keeps job libraries; empty: below `data`
+  std::string bind = "127.0.0.1";   ///< where it serves queryable state
+  int read_port = 0;                ///< of that; 0: the one it had before, or a free one
+  double reads_per_second = 5'000;  ///< keys that one caller may ask for; 0: no limit
+  Duration orphan_after = 10s;      ///< its workers end by themselves without the job manager for this long
 };
 
 /// An agent wired to its sockets, processes and files, living on an event loop: the composition root. One thread, the

@@ -82,6 +82,14 @@ struct MemoryKills {
   std::uint64_t limit = 0;  ///< bytes that those counted may take together; 0: none is known
 };
 
+/// Hears where the queryable state of jobs is served.
+class ReadDirectory {
+ public:
+  virtual ~ReadDirectory() = default;
+  /// Of all jobs that are not over.
+  virtual void on_places(const std::vector<wire::ReadPlace>& jobs) = 0;
+};
+
 class MachineGauge {
  public:
   virtual ~MachineGauge() = default;

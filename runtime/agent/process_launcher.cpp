@@ -135,6 +135,7 @@ std::vector<std::string> ProcessLauncher::arguments_of(const WorkerSpec& spec) c
       {"--data", path},
       {"--crash-file", path + ".crash"},
       {"--orphan-after", std::to_string(options_.orphan_after.count()) + "ms"},
+      {"--reads-per-second", std::to_string(static_cast<std::uint64_t>(options_.reads_per_second))},
   };
   std::vector<std::string> arguments = {"worker"};
   for (const auto& [flag, value] : flags) {

@@ -16,6 +16,7 @@ struct LauncherOptions {
   std::string manager{};        ///< HOST:PORT where workers reach the job manager
   std::string data{};           ///< the agent's data folder; each worker gets jobs/job-N/attempt-A/worker-W in it
   Duration orphan_after = 10s;  ///< a worker without the job manager ends by itself after this
+  double reads_per_second = 0;  ///< keys of queryable state that one caller may ask a worker for; 0: no limit
 };
 
 /// Starts workers as processes of their own: own session, nothing on stdin, stdout and stderr in a file, no inherited

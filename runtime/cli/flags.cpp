@@ -69,6 +69,11 @@ DEFINE_string(bind, "127.0.0.1", "address to listen on; another than loopback ne
 DEFINE_string(grace, "10s", "time to end by itself before it is killed");
 DEFINE_string(log_level, "info", "trace, debug, info, warn or error");
 DEFINE_string(orphan_after, "2min", "a worker without job manager ends by itself after this time");
+DEFINE_int32(read_port, 0, "port where an agent serves queryable state; 0: as before, else a free one");
+DEFINE_int32(reads_per_second, 5000, "keys of queryable state that one caller may ask for; 0: no limit");
+DEFINE_string(reads, "", "address of an agent that serves queryable state; default: found by itself");
+DEFINE_bool(live, false,
+            "as it is now, not as a checkpoint holds it: of a job that runs, when it is declared queryable");
 DEFINE_string(library, "", "the job's library");
 DEFINE_string(job_name, "", "the job's name, for people who look at the process list");
 DEFINE_string(crash_file, "", "where to write which record was in work when the process crashed");

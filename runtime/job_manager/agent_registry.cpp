@@ -6,7 +6,9 @@ namespace freshet::manager {
 
 AgentRegistry::Hello AgentRegistry::on_hello(const std::string& peer, const wire::AgentHello& hello,
                                              base::SteadyTime now) {
-  if (hello.agent.empty() || hello.agent.size() > kMaxNameBytes || hello.slots > kMaxSlots) return Hello::refused;
+  if (hello.agent.empty() || hello.agent.size() > kMaxNameBytes || hello.slots > kMaxSlots ||
+      hello.reads.size() > kMaxNameBytes)
+    return Hello::refused;
   const auto found = agents_.find(hello.agent);
   if (found == agents_.end() && !make_room()) return Hello::refused;
   Hello answer = Hello::joined;

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "runtime/checkpoint/state_inventory.h"
-#include "runtime/job_manager/readable_storage.h"
+#include "runtime/reads/readable_storage.h"
 
 namespace freshet::manager {
 namespace {
@@ -97,7 +97,7 @@ std::optional<CheckpointVerifier::Verification> CheckpointVerifier::find(JobId j
 }
 
 void CheckpointVerifier::verify(Verification& found) const {
-  ReadableStorage storage(storage_, [this] { return stopping_.load(); });
+  reads::ReadableStorage storage(storage_, [this] { return stopping_.load(); });
   if (!is_there(storage, found.job, found.checkpoint, found.why)) return;
   if (const auto manifest = checkpoint::load_manifest(storage, found.job, found.checkpoint); !manifest) {
     found.damages = {{checkpoint::manifest_name(found.job, found.checkpoint), manifest.error().message}};
@@ -113,7 +113,7 @@ void CheckpointVerifier::verify(Verification& found) const {
 }
 
 void CheckpointVerifier::compare(Verification& found, const Successor& successor) const {
-  ReadableStorage storage(storage_, [this] { return stopping_.load(); });
+  reads::ReadableStorage storage(storage_, [this] { return stopping_.load(); });
   const bool wants_newest = found.checkpoint.value == 0;
   for (int deleted = 0; deleted < kMaxDeleted && !stopping_; ++deleted) {
     found.why.clear();

@@ -106,6 +106,7 @@ bool Deployment::on_prepared(const wire::WorkerPrepared& prepared, Orders& order
   DeployedWorker* worker = at(prepared.worker);
   if (worker == nullptr || !prepare_sent_ || worker->phase != WorkerPhase::hello) return false;
   worker->phase = WorkerPhase::prepared;
+  if (prepared.reads.size() <= kMaxEndpointBytes) worker->reads = prepared.reads;
   take_splits(prepared);
   if (tasks_started_ || !all_at(WorkerPhase::prepared)) return true;
   tasks_started_ = true;
@@ -231,7 +232,8 @@ wire::PrepareWorker Deployment::prepare_order(const WorkerKey& key) const {
 
 wire::StartTasks Deployment::start_tasks_order(const WorkerKey& key) const {
   wire::StartTasks start{key, {}, splits_};
-  for (const DeployedWorker& worker : workers_) start.peers.push_back({worker.key.worker, worker.endpoint});
+  for (const DeployedWorker& worker : workers_)
+    start.peers.push_back({worker.key.worker, worker.endpoint, worker.reads});
   return start;
 }
 

@@ -45,6 +45,7 @@ struct DeployedWorker {
   WorkerPhase phase = WorkerPhase::starting;
   std::string peer{};  ///< where its messages come from; empty before its hello
   std::string endpoint{};
+  std::string reads{};  ///< where it serves queryable state; empty: nowhere
   std::uint64_t pid = 0;
   base::SteadyTime last_heard{};
   bool stop_ordered = false;  ///< its agent was told to end it

@@ -136,6 +136,7 @@ void JobManager::on_body(const std::string& peer, const wire::AgentHello& hello)
     return;
   }
   welcome(peer);
+  if (!hello.reads.empty()) send(peer, wire::ReadPlaces{read_places()});
   if (answer == AgentRegistry::Hello::replaced) lose_agent(hello.agent, "was started anew", hello.workers);
   stop_strangers(peer, hello.workers);
   for (const auto& [id, job] : jobs_.all())
@@ -273,6 +274,7 @@ void JobManager::settle() {
   if (any_ended || slots_changed_ || any_due) schedule();
   if (runner_.journalled() - compacted_at_ > kMaxCheckpointEntries) compact_journal();
   note_journal();
+  tell_read_places();
 }
 
 // Jobs show it as long as it cannot be written; whether it can be again has to be tried.

@@ -96,6 +96,8 @@ class JobManager {
   Status settle_checkpoints(Job& job);
   void settle_all_checkpoints();
   void welcome(const std::string& peer);
+  std::vector<wire::ReadPlace> read_places() const;
+  void tell_read_places();
   void stop_strangers(const std::string& peer, const std::vector<WorkerKey>& workers);
   bool is_living(const WorkerKey& worker) const;
   void lose_agent(const std::string& agent, const std::string& why, const std::vector<WorkerKey>& taken_over = {});
@@ -131,6 +133,7 @@ class JobManager {
   std::uint64_t compacted_at_ = 0;  // numbers of checkpoints journalled before the journal was last rewritten
   std::uint64_t dropped_ = 0;
   std::uint64_t journal_failures_ = 0;
+  std::vector<wire::ReadPlace> read_places_told_;  // to all agents
 };
 
 /// What `next` cannot take over from a checkpoint of `saved`. Operators that are gone and had nothing to lose join

@@ -167,6 +167,7 @@ AgentView agent_view(const AgentRecord& agent, const JobTable& jobs, Moment now)
   view.heartbeat_ms_ago = std::chrono::duration_cast<std::chrono::milliseconds>(now.steady - agent.last_heard).count();
   view.version = agent.hello.version;
   view.pid = agent.hello.pid;
+  view.reads = agent.hello.reads;
   return view;
 }
 

@@ -3,22 +3,12 @@
 #include <algorithm>
 
 #include "runtime/job_manager/rest_response.h"
-#include "runtime/job_manager/state_reads.h"
+#include "runtime/reads/state_reads.h"
 
 namespace freshet::manager {
 namespace {
 
 constexpr std::size_t kShownOfCursor = 64;
-
-/// The fields that the streams into an operator are keyed by: the parts of its keys have no names of their own.
-std::map<std::string, std::vector<std::string>> key_fields_of(const LogicalGraph& graph) {
-  std::map<std::string, std::vector<std::string>> fields;
-  for (const Edge& edge : graph.edges) {
-    if (!edge.key_fields.empty() && edge.to < graph.operators.size())
-      fields[graph.operators[edge.to].id] = edge.key_fields;
-  }
-  return fields;
-}
 
 /// What stands behind `/v1/jobs/JOB/state/ADDRESS/`, which may hold slashes; nothing when nothing follows the address.
 std::optional<std::string> key_in(const std::string& path) {
@@ -40,7 +30,7 @@ RestResponse RestState::handle(const RestRequest& request, const Path& path) con
   if (const Refusal* refusal = std::get_if<Refusal>(&found)) return to_response(*refusal);
   const Job& job = *std::get<const Job*>(found);
 
-  StateRead wanted;
+  reads::StateRead wanted;
   std::optional<std::uint64_t> number;
   std::optional<std::size_t> limit;
   if (!take_number(request.query, "checkpoint", number) || number == 0U)
@@ -48,14 +38,14 @@ RestResponse RestState::handle(const RestRequest& request, const Path& path) con
   if (!take_number(request.query, "limit", limit) || limit == 0U)
     return invalid("limit", "is no number from 1 to " + std::to_string(kMostEntries));
   if (const auto after = request.query.find("after"); after != request.query.end() && !after->second.empty()) {
-    const auto position = from_cursor(after->second);
+    const auto position = reads::from_cursor(after->second);
     if (!position) return invalid("after " + after->second.substr(0, kShownOfCursor), "is no cursor of an answer");
     wanted.after = *position;
   }
   wanted.job = job.id();
   wanted.job_name = job.name();
   wanted.address = path[4];
-  wanted.key_fields = key_fields_of(job.submission().graph);
+  wanted.key_fields = reads::key_fields_of(job.submission().graph);
   for (const auto& node : job.submission().graph.operators) wanted.declared[node.id] = node.states;
   if (number) wanted.checkpoint = CheckpointId{*number};
   wanted.key = key_in(request.path);
@@ -63,7 +53,7 @@ RestResponse RestState::handle(const RestRequest& request, const Path& path) con
   wanted.now_ms = manager_.now().wall_ms;
   RestResponse response;
   response.later = [wanted = std::move(wanted), &storage = manager_.checkpoint_storage()](const auto& is_to_end) {
-    const Answer<std::string> read = read_saved_state(wanted, storage, is_to_end);
+    const Answer<std::string> read = reads::read_saved_state(wanted, storage, is_to_end);
     if (const Refusal* refusal = std::get_if<Refusal>(&read)) return to_response(*refusal);
     return json_response(std::get<std::string>(read));
   };

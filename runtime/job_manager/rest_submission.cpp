@@ -165,27 +165,6 @@ void read_graph(const std::string& base64, LogicalGraph& graph, std::vector<Prob
 
 }  // namespace
 
-bool json_depth_within(std::string_view text, int limit) {
-  int depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\')
-        ++i;
-      else if (c == '"')
-        in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > limit) return false;
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return true;
-}
-
 Answer<ChangeRequest> parse_change(const std::string& action, const json& body) {
   ChangeRequest request;
   std::vector<Problem> problems;

@@ -6,6 +6,7 @@
 
 #include "runtime/job_manager/job_change.h"
 #include "runtime/job_manager/refusal.h"
+#include "runtime/reads/json_depth.h"
 
 namespace freshet::manager {
 
@@ -14,8 +15,7 @@ inline constexpr std::size_t kMaxSubmissionBytes = 32u << 20;
 /// Deeper nested JSON is refused before it is parsed.
 inline constexpr int kMaxJsonDepth = 16;
 
-/// False when arrays and objects are nested deeper than `limit`. Looks at brackets outside of strings only.
-bool json_depth_within(std::string_view text, int limit);
+using reads::json_depth_within;
 
 /// Reads the body of POST /v1/jobs, which may be hostile. All that is wrong with it is told at once.
 Answer<Submission> parse_submission(std::string_view body);

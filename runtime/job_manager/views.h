@@ -243,7 +243,8 @@ struct AgentView {
   std::int64_t heartbeat_ms_ago = 0;
   std::string version{};
   std::uint64_t pid = 0;
-  FRESHET_RECORD(id, host, state, slots, used, cpu, memory, disk_free, jobs, heartbeat_ms_ago, version, pid)
+  std::string reads{};  ///< where it serves queryable state
+  FRESHET_RECORD(id, host, state, slots, used, cpu, memory, disk_free, jobs, heartbeat_ms_ago, version, pid, reads)
 };
 
 struct ClusterView {

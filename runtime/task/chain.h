@@ -89,6 +89,8 @@ class Chain {
   /// That checkpoint is complete: its sinks commit. Throws TaskFailure.
   void commit(std::uint64_t checkpoint);
 
+  /// A state table by the operator and its own name; null when the chain has none.
+  const StateTable* state_table(std::string_view operator_id, std::string_view name);
   SourceStage* source() { return source_; }
   /// Index into the graph of the operator at the head.
   std::uint32_t head_operator() const { return nodes_[0].op.graph_index; }

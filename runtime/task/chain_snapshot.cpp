@@ -44,6 +44,15 @@ bool Chain::has_state() {
   return std::any_of(nodes_.begin(), nodes_.end(), [](Node& node) { return !node.op.stage->states().empty(); });
 }
 
+const StateTable* Chain::state_table(std::string_view operator_id, std::string_view name) {
+  for (Node& node : nodes_) {
+    if (node.op.host->operator_id != operator_id) continue;
+    for (const auto& [state, table] : node.op.stage->states())
+      if (state == name) return table;
+  }
+  return nullptr;
+}
+
 void Chain::spill_to(std::unique_ptr<SpillStore> store, std::uint64_t bytes) {
   spill_ = std::move(store);
   state_bytes_ = bytes;

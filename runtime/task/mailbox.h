@@ -37,7 +37,8 @@ struct EndStreamCommand {};
 struct PauseSourceCommand {
   bool paused = false;
 };
-/// Asks for the task's status; `answer` is called on the task's thread.
+/// Asks something of the task: its status, what it has under a key. `answer` is called on the task's thread, between
+/// two steps or before close() does anything; it must not throw.
 struct ReportCommand {
   std::function<void()> answer;
 };

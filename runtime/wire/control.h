@@ -8,6 +8,7 @@
 #include "dag/plan.h"
 #include "runtime/base/ids.h"
 #include "runtime/wire/edge_tally.h"
+#include "runtime/wire/read_place.h"
 #include "runtime/wire/stored_file.h"
 
 /// What job manager, agents and workers say to each other.
@@ -36,6 +37,8 @@
 /// manager answers StopTasks. A job is cancelled by StopTasks alone. A worker that has stopped its tasks ends its
 /// process; its agent sees that and says WorkerEnded, with the crash report the worker left behind if there is one.
 ///
+/// Workers serve queryable state over HTTP and name the address in WorkerPrepared; StartTasks tells it their peers, and
+/// ReadPlaces, whenever it changes, all agents, which serve the state of every job by asking its workers.
 /// An operator that fails is TaskFailed. Then, and when a worker or an agent is lost, StopTasks goes to all that is
 /// left of the attempt, and when that is gone the next attempt begins as the first did; PrepareWorker names the
 /// checkpoint that it goes on from, from which each worker takes what belongs to its tasks, and the records that
@@ -60,7 +63,8 @@ struct AgentHello {
   std::uint64_t pid = 0;
   std::string version{};
   std::vector<WorkerKey> workers{};  ///< that still run under it
-  FRESHET_RECORD(agent, host, slots, pid, version, workers)
+  std::string reads{};               ///< where it serves queryable state, "127.0.0.1:7072"; empty: nowhere
+  FRESHET_RECORD(agent, host, slots, pid, version, workers, reads)
 };
 
 struct AgentHeartbeat {
@@ -166,6 +170,12 @@ struct LibraryChunk {
   FRESHET_RECORD(sha256, offset, total, bytes)
 };
 
+/// Of all jobs that are not over; takes the place of what was said before.
+struct ReadPlaces {
+  std::vector<ReadPlace> jobs{};
+  FRESHET_RECORD(jobs)
+};
+
 // ---- worker to manager
 // -----------------------------------------------------------------------------------------------
 
@@ -209,7 +219,8 @@ struct WorkerPrepared {
   std::vector<SourceSplits> splits{};  ///< from the worker that holds task 0 of each source; none of restored sources
   std::vector<AssignedSplit> restored{};  ///< that its own tasks have taken back
   bool is_damaged = false;                ///< the checkpoint that it was to go on from; `problems` say how
-  FRESHET_RECORD(worker, fingerprint, problems, splits, restored, is_damaged)
+  std::string reads{};                    ///< where it serves queryable state, "127.0.0.1:40213"; empty: it has none
+  FRESHET_RECORD(worker, fingerprint, problems, splits, restored, is_damaged, reads)
 };
 
 struct WorkerRunning {
@@ -419,7 +430,8 @@ struct PrepareWorker {
 struct Peer {
   WorkerId worker{};
   std::string endpoint{};
-  FRESHET_RECORD(worker, endpoint)
+  std::string reads{};  ///< see WorkerPrepared
+  FRESHET_RECORD(worker, endpoint, reads)
 };
 
 struct StartTasks {
@@ -466,9 +478,9 @@ struct EndStream {
 
 using ControlBody =
     std::variant<AgentHello, AgentHeartbeat, WorkerStarted, WorkerEnded, LibraryRequest, AgentWelcome, StartWorker,
-                 StopWorker, LibraryChunk, WorkerHello, WorkerPrepared, WorkerRunning, WorkerStatus, BrakePulled,
-                 TaskFailed, TasksFinished, SnapshotStored, SnapshotDeclined, DataEnded, PrepareWorker, StartTasks,
-                 InjectBarrier, PauseSources, StopTasks, CommitCheckpoint, EndStream>;
+                 StopWorker, LibraryChunk, ReadPlaces, WorkerHello, WorkerPrepared, WorkerRunning, WorkerStatus,
+                 BrakePulled, TaskFailed, TasksFinished, SnapshotStored, SnapshotDeclined, DataEnded, PrepareWorker,
+                 StartTasks, InjectBarrier, PauseSources, StopTasks, CommitCheckpoint, EndStream>;
 
 struct ControlMessage {
   Term term{};  ///< the manager's; senders other than the manager repeat the last they heard

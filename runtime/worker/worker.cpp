@@ -77,7 +77,10 @@ void Worker::on(const wire::InjectBarrier& order) {
   tell_tasks(task::InjectBarrierCommand{order.checkpoint.value, order.kind});
 }
 void Worker::on(const wire::PauseSources& order) { hold_sources(order.paused); }
-void Worker::on(const wire::CommitCheckpoint& order) { tell_tasks(task::CommitCommand{order.checkpoint.value}); }
+void Worker::on(const wire::CommitCheckpoint& order) {
+  if (live_ && live_->checkpoint < order.checkpoint.value) live_->checkpoint = order.checkpoint.value;
+  tell_tasks(task::CommitCommand{order.checkpoint.value});
+}
 void Worker::on(const wire::EndStream&) { tell_tasks(task::EndStreamCommand{}); }
 void Worker::on(const wire::StopTasks& order) { stop_tasks(order.finished); }
 
@@ -88,6 +91,7 @@ void Worker::on(const wire::PrepareWorker& order) {
     prepared_.worker = setup_.key;
     prepared_.problems = make_job(order);
     for (const auto& problem : prepared_.problems) setup_.log.error(problem.where, ": ", problem.message);
+    if (prepared_.problems.empty()) open_reads();
     phase_ = Phase::prepared;
   }
   send(prepared_);  // also when the order was repeated
@@ -187,6 +191,7 @@ void Worker::on(const wire::StartTasks& order) {
   setup_.log.info("running ", dag::counted(tasks_.size(), "task"));
   send(wire::WorkerRunning{setup_.key});
   executor_->start(tasks);
+  serve_reads(order);
 }
 
 template <class Command>
@@ -199,6 +204,7 @@ void Worker::stop_tasks(bool finished) {
   if (phase_ == Phase::over) return;
   const bool ran = phase_ == Phase::running;
   setup_.log.info(finished ? "the job has finished" : "stopping");
+  if (live_) live_->is_over = true;
   if (executor_) executor_->stop();
   phase_ = Phase::over;  // from here on no task thread runs: what close() says of tasks is heard on this one
   finished_ = finished;

@@ -12,6 +12,7 @@
 #include "runtime/checkpoint/storage.h"
 #include "runtime/transport/control_transport.h"
 #include "runtime/worker/exchange.h"
+#include "runtime/worker/live_job.h"
 #include "runtime/worker/progress_file.h"
 #include "runtime/worker/task_executor.h"
 #include "runtime/worker/task_files.h"
@@ -44,6 +45,8 @@ struct WorkerSetup {
   std::function<void(const TaskId& task, std::uint64_t checkpoint)> on_barrier{};
   /// Opens the checkpoint storage in a folder; an Error when this machine cannot use it.
   std::function<Result<std::shared_ptr<checkpoint::CheckpointStorage>>(const std::string& folder)> open_storage;
+  /// Serves the state that is declared queryable; may be null: then nobody does.
+  StateServer* state_server = nullptr;
   /// Resident memory, bytes.
   std::function<std::uint64_t()> memory;
   /// Shows to people on this machine how far the tasks are, each status_interval; may be empty.
@@ -97,6 +100,8 @@ class Worker final : public task::TaskListener {
   void on(const wire::StopTasks& order);
   std::vector<Problem> make_job(const wire::PrepareWorker& order);
   void make_tasks_of(const wire::PrepareWorker& order);
+  void open_reads();
+  void serve_reads(const wire::StartTasks& order);
   Status restore();
   /// Posts the same to every task, when they run.
   template <class Command>
@@ -132,6 +137,7 @@ class Worker final : public task::TaskListener {
   std::set<std::uint32_t> restored_sources_;
 
   // While running.
+  std::shared_ptr<LiveJob> live_;  // shared with threads that read; null: nothing is queryable
   bool sources_held_ = false;
   std::map<TaskId, wire::ControlBody> snapshots_told_;  // SnapshotStored or SnapshotDeclined; the newest of each task
   std::size_t sources_at_end_ = 0;

@@ -22,6 +22,7 @@
 #include "runtime/worker/crash_report.h"
 #include "runtime/worker/job_library.h"
 #include "runtime/worker/progress_file.h"
+#include "runtime/worker/read_service.h"
 #include "runtime/worker/task_threads.h"
 #include "runtime/worker/worker.h"
 
@@ -98,6 +99,11 @@ class WorkerProcess {
     };
     setup.show_progress = [this](const WorkerProgress& progress) { progress_.show(progress); };
     setup.memory = [] { return base::resident_bytes(base::own_pid()).value_or(0); };
+    reads_ = std::make_unique<ReadService>(
+        ReadService::Options{
+            .job_name = options_.job_name, .host = options_.read_bind, .reads_per_second = options_.reads_per_second},
+        clock_);
+    setup.state_server = reads_.get();
     worker_ = std::make_unique<Worker>(std::move(setup));
     loop_.add_fd(signals, [this, signals] {
       ended_by_ = base::read_signal(signals);
@@ -112,6 +118,7 @@ class WorkerProcess {
                    });
     loop_.run();
     loop_.remove_fd(signals);
+    reads_.reset();  // its threads look at the worker's tasks
     background_.reset();
     log_.info("ended");
     return worker_->end_problem();
@@ -143,6 +150,7 @@ class WorkerProcess {
   std::unique_ptr<base::BackgroundThread> background_ = std::make_unique<base::BackgroundThread>("snapshots");
   std::optional<state::RocksDbSpill> spill_;
   std::unique_ptr<Worker> worker_;  // before the client: its callbacks use it, and it may send until it is destroyed
+  std::unique_ptr<ReadService> reads_;
   std::unique_ptr<transport::ZmqControlClient> client_;
   transport::EventLoop::TimerId orphan_timer_ = 0;
   base::SteadyTime next_tick_{};

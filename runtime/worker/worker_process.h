@@ -14,6 +14,9 @@ struct WorkerProcessOptions {
   std::string data{};     ///< its own folder: logs
   std::string crash_file{};
   std::string bind = "tcp://127.0.0.1:*";  ///< where it takes frames
+  std::string job_name{};                  ///< by which its state is asked for
+  std::string read_bind = "127.0.0.1";     ///< where it serves queryable state
+  double reads_per_second = 5'000;         ///< keys that one caller may ask for; 0: no limit
   std::string log_level = "info";
   Duration orphan_after = 10s;  ///< without the job manager it ends by itself after this
 };

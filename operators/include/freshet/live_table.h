@@ -34,6 +34,18 @@ class LiveTable : public StateTable {
     while (walk->next(address, packed)) for_each_packed(packed, [&](const StateEntry& entry) { out.put(entry); });
   }
 
+  bool read(std::uint64_t key_hash, std::string_view encoded, StateWriter& out) const override {
+    Key key{};
+    std::uint64_t hash = 0;
+    if (!decode_address({.key_hash = key_hash, .key = encoded}, key, hash)) return false;
+    EntryBytes bytes;
+    if (const std::uint32_t slot = cells_.find(key, hash); slot != Cells::kNone) {
+      write_slot(slot, out, bytes, false);
+      return true;
+    }
+    return spilled_keys_ != 0 && read_spilled(key, out);
+  }
+
   void begin_save(StateWriter& out, bool everything) override {
     save_.begin(out, everything, cells_.used_bits());
     if (save_.everything() && spilled_keys_ != 0) saving_spilled_ = spill_->walk(prefix(), {});
@@ -227,6 +239,21 @@ class LiveTable : public StateTable {
     address_.append(prefix());
     append_key(address_, key);
     return address_.view();
+  }
+  /// Without taking it out. Encoded keys end by themselves: none but the key itself begins with it.
+  bool read_spilled(const Key& key, StateWriter& out) const {
+    try {
+      ByteBuffer address;
+      address.append(prefix());
+      append_key(address, key);
+      const auto walk = spill_->walk(address.view(), {});
+      std::string_view at, packed;
+      if (!walk->next(at, packed) || at != address.view()) return false;
+      for_each_packed(packed, [&](const StateEntry& entry) { out.put(entry); });
+      return true;
+    } catch (const std::exception& error) {
+      throw StateLost(error.what());
+    }
   }
   bool is_pinned(std::uint32_t slot) const {
     return pinned_ != nullptr && slot < pinned_->slots.size() && pinned_->slots[slot];

@@ -64,6 +64,10 @@ class StateTable {
   virtual std::size_t bytes() const = 0;
   /// All entries, as they are.
   virtual void write(StateWriter& out) const = 0;
+  /// Gives `out` what stands under a key, as write() would; entries that have outlived their TTL are among it. Looks
+  /// only: what is spilled stays where it is. Between calls. False: there is nothing, or entries of this table are not
+  /// found by a key alone. Throws StateLost when what is spilled cannot be read.
+  virtual bool read(std::uint64_t key_hash, std::string_view key, StateWriter& out) const = 0;
   /// Begins to save the table as it is now, between calls of user code: everything, or what has changed since the save
   /// before, which must be over. It may go on changing; `out` must live until save_some() says true.
   virtual void begin_save(StateWriter& out, bool everything) = 0;

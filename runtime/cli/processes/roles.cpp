@@ -55,7 +55,15 @@ ExitCode run_agent_verb(Invocation& invocation) {
     return report(around, {ExitCode::kUsage,
                            "--manager is missing: the control address of the job manager, such as "
                            "127.0.0.1:7071"});
+  if (!is_loopback(FLAGS_bind))
+    return report(around, {ExitCode::kForbidden,
+                           "--bind " + FLAGS_bind +
+                               ": only loopback addresses: whoever reaches the agent can read the state of all jobs, "
+                               "and it has no authentication yet. Use a tunnel"});
   agent::AgentProcessOptions options;
+  options.bind = FLAGS_bind;
+  options.read_port = FLAGS_read_port;
+  options.reads_per_second = FLAGS_reads_per_second;
   options.name = FLAGS_name.empty() ? "local-1" : FLAGS_name;
   auto folder = data_folder(FLAGS_data, around.environment);
   if (!folder) return report(around, folder.failure());
@@ -77,6 +85,8 @@ ExitCode run_worker_verb(Invocation& invocation) {
       return report(around, {ExitCode::kUsage, std::string("--") + flag + " is missing"});
   }
   worker::WorkerProcessOptions options;
+  options.job_name = FLAGS_job_name;
+  options.reads_per_second = FLAGS_reads_per_second;
   options.key = {{*job}, {static_cast<std::uint32_t>(FLAGS_attempt)}, {static_cast<std::uint32_t>(*id)}};
   options.manager = FLAGS_manager;
   options.library = FLAGS_library;

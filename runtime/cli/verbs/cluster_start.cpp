@@ -69,7 +69,8 @@ class ClusterStart {
       } else if (auto failure = start(name, 0,
                                       {"freshet", "agent", "--manager=127.0.0.1:" + std::to_string(control_port()),
                                        "--name=" + name, "--slots=" + std::to_string(FLAGS_slots),
-                                       "--data=" + data_ + "/" + name, "--orphan-after=" + FLAGS_orphan_after})) {
+                                       "--data=" + data_ + "/" + name, "--orphan-after=" + FLAGS_orphan_after,
+                                       "--reads-per-second=" + std::to_string(FLAGS_reads_per_second)})) {
         return failure;
       }
     }
@@ -236,17 +237,19 @@ Verb cluster_start_verb() {
   verb.examples = {"freshet cluster start", "freshet cluster start --agents 2 --slots 4",
                    "freshet cluster start --port 8070 --data /tmp/try",
                    "freshet cluster start --checkpoint-storage /mnt/shared/freshet"};
-  verb.flags = {{.name = "agents", .form = ValueForm::kInteger, .value_name = "N", .least = 0, .most = kMaxLocalAgents},
-                {.name = "slots", .form = ValueForm::kInteger, .value_name = "N", .least = 1, .most = 4096},
-                {.name = "port", .form = ValueForm::kInteger, .value_name = "P", .least = 1, .most = 65534},
-                {.name = "control-port", .form = ValueForm::kInteger, .value_name = "P", .least = 1, .most = 65535},
-                {.name = "data", .value_name = "DIR"},
-                {.name = "checkpoint-storage", .value_name = "DIR"},
-                {.name = "timeout", .form = ValueForm::kDuration, .value_name = "TIME"},
-                {.name = "grace", .form = ValueForm::kDuration, .value_name = "TIME"},
-                {.name = "orphan-after", .form = ValueForm::kDuration, .value_name = "TIME"},
-                {.name = "json", .form = ValueForm::kSwitch},
-                {.name = "quiet", .form = ValueForm::kSwitch}};
+  verb.flags = {
+      {.name = "agents", .form = ValueForm::kInteger, .value_name = "N", .least = 0, .most = kMaxLocalAgents},
+      {.name = "slots", .form = ValueForm::kInteger, .value_name = "N", .least = 1, .most = 4096},
+      {.name = "port", .form = ValueForm::kInteger, .value_name = "P", .least = 1, .most = 65534},
+      {.name = "control-port", .form = ValueForm::kInteger, .value_name = "P", .least = 1, .most = 65535},
+      {.name = "data", .value_name = "DIR"},
+      {.name = "checkpoint-storage", .value_name = "DIR"},
+      {.name = "timeout", .form = ValueForm::kDuration, .value_name = "TIME"},
+      {.name = "grace", .form = ValueForm::kDuration, .value_name = "TIME"},
+      {.name = "orphan-after", .form = ValueForm::kDuration, .value_name = "TIME"},
+      {.name = "reads-per-second", .form = ValueForm::kInteger, .value_name = "N", .least = 0, .most = 1'000'000'000},
+      {.name = "json", .form = ValueForm::kSwitch},
+      {.name = "quiet", .form = ValueForm::kSwitch}};
   verb.handler = start_cluster;
   return verb;
 }

@@ -7,6 +7,8 @@ namespace {
 const Flag kDataFlag{.name = "data", .value_name = "DIR"};
 const Flag kStorageFlag{.name = "checkpoint-storage", .value_name = "DIR"};
 const Flag kOrphanFlag{.name = "orphan-after", .form = ValueForm::kDuration, .value_name = "TIME"};
+const Flag kReadRateFlag{
+    .name = "reads-per-second", .form = ValueForm::kInteger, .value_name = "N", .least = 0, .most = 1'000'000'000};
 const Flag kBindFlag{.name = "bind", .value_name = "ADDRESS"};
 const Flag kLogLevelFlag{
     .name = "log-level", .form = ValueForm::kChoice, .choices = {"trace", "debug", "info", "warn", "error"}};
@@ -64,8 +66,11 @@ Verb agent_verb() {
   verb.name = "agent";
   verb.group = "cluster";
   verb.summary = "the agent process of a machine, in the foreground";
-  verb.usage = "--manager HOST:PORT [--name NAME] [--slots N] [--data DIR] [--orphan-after TIME]";
-  verb.help = "Starts, watches and stops workers for the job manager whose control address is --manager (port 7071).";
+  verb.usage = "--manager HOST:PORT [--name NAME] [--slots N] [--data DIR] [--read-port P] [--orphan-after TIME]";
+  verb.help =
+      "Starts, watches and stops workers for the job manager whose control address is --manager (port 7071).\n"
+      "Serves the queryable state of all jobs of the cluster over HTTP, on --read-port, also while the job manager is\n"
+      "away: GET /v1/jobs/JOB/state/OPERATOR[.STATE]/KEY. The address stands in the file reads of its data folder.";
   verb.examples = {"freshet agent --manager shop-1:7071",
                    "freshet agent --manager shop-1:7071 --name shop-2 --slots 16"};
   verb.flags = {{.name = "manager", .value_name = "HOST:PORT"},
@@ -73,6 +78,8 @@ Verb agent_verb() {
                 {.name = "slots", .form = ValueForm::kInteger, .value_name = "N", .least = 1, .most = 4096},
                 kDataFlag,
                 kBindFlag,
+                {.name = "read-port", .form = ValueForm::kInteger, .value_name = "P", .least = 0, .most = 65535},
+                kReadRateFlag,
                 kOrphanFlag,
                 kLogLevelFlag};
   return verb;
@@ -97,6 +104,7 @@ Verb worker_verb() {
                 {.name = "crash-file", .value_name = "FILE"},
                 kDataFlag,
                 kOrphanFlag,
+                kReadRateFlag,
                 kLogLevelFlag};
   return verb;
 }

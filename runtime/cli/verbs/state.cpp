@@ -7,6 +7,7 @@
 #include "runtime/cli/format.h"
 #include "runtime/cli/json_fields.h"
 #include "runtime/cli/parser.h"
+#include "runtime/cli/read_address.h"
 #include "runtime/cli/verb_support.h"
 #include "runtime/cli/verbs/verbs.h"
 
@@ -54,10 +55,12 @@ void say_of_when(const Invocation& invocation, const json& answer, std::size_t s
   const std::int64_t now_ms = integer_or(answer, "now_ms", around.now_ms());
   const std::int64_t age_ms = std::max<std::int64_t>(0, now_ms - integer_or(answer, "checkpoint_ms", now_ms));
   const std::int64_t expired = integer_or(answer, "expired", 0);
-  std::string text = text_or(answer, "operator", "?") + "." + text_or(answer, "state", "?") + " as of " +
-                     text_or(answer, "checkpoint_kind", "checkpoint") + " " +
-                     std::to_string(integer_or(answer, "checkpoint", 0)) + ", " +
-                     duration(static_cast<double>(age_ms)) + " old";
+  std::string text = text_or(answer, "operator", "?") + "." + text_or(answer, "state", "?");
+  if (text_or(answer, "consistency", "") == "live")
+    text += " as it is now, in attempt " + std::to_string(integer_or(answer, "attempt", 0));
+  else
+    text += " as of " + text_or(answer, "checkpoint_kind", "checkpoint") + " " +
+            std::to_string(integer_or(answer, "checkpoint", 0)) + ", " + duration(static_cast<double>(age_ms)) + " old";
   if (expired > 0) text += "; " + grouped(expired) + " that have outlived their TTL are not shown";
   if (!member(answer, "next").is_null())
     text += "; there are more than these " + grouped(static_cast<std::int64_t>(shown));
@@ -68,7 +71,7 @@ void say_of_when(const Invocation& invocation, const json& answer, std::size_t s
 /// Answers the last page, with what all have left out.
 Result<json> get_pages(const Invocation& invocation, const std::string& path, std::int64_t most,
                        const std::function<void(Entries entries)>& take) {
-  auto client = connect(invocation);
+  auto client = FLAGS_live ? connect_reads(invocation) : connect(invocation);
   if (!client) return client.failure();
   std::int64_t checkpoint = FLAGS_checkpoint;
   std::int64_t expired = 0;
@@ -80,7 +83,7 @@ Result<json> get_pages(const Invocation& invocation, const std::string& path, st
     auto answer = client->get(path + query);
     if (!answer) return answer.failure();
     json& page = answer->body;
-    checkpoint = integer_or(page, "checkpoint", checkpoint);
+    if (!FLAGS_live) checkpoint = integer_or(page, "checkpoint", checkpoint);
     expired += integer_or(page, "expired", 0);
     Entries entries = part_of(Entries::parse(answer->text, nullptr, false), "entries");
     if (!entries.is_array()) entries = Entries::array();
@@ -116,6 +119,8 @@ ExitCode get_state(Invocation& invocation) {
   if (has_flag == (invocation.arguments.size() > 2))
     return report(around, {ExitCode::kUsage, "freshet state get: expected one key, as KEY or as --key KEY\n" +
                                                  usage_line(invocation.verb)});
+  if (FLAGS_live && FLAGS_checkpoint > 0)
+    return report(around, {ExitCode::kUsage, "freshet state get: --live and --checkpoint exclude each other"});
   const std::string key = has_flag ? FLAGS_key : invocation.arguments[2];
   if (key.size() > kMostKeyBytes)
     return report(around, {ExitCode::kUsage, "freshet state get: a key of more than " + std::to_string(kMostKeyBytes) +
@@ -176,18 +181,27 @@ const Flag kCheckpoint{.name = "checkpoint", .form = ValueForm::kInteger, .value
 
 Verb get_verb() {
   Verb verb = verb_of("get", "what an operator remembers of one key", get_state);
-  verb.usage = "JOB OPERATOR[.STATE] KEY [--checkpoint N]";
+  verb.usage = "JOB OPERATOR[.STATE] KEY [--live | --checkpoint N]";
   verb.least_arguments = 2;
   verb.most_arguments = 3;
   verb.help =
       "Prints the value of a key as JSON; of a map all of its entries. The state is that of the newest complete\n"
       "checkpoint or of --checkpoint, which is said on stderr: what came since is not in it. The job need not run.\n"
+      "With --live it is what the job knows now, asked of an agent, which needs no job manager for it; the state has\n"
+      "to be declared queryable. Agents are found through the job manager, else in the data folder; --reads names "
+      "one.\n"
       "KEY is a number, a name or a text; of several fields a JSON object or array.\n"
       "REST: GET /v1/jobs/JOB/state/OPERATOR[.STATE]/KEY";
   verb.examples = {"freshet state get shop totals 77", "freshet state get shop sessions.open 77 --checkpoint 1609",
                    "freshet state get shop item_views --key '{\"category\":7,\"item\":42}'",
-                   "freshet state get shop item_views --key '[7,42]' --json"};
-  verb.flags = joined({{{.name = "key", .value_name = "KEY"}, kCheckpoint}, manager_flags()});
+                   "freshet state get shop item_views --key '[7,42]' --json",
+                   "freshet state get shop totals 77 --live"};
+  verb.flags = joined({{{.name = "key", .value_name = "KEY"},
+                        kCheckpoint,
+                        {.name = "live", .form = ValueForm::kSwitch},
+                        {.name = "reads", .value_name = "HOST:PORT"},
+                        {.name = "data", .value_name = "DIR"}},
+                       manager_flags()});
   return verb;
 }
 

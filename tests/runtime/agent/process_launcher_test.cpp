@@ -59,7 +59,7 @@ TEST_F(ProcessLauncherTest, CommandLineSaysWhoTheWorkerIs) {
   EXPECT_EQ(launcher.leftovers(key).last_words,
             "worker --manager 127.0.0.1:7071 --job 7 --attempt 2 --worker 1 --library /libs/shop.so --job-name shop "
             "--data " +
-                path + " --crash-file " + path + ".crash --orphan-after 10000ms");
+                path + " --crash-file " + path + ".crash --orphan-after 10000ms --reads-per-second 0");
 }
 
 TEST_F(ProcessLauncherTest, WhatEarlierAttemptsSpilledIsRemovedAndNothingElse) {

@@ -402,6 +402,30 @@ TEST_F(Verbs, StateScanGoesOnPageByPageOfOneCheckpoint) {
   EXPECT_EQ(nlohmann::json::parse(fake_.out.str())["entries"][0]["written_ms"], 5);
 }
 
+TEST_F(Verbs, LiveStateIsAskedOfAnAgent) {
+  const std::string live = R"({"version":1,"now_ms":1772334431000,"job":"shop","operator":"totals","state":"sums",
+    "kind":"value","ttl_ms":null,"consistency":"live","attempt":3,"checkpoint":1609,"expired":0,
+    "entries":[{"key":77,"value":{"views":412}}],"next":null})";
+  manager_.answer("GET /v1/jobs/shop/state/totals/77", 200, live);
+  EXPECT_EQ(fake_.run("state get shop totals 77 --live --reads " + manager_.address()), ExitCode::kDone);
+  EXPECT_EQ(fake_.out.str(), "{\"views\":412}\n");
+  EXPECT_EQ(fake_.err.str(), "totals.sums as it is now, in attempt 3\n");
+
+  manager_.answer("GET /v1/cluster", 200,
+                  R"({"version":1,"agents":[{"id":"a","state":"lost","reads":"127.0.0.1:1"},{"id":"b","state":"ready"},
+    {"id":"c","state":"ready","reads":")" +
+                      manager_.address() + R"("}]})");
+  manager_.answer("GET /healthz", 200, R"({"status":"ok"})");
+  manager_.answer("GET /v1/jobs/shop/state/totals/77", 200, live);
+  EXPECT_EQ(fake_.run("state get shop totals 77 --live"), ExitCode::kDone) << fake_.err.str();
+  EXPECT_EQ(fake_.out.str(), "{\"views\":412}\n");
+  EXPECT_EQ(fake_.run("state get shop totals 77 --live --checkpoint 3"), ExitCode::kUsage);
+
+  const std::string nobody = " --manager 127.0.0.1:" + std::to_string(test::closed_port());
+  EXPECT_EQ(fake_.run("state get shop totals 77 --live --data /nonexistent" + nobody), ExitCode::kUnreachable);
+  EXPECT_NE(fake_.err.str().find("--reads HOST:PORT"), std::string::npos) << fake_.err.str();
+}
+
 TEST_F(Verbs, StateThatIsNotThereIsExitCodeFour) {
   manager_.answer("GET /v1/jobs/shop/state/totls/77", 404,
                   R"({"error":{"code":"not_found","message":"no operator totls","near":["totals"]}})");

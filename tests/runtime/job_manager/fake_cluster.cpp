@@ -113,6 +113,7 @@ void FakeCluster::act(const std::string&, const wire::PrepareWorker& prepare) {
     answer.problems.push_back(problem->second);
   if (says_damaged) answer.problems.push_back({"job shop", "checkpoint 2: a byte is wrong", ""});
   answer.is_damaged = says_damaged;
+  if (serves_reads) answer.reads = "reads of " + to_string(prepare.worker);
   answer.splits.push_back({0, {{"in/a.csv", 0, 10}, {"in/b.csv", 0, 20}, {"in/b.csv", 20, 40}}});
   answer.splits[0].splits.resize(answer.splits[0].splits.size() + extra_splits);
   from_worker(prepare.worker, answer);

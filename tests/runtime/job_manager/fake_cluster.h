@@ -94,6 +94,7 @@ class FakeCluster final : public transport::ControlOutbox {
   std::set<WorkerKey> never_say_hello;                     // keyed by what they will be
   std::map<WorkerKey, Problem> find_problem;
   bool wrong_fingerprint = false;
+  bool serves_reads = false;  // workers say where they serve their state
   std::size_t extra_splits = 0;
   std::string library = "a job's library";
 

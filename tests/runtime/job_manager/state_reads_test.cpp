@@ -1,4 +1,4 @@
-#include "runtime/job_manager/state_reads.h"
+#include "runtime/reads/state_reads.h"
 
 #include <gtest/gtest.h>
 
@@ -11,6 +11,8 @@
 
 namespace freshet::manager {
 namespace {
+
+using namespace reads;
 
 using nlohmann::json;
 using namespace std::chrono_literals;
@@ -61,7 +63,8 @@ class StateReads : public testing::Test {
 TEST_F(StateReads, OneKeyIsShownAsTheNewestCheckpointHoldsIt) {
   EXPECT_EQ(read(wish("totals.value", "77")), json::parse(R"({
     "version":1, "now_ms":1004000, "job":"shop", "operator":"totals", "state":"value", "kind":"value", "ttl_ms":null,
-    "checkpoint":2, "checkpoint_kind":"savepoint", "checkpoint_ms":1000000, "expired":0,
+    "consistency":"committed", "attempt":1, "checkpoint":2, "checkpoint_kind":"savepoint", "checkpoint_ms":1000000,
+    "expired":0,
     "entries":[{"key":77,"value":"changed"}], "next":null})"));
   StateRead earlier = wish("totals.value", "77");
   earlier.checkpoint = CheckpointId{1};

@@ -1,4 +1,4 @@
-#include "runtime/job_manager/state_text.h"
+#include "runtime/reads/state_text.h"
 
 #include <freshet/key.h>
 #include <freshet/text.h>
@@ -8,6 +8,8 @@
 
 namespace freshet::manager {
 namespace {
+
+using namespace reads;
 
 template <class T>
 std::string by_schema(const T& value) {

@@ -1,4 +1,4 @@
-#include "runtime/job_manager/state_reads.h"
+#include "runtime/reads/state_reads.h"
 
 #include <freshet/text.h>
 
@@ -6,20 +6,19 @@
 
 #include "dag/did_you_mean.h"
 #include "runtime/checkpoint/verify.h"
-#include "runtime/job_manager/readable_storage.h"
-#include "runtime/job_manager/state_text.h"
+#include "runtime/reads/readable_storage.h"
+#include "runtime/reads/state_answer.h"
+#include "runtime/reads/state_text.h"
 
-namespace freshet::manager {
+namespace freshet::reads {
 namespace {
 
 using checkpoint::Manifest;
-using checkpoint::SavedEntry;
 using checkpoint::StatePage;
 
-constexpr std::size_t kMostListed = 20;             // names of what there is, in a refusal
-constexpr std::size_t kMostCursorBytes = 7u << 10;  // the server takes 8 KiB of address
-constexpr std::size_t kShown = 64;                  // bytes of what was asked for
-constexpr int kTries = 3;                           // when checkpoints are pruned faster than they are read
+constexpr std::size_t kMostListed = 20;  // names of what there is, in a refusal
+constexpr std::size_t kShown = 64;       // bytes of what was asked for
+constexpr int kTries = 3;                // when checkpoints are pruned faster than they are read
 
 Refusal no_such(std::string message, std::vector<std::string> near = {}) {
   return {Refusal::Code::not_found, std::move(message), {}, std::move(near)};
@@ -189,57 +188,23 @@ class Reading {
     return found == wanted_.key_fields.end() ? kNoFields : found->second;
   }
 
-  std::string head() const {
-    std::string out = R"({"version":1,"now_ms":)" + std::to_string(wanted_.now_ms) + R"(,"job":)";
-    append_json_string(out, wanted_.job_name);
-    out += R"(,"operator":)";
-    append_json_string(out, operator_);
-    out += R"(,"state":)";
-    append_json_string(out, state_.name);
-    out += R"(,"kind":)";
-    append_json_string(out, state_.kind);
-    out += R"(,"ttl_ms":)" + (state_.ttl == Duration::max() ? "null" : std::to_string(state_.ttl.count()));
-    out += R"(,"checkpoint":)" + std::to_string(manifest_.checkpoint.value) + R"(,"checkpoint_kind":)";
-    append_json_string(out, enumerator_name(manifest_.barrier));
-    return out + R"(,"checkpoint_ms":)" + std::to_string(manifest_.created_ms);
-  }
-
   Answer<std::string> answer(const StatePage& page) const {
-    std::string out = head() + R"(,"expired":)" + std::to_string(page.expired) + R"(,"entries":[)";
-    for (std::size_t i = 0; i < page.entries.size(); ++i) {
-      if (i != 0) out += ',';
-      const bool is_whole = append_entry(out, page.entries[i]);
-      if (out.size() > kMostStateJsonBytes)
-        return unreadable(Error{"the answer would be longer than " + std::to_string(kMostStateJsonBytes >> 20) +
-                                (i == 0 ? " MiB with one entry" : " MiB: ask for fewer entries")});
-      if (!is_whole)
-        return unreadable(Error{"state " + operator_ + "." + state_.name + " in " + which() +
-                                ": an entry is not of the types it was saved with"});
-    }
-    out += R"(],"next":)";
-    if (!page.next) return out + "null}";
-    const std::string cursor = to_cursor(*page.next);
-    if (cursor.size() > kMostCursorBytes)
-      return unreadable(Error{"a key is too long to go on behind it: ask for another number of entries"});
-    append_json_string(out, cursor);
+    StateHead head{wanted_.now_ms,
+                   wanted_.job_name,
+                   operator_,
+                   &state_,
+                   false,
+                   manifest_.attempt.value,
+                   manifest_.checkpoint.value,
+                   std::string(enumerator_name(manifest_.barrier)),
+                   manifest_.created_ms};
+    std::string out;
+    append_head(out, head);
+    out += ',';
+    const Status whole =
+        append_page(out, page, key_fields(), "state " + operator_ + "." + state_.name + " in " + which());
+    if (!whole) return unreadable(whole.error());
     return out + "}";
-  }
-
-  bool append_entry(std::string& out, const SavedEntry& entry) const {
-    std::string_view key = entry.position.key;
-    std::string_view map_key = entry.position.map_key;
-    out += R"({"key":)";
-    if (!append_key_json(out, key, entry.declaration->key, key_fields()) || !key.empty()) return false;
-    if (!map_key.empty()) {
-      out += R"(,"map_key":)";
-      if (!append_key_json(out, map_key, entry.declaration->map_key) || !map_key.empty()) return false;
-    }
-    out += R"(,"value":)";
-    ByteReader value(entry.value);
-    if (!append_value_json(out, value, entry.declaration->value) || value.remaining() != 0) return false;
-    if (entry.written_ms != StateEntry::kNoStamp) out += R"(,"written_ms":)" + std::to_string(entry.written_ms);
-    out += '}';
-    return true;
   }
 
   const StateRead& wanted_;
@@ -270,33 +235,13 @@ Answer<std::string> read_saved_state(const StateRead& wanted, checkpoint::Checkp
   }
 }
 
-std::string to_cursor(const checkpoint::StatePosition& position) {
-  ByteBuffer bytes;
-  encode(bytes, position);
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string cursor;
-  for (const char byte : bytes.view()) {
-    cursor += kDigits[static_cast<unsigned char>(byte) >> 4];
-    cursor += kDigits[static_cast<unsigned char>(byte) & 0xf];
+std::map<std::string, std::vector<std::string>> key_fields_of(const LogicalGraph& graph) {
+  std::map<std::string, std::vector<std::string>> fields;
+  for (const Edge& edge : graph.edges) {
+    if (!edge.key_fields.empty() && edge.to < graph.operators.size())
+      fields[graph.operators[edge.to].id] = edge.key_fields;
   }
-  return cursor;
+  return fields;
 }
 
-std::optional<checkpoint::StatePosition> from_cursor(std::string_view cursor) {
-  const auto digit = [](char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-  };
-  if (cursor.size() % 2 != 0 || cursor.size() > kMostCursorBytes) return std::nullopt;
-  std::string bytes;
-  for (std::size_t i = 0; i < cursor.size(); i += 2) {
-    const int high = digit(cursor[i]), low = digit(cursor[i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    bytes += static_cast<char>(high * 16 + low);
-  }
-  checkpoint::StatePosition position;
-  if (!decode_all(bytes, position)) return std::nullopt;
-  return position;
-}
-
-}  // namespace freshet::manager
+}  // namespace freshet::reads

@@ -5,9 +5,14 @@
 #include <optional>
 
 #include "runtime/checkpoint/saved_state.h"
-#include "runtime/job_manager/refusal.h"
+#include "runtime/reads/refusal.h"
+#include "runtime/reads/state_answer.h"
 
-namespace freshet::manager {
+namespace freshet::reads {
+
+/// The fields that the streams into an operator are keyed by, by operator: the parts of keys have no names of their
+/// own.
+std::map<std::string, std::vector<std::string>> key_fields_of(const LogicalGraph& graph);
 
 /// A wish to read saved state, as far as the job manager's thread knows it: all that reading needs besides the storage.
 struct StateRead {
@@ -29,8 +34,4 @@ struct StateRead {
 Answer<std::string> read_saved_state(const StateRead& wanted, checkpoint::CheckpointStorage& storage,
                                      const std::function<bool()>& is_to_end);
 
-/// A position as the cursor of an answer, and back. Nothing: the text is none.
-std::string to_cursor(const checkpoint::StatePosition& position);
-std::optional<checkpoint::StatePosition> from_cursor(std::string_view cursor);
-
-}  // namespace freshet::manager
+}  // namespace freshet::reads

@@ -1,4 +1,4 @@
-#include "runtime/job_manager/state_text.h"
+#include "runtime/reads/state_text.h"
 
 #include <freshet/key.h>
 #include <freshet/text.h>
@@ -7,9 +7,9 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
-#include "runtime/job_manager/rest_submission.h"
+#include "runtime/reads/json_depth.h"
 
-namespace freshet::manager {
+namespace freshet::reads {
 namespace {
 
 using nlohmann::json;
@@ -260,4 +260,4 @@ std::string key_form(const Schema& schema, const std::vector<std::string>& names
   return to_text(named);
 }
 
-}  // namespace freshet::manager
+}  // namespace freshet::reads

@@ -4,7 +4,7 @@
 
 #include "runtime/checkpoint/storage.h"
 
-namespace freshet::manager {
+namespace freshet::reads {
 
 /// Reads only, and no file any more once it is to end. As thread-safe as what is under it.
 class ReadableStorage final : public checkpoint::CheckpointStorage {
@@ -27,4 +27,4 @@ class ReadableStorage final : public checkpoint::CheckpointStorage {
   const std::function<bool()> is_to_end_;
 };
 
-}  // namespace freshet::manager
+}  // namespace freshet::reads

@@ -8,7 +8,7 @@
 #include <freshet/state.h>
 
 /// Saved state as JSON, and keys from text, by what was saved of their types: no library of a job is needed.
-namespace freshet::manager {
+namespace freshet::reads {
 
 /// No text with state in it becomes longer, but for one value that is not made of parts.
 inline constexpr std::size_t kMostStateJsonBytes = 48u << 20;
@@ -37,4 +37,4 @@ Result<std::vector<EncodedKey>> parse_key(const std::string& text, const Schema&
 /// `u64`, `(string, u64)`; with names `{item: string, user: u64}`.
 std::string key_form(const Schema& schema, const std::vector<std::string>& names);
 
-}  // namespace freshet::manager
+}  // namespace freshet::reads

@@ -1,0 +1,165 @@
+#include "runtime/agent/read_router.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace freshet::agent {
+namespace {
+
+using nlohmann::ordered_json;
+using reads::ReadAnswer;
+using reads::ReadRequest;
+
+/// A key may have several encodings, each of which may be another worker's.
+constexpr int kMostRedirects = 17;
+constexpr std::size_t kMostFileBytes = 16u << 20;
+
+std::string dump(const ordered_json& json) { return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace); }
+
+/// A reader sees the old file or the new one.
+void keep(const std::string& path, const std::vector<wire::ReadPlace>& jobs) {
+  ByteBuffer bytes;
+  encode(bytes, jobs);
+  const std::string draft = path + ".new";
+  std::ofstream file(draft, std::ios::binary | std::ios::trunc);
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  file.close();
+  std::error_code ignored;  // it is a convenience: the job manager tells it again
+  if (file.good()) std::filesystem::rename(draft, path, ignored);
+}
+
+std::vector<wire::ReadPlace> kept(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  if (file) text << file.rdbuf();
+  const std::string bytes = text.str();
+  std::vector<wire::ReadPlace> jobs;
+  if (bytes.empty() || bytes.size() > kMostFileBytes || !decode_all(bytes, jobs)) jobs.clear();
+  return jobs;
+}
+
+/// The same request to the worker that has the key, or may have it when it is encoded in that way.
+std::string target_there(const std::string& target, unsigned way) {
+  const auto mark = target.find('?');
+  const std::string query = mark == std::string::npos ? std::string() : "&" + target.substr(mark + 1);
+  return target.substr(0, mark) + "?way=" + std::to_string(way) + query;
+}
+
+}  // namespace
+
+ReadRouter::ReadRouter(Options options, const base::Clock& clock)
+    : options_(std::move(options)), limits_({.per_second = options_.reads_per_second}, clock) {
+  if (!options_.file.empty()) jobs_ = kept(options_.file);
+}
+
+void ReadRouter::on_places(const std::vector<wire::ReadPlace>& jobs) {
+  const std::lock_guard lock(mutex_);
+  std::vector<wire::ReadPlace> next = jobs;
+  for (auto& job : next) {
+    if (!job.workers.empty()) continue;
+    // A job manager that was started anew has not heard of the workers yet; they run all the while.
+    const auto known = std::ranges::find_if(
+        jobs_, [&](const auto& each) { return each.job == job.job && each.attempt == job.attempt; });
+    if (known != jobs_.end()) job.workers = known->workers;
+  }
+  jobs_ = std::move(next);
+  if (!options_.file.empty()) keep(options_.file, jobs_);
+}
+
+ReadAnswer ReadRouter::list() const {
+  const std::lock_guard lock(mutex_);
+  ordered_json jobs = ordered_json::array();
+  for (const auto& job : jobs_)
+    jobs.push_back({{"id", "job-" + std::to_string(job.job.value)},
+                    {"name", job.name},
+                    {"attempt", job.attempt},
+                    {"workers", job.workers}});
+  return {200, dump({{"version", 1}, {"jobs", std::move(jobs)}}), 0, {}};
+}
+
+ReadAnswer ReadRouter::handle(const ReadRequest& request) {
+  if (request.path == "/v1/reads") return list();
+  auto parsed = reads::parse_state_request(request);
+  const auto* wanted = std::get_if<reads::StateRequest>(&parsed);
+  const std::size_t keys = wanted == nullptr ? 1 : std::max<std::size_t>(1, wanted->keys.size());
+  if (!limits_.take(request.caller, keys)) return reads::too_many(request.caller);
+  if (wanted == nullptr) return std::get<ReadAnswer>(std::move(parsed));
+  std::optional<wire::ReadPlace> job;
+  {
+    const std::lock_guard lock(mutex_);
+    // Newest last: a name is taken again when its job is over.
+    for (const auto& each : jobs_)
+      if (each.name == wanted->job || "job-" + std::to_string(each.job.value) == wanted->job) job = each;
+    if (job && !job->workers.empty())
+      std::ranges::rotate(job->workers,
+                          job->workers.begin() + static_cast<std::ptrdiff_t>(next_worker_++ % job->workers.size()));
+  }
+  if (!job)
+    return reads::error_answer(404, "no_such_job",
+                               "no job " + wanted->job.substr(0, 64) +
+                                   " with queryable state runs. What it knew when it was over: freshet state get "
+                                   "--committed");
+  if (job->workers.empty()) return reads::try_again("restarting", "job " + job->name + " is starting or restarting");
+  return ask(*job, request);
+}
+
+ReadAnswer ReadRouter::ask(const wire::ReadPlace& job, const ReadRequest& request) {
+  const bool is_list = request.method == "POST";
+  for (const std::string& worker : job.workers) {
+    auto answer = is_list ? client_.post(worker, request.target, request.caller, request.body)
+                          : client_.get(worker, request.target, request.caller);
+    for (int redirects = 0; answer && answer->status == 307 && redirects < kMostRedirects; ++redirects) {
+      const ordered_json moved = ordered_json::parse(answer->body, nullptr, false);
+      std::string address, ignored;
+      // Only where the job manager says that workers of this job are.
+      if (!moved.is_object() || !reads::split_url(moved.value("moved", ""), address, ignored) ||
+          !std::ranges::count(job.workers, address))
+        return reads::try_again("moving", "the worker that has this key is not known yet");
+      answer = client_.get(address, target_there(request.target, moved.value("way", 0U)), request.caller);
+    }
+    if (answer && answer->status == 200 && is_list) return fetch_moved(job, *std::move(answer), request);
+    if (answer) return *std::move(answer);
+  }
+  return reads::try_again("restarting", "no worker of job " + job.name + " answers: it is restarting");
+}
+
+/// Puts in what other workers have of a list of keys.
+ReadAnswer ReadRouter::fetch_moved(const wire::ReadPlace& job, ReadAnswer answer, const ReadRequest& request) {
+  ordered_json whole = ordered_json::parse(answer.body, nullptr, false);
+  if (!whole.is_object() || !whole.contains("keys") || !whole["keys"].is_array()) return answer;
+  ordered_json& keys = whole["keys"];
+  bool has_moved = false;
+  for (int round = 0; round < kMostRedirects; ++round) {
+    std::map<std::pair<std::string, unsigned>, std::vector<std::size_t>> by_place;
+    for (std::size_t i = 0; i < keys.size(); ++i)
+      if (keys[i].contains("moved")) by_place[{keys[i]["moved"], keys[i].value("way", 0U)}].push_back(i);
+    if (by_place.empty()) break;
+    has_moved = true;
+    for (const auto& [place, numbers] : by_place) {
+      ordered_json body{{"keys", ordered_json::array()}};
+      for (const std::size_t i : numbers) body["keys"].push_back(keys[i]["key"]);
+      std::string address, ignored;
+      std::optional<ReadAnswer> there;
+      if (reads::split_url(place.first, address, ignored) && std::ranges::count(job.workers, address))
+        there = client_.post(address, target_there(request.target, place.second), request.caller, dump(body));
+      const ordered_json found =
+          there && there->status == 200 ? ordered_json::parse(there->body, nullptr, false) : ordered_json();
+      const bool is_good = found.is_object() && found.contains("keys") && found["keys"].size() == numbers.size();
+      for (std::size_t at = 0; at < numbers.size(); ++at) {
+        ordered_json& key = keys[numbers[at]];
+        if (is_good)
+          key = found["keys"][at];
+        else
+          key = {{"key", key["key"]}, {"unavailable", there && there->status == 429 ? "rate_limited" : "restarting"}};
+      }
+    }
+  }
+  if (has_moved) answer.body = dump(whole);
+  return answer;
+}
+
+}  // namespace freshet::agent

@@ -1,0 +1,188 @@
+#include "runtime/worker/read_service.h"
+
+#include "tests/runtime/reads/live_job_support.h"
+
+namespace freshet::worker {
+namespace {
+
+using namespace live_job_test;
+using nlohmann::json;
+
+class ReadServiceTest : public testing::Test {
+ protected:
+  ReadServiceTest() { service_.serve(live_); }
+  reads::ReadAnswer get(const std::string& path, std::map<std::string, std::string> query = {}) {
+    return service_.handle(get_request("/v1/jobs/shop/state/" + path, std::move(query)));
+  }
+  reads::ReadAnswer post(const std::string& address, const json& keys) {
+    const std::string path = "/v1/jobs/shop/state/" + address;
+    return service_.handle({"POST", path, path, {}, json{{"keys", keys}}.dump(), "me"});
+  }
+
+  RunningJob job_;
+  base::SystemClock clock_;
+  std::shared_ptr<LiveJob> live_ = job_.as_seen_by(0, 1);
+  ReadService service_{{.job_name = "shop", .reads_per_second = 0}, clock_};
+};
+
+TEST_F(ReadServiceTest, EveryKeyIsWhatWasPutIn) {
+  ASSERT_EQ(job_.spent.size(), kUsers);
+  for (const auto& [user, spent] : job_.spent) {
+    const auto answer = get("spent/" + user);
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    const json body = body_of(answer);
+    ASSERT_EQ(body["entries"].size(), 1u);
+    EXPECT_EQ(body["entries"][0]["key"], user);
+    EXPECT_EQ(body["entries"][0]["value"], (json{{"purchases", spent.purchases}, {"amount", spent.amount}}));
+  }
+}
+
+TEST_F(ReadServiceTest, AnAnswerSaysOfWhenItIs) {
+  json body = body_of(get("spent/user 7"));
+  EXPECT_GT(body["now_ms"], 1'600'000'000'000);
+  body.erase("now_ms");
+  body.erase("entries");
+  EXPECT_EQ(body, json::parse(R"({"version":1,"job":"shop","operator":"spent","state":"state","kind":"value",
+    "ttl_ms":null,"consistency":"live","attempt":3,"checkpoint":12,"expired":0,"next":null})"));
+}
+
+TEST_F(ReadServiceTest, AMapComesInOrderAndInPages) {
+  const auto& expected = job_.items.at("user 7");
+  std::map<std::uint64_t, std::uint64_t> found;
+  std::map<std::string, std::string> query{{"limit", "3"}};
+  for (int pages = 0; pages < 100; ++pages) {
+    const json body = body_of(get("basket.items/user 7", query));
+    EXPECT_LE(body["entries"].size(), 3u);
+    for (const auto& entry : body["entries"]) {
+      EXPECT_TRUE(found.empty() || entry["map_key"] > found.rbegin()->first);
+      found[entry["map_key"]] = entry["value"];
+    }
+    if (body["next"].is_null()) break;
+    query["after"] = body["next"].get<std::string>();
+  }
+  EXPECT_EQ(found, expected);
+
+  const std::uint64_t middle = std::next(expected.begin(), static_cast<std::ptrdiff_t>(expected.size() / 2))->first;
+  const json from = body_of(get("basket.items/user 7", {{"from", std::to_string(middle)}, {"limit", "2"}}));
+  ASSERT_EQ(from["entries"].size(), 2u);
+  EXPECT_EQ(from["entries"][0]["map_key"], middle);
+  EXPECT_EQ(body_of(get("basket.items/user 7", {{"from", "0"}}))["entries"].size(), expected.size());
+  EXPECT_EQ(code_of(get("basket.items/user 7", {{"from", "x"}})), "400 bad_key");
+  EXPECT_EQ(code_of(get("spent/user 7", {{"from", "1"}})), "400 bad_request");
+}
+
+TEST_F(ReadServiceTest, AListOfKeysIsAnsweredInItsOrder) {
+  json keys = json::array();
+  for (const auto& [user, spent] : job_.spent) keys.insert(keys.begin(), user);
+  keys.insert(keys.begin() + 5, "nobody");
+  const auto answer = post("spent", keys);
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const json body = body_of(answer);
+  ASSERT_EQ(body["keys"].size(), keys.size());
+  EXPECT_EQ(body["attempt"], 3);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const json& part = body["keys"][i];
+    EXPECT_EQ(part["key"], keys[i]);
+    EXPECT_EQ(part["found"], keys[i] != "nobody");
+    if (part["found"] == false) continue;
+    EXPECT_EQ(part["entries"][0]["value"]["purchases"], job_.spent.at(keys[i].get<std::string>()).purchases);
+  }
+}
+
+TEST_F(ReadServiceTest, WhatIsNotThereHasACodeOfItsOwn) {
+  EXPECT_EQ(code_of(get("spent/nobody")), "404 no_such_key");
+  EXPECT_EQ(code_of(get("spnt/user 7")), "404 no_such_operator");
+  EXPECT_EQ(body_of(get("spnt/user 7"))["error"]["near"], json::array({"spent"}));
+  EXPECT_EQ(code_of(get("spent.stat/user 7")), "404 no_such_state");
+  EXPECT_EQ(code_of(service_.handle(get_request("/v1/jobs/shpo/state/spent/user 7"))), "404 no_such_job");
+  EXPECT_EQ(service_.handle(get_request("/v1/jobs/job-1/state/spent/user 7")).status, 200) << "by its id";
+  EXPECT_EQ(code_of(get("basket/user 7")), "400 bad_request") << "it has two states";
+  EXPECT_EQ(code_of(get("spent/user 7", {{"consistency", "committed"}})), "404 no_checkpoints");
+}
+
+TEST_F(ReadServiceTest, WhatIsNotDeclaredQueryableIsForbiddenAndSaysWhatToDo) {
+  const auto answer = get("basket.secret/user 7");
+  EXPECT_EQ(code_of(answer), "403 not_queryable");
+  EXPECT_NE(answer.body.find("{.queryable = true}"), std::string::npos);
+}
+
+TEST_F(ReadServiceTest, AJobThatIsOverAnswersNobody) {
+  live_->is_over = true;
+  const auto answer = get("spent/user 7");
+  EXPECT_EQ(code_of(answer), "503 restarting");
+  EXPECT_EQ(answer.retry_after_s, 1);
+}
+
+TEST_F(ReadServiceTest, ManyMayReadAtOnce) {
+  std::atomic<int> good{0};
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 4; ++thread)
+    threads.emplace_back([&] {
+      for (const auto& [user, spent] : job_.spent) {
+        const auto answer = get("spent/" + user);
+        good += answer.status == 200 && body_of(answer)["entries"][0]["value"]["purchases"] == spent.purchases;
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(good, 4 * static_cast<int>(kUsers));
+}
+
+TEST(ReadServiceLimits, NobodyIsServedBeforeThereIsAJob) {
+  const base::SystemClock clock;
+  ReadService service({.job_name = "shop"}, clock);
+  EXPECT_EQ(code_of(service.handle(get_request("/v1/jobs/shop/state/spent/user 7"))), "503 restarting");
+}
+
+TEST(ReadServiceLimits, AGreedyCallerIsCutWhileAnotherIsServed) {
+  RunningJob job;
+  base::ManualClock clock;
+  ReadService service({.job_name = "shop", .reads_per_second = 5}, clock);
+  service.serve(job.as_seen_by(0, 1));
+  auto greedy = get_request("/v1/jobs/shop/state/spent/user 7");
+  greedy.caller = "greedy";
+  int served = 0;
+  for (int i = 0; i < 20; ++i) served += service.handle(greedy).status == 200;
+  EXPECT_EQ(served, 5);
+  const auto cut = service.handle(greedy);
+  EXPECT_EQ(code_of(cut), "429 rate_limited");
+  EXPECT_EQ(cut.retry_after_s, 1);
+  EXPECT_EQ(service.handle(get_request("/v1/jobs/shop/state/spent/user 7")).status, 200);
+}
+
+TEST(ReadServiceLimits, ATaskThatDoesNotAnswerIsNotWaitedForForEver) {
+  RunningJob job(false);
+  const base::SystemClock clock;
+  ReadService service({.job_name = "shop", .reads_per_second = 0, .patience = Duration(40)}, clock);
+  service.serve(job.as_seen_by(0, 1));
+  const auto request = get_request("/v1/jobs/shop/state/spent/user 7");
+  EXPECT_EQ(code_of(service.handle(request)), "503 timeout");
+  job.go_on();
+  reads::ReadAnswer answer;
+  for (int tries = 0; tries < 1'000 && answer.body.empty(); ++tries)
+    if (auto next = service.handle(request); next.status == 200) answer = next;
+  EXPECT_EQ(body_of(answer)["entries"][0]["value"]["purchases"], job.spent.at("user 7").purchases)
+      << "what nobody waits for any more does no harm";
+}
+
+TEST(ReadServiceLimits, KeysThatWaitForATaskAreLimited) {
+  RunningJob job(false);
+  const auto live = job.as_seen_by(0, 1);
+  const auto reads = std::make_shared<LiveReads>(live);
+  LiveQuery query;
+  for (auto* task : live->tasks)
+    if (task->chain().state_table("spent", "state") != nullptr) query.task = task;
+  ASSERT_NE(query.task, nullptr);
+  query.operator_id = "spent";
+  query.state = std::make_shared<const StateDeclaration>(StateDeclaration{.name = "state"});
+  using Outcome = LiveResult::Outcome;
+  const auto outcome = [&](std::size_t keys) {
+    return reads->read(std::vector<LiveQuery>(keys, query), Duration(1), 0).back().outcome;
+  };
+  EXPECT_EQ(outcome(LiveReads::kMostWaiting), Outcome::timeout);
+  EXPECT_EQ(outcome(1), Outcome::busy);
+  (void)query.task->step();
+  EXPECT_EQ(outcome(1), Outcome::timeout) << "the task has looked at its mail, there is room again";
+}
+
+}  // namespace
+}  // namespace freshet::worker
