@@ -102,6 +102,7 @@ void Job::replace_edges() {
     for (auto& [i, type] : replaced) {
       edges_[i].type = std::move(type);
       graph_.edges[i].combines = code.takes_parts;
+      graph_.edges[i].narrows = !code.takes_parts;
       graph_.edges[i].fields = code.combiner->fields();
     }
   }

@@ -58,8 +58,10 @@ std::string grouping_text(Grouping grouping, const Edge& edge) {
   for (std::size_t i = 0; i < edge.key_fields.size(); ++i) text += (i == 0 ? "(" : ", ") + edge.key_fields[i];
   if (!edge.key_fields.empty()) text += ")";
   if (edge.combines) return text + ", combined before it is sent";
-  for (std::size_t i = 0; i < edge.fields.size(); ++i) text += (i == 0 ? ", sends " : ", ") + edge.fields[i];
-  return edge.fields.empty() ? text : text + " only";
+  if (!edge.narrows) return text;
+  text += ", sends ";
+  for (std::size_t i = 0; i < edge.fields.size(); ++i) text += (i == 0 ? "" : ", ") + edge.fields[i];
+  return text + (edge.fields.empty() ? "the key only" : " only");
 }
 
 }  // namespace freshet::dag

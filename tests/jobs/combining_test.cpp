@@ -161,7 +161,7 @@ TEST(CombiningJob, SendsOnlyTheFieldsThatWindowsLookAt) {
   job.finish();
   std::map<std::string, std::vector<std::string>> sent;
   for (const auto& edge : job.graph().edges)
-    if (!edge.fields.empty()) sent[job.graph().operators[edge.to].id] = edge.fields;
+    if (edge.narrows) sent[job.graph().operators[edge.to].id] = edge.fields;
   EXPECT_THAT(sent,
               UnorderedElementsAre(Pair("sessions", ElementsAre("cents")), Pair("counted", ElementsAre("cents")),
                                    Pair("fractions", ElementsAre("rate")), Pair("greatest_rate", ElementsAre("rate"))));

@@ -172,6 +172,41 @@ TEST_F(FunnelTest, BeyondTheLimitOfWhatWaitsTheEarliestIsDecidedAtOnce) {
   EXPECT_EQ(keys(), 0u);
 }
 
+TEST_F(FunnelTest, AKeyOfWhichAllWasDecidedTooEarlyIsForgotten) {
+  for (std::size_t i = 0; i <= ActFunnel::kMostWaiting; ++i) push(5, kCart);
+  EXPECT_EQ(harness.at_key(1).hurried.value(), ActFunnel::kMostWaiting + 1);
+  EXPECT_EQ(keys(), 1u) << "what is earlier is late";
+  harness.watermark(at(6));
+  EXPECT_THAT(harness.take(), IsEmpty());
+  EXPECT_EQ(keys(), 0u);
+}
+
+/// Passes on what comes; a turn of something bad throws.
+class Fussy final : public OrderedOperator<std::uint64_t, Act, Act, Act, std::uint32_t> {
+ public:
+  void process(const Act& act, Out<Act>& out) override { await_turn(act, act, event_time(), out); }
+
+ private:
+  void take_turns(std::uint32_t&, std::span<Waiting<Act>> turns, Out<Act>& out) override {
+    for (const auto& turn : turns) {
+      if (turn.what.name == "bad") throw std::runtime_error("bad");
+      out.emit(turn.what);
+    }
+  }
+  std::optional<Time> keep_until(const std::uint32_t&) const override { return std::nullopt; }
+};
+
+TEST(OrderedOperator, ATurnThatThrowsIsSetAsideAndThoseBehindItGoOn) {
+  OperatorHarness<Fussy> fussy;
+  fussy.key_by(&Act::user).event_time(&Act::time).set_aside();
+  fussy.push({1, 0, at(1), "good"}).push({1, 0, at(2), "bad"}).push({1, 0, at(3), "good"}).push({1, 0, at(4), "bad"});
+  fussy.watermark(at(10));
+  EXPECT_THAT(fussy.take(), ElementsAre(Act{1, 0, at(1), "good"}, Act{1, 0, at(3), "good"}));
+  EXPECT_EQ(fussy.dead_letters().size(), 2u);
+  fussy.push({1, 0, at(12), "good"}).finish();
+  EXPECT_THAT(fussy.take(), ElementsAre(Act{1, 0, at(12), "good"}));
+}
+
 /// The steps of one user, by looking for each among all that were not used.
 std::vector<FunnelStep> recount(const std::vector<Act>& acts, const FunnelOptions& options) {
   std::vector<FunnelStep> steps;

@@ -116,7 +116,8 @@ TEST(MapStage, TwoMapsBehindAFilterKeepThemToo) {
   const auto odd = [](const Item& item) { return item.number % 2 == 1; };
   detail::FilterStage<void, Item, decltype(odd)> first(odd);
   detail::MapStage<void, Item, Item, decltype(same)> map(same), again(same);
-  detail::FilterStage<void, Item, decltype(odd)> second(odd);
+  const auto sparse = [](const Item& item) { return item.number % 3 != 0; };
+  detail::FilterStage<void, Item, decltype(sparse)> second(sparse);
   const std::array<Stage*, 4> stages{&first, &map, &second, &again};
   detail::HarnessHost host;
   detail::Batch<Item> batch;
@@ -130,8 +131,9 @@ TEST(MapStage, TwoMapsBehindAFilterKeepThemToo) {
     ASSERT_EQ(stage->process(0, view, 0), view.size);
     view = stage->outputs()[0].view();
   }
-  ASSERT_EQ(view.size, 10u);
-  for (std::size_t i = 0; i < view.size; ++i) EXPECT_EQ(view.meta(i).position.offset, 2 * i + 1);
+  std::vector<std::uint64_t> places;
+  for (std::size_t i = 0; i < view.size; ++i) places.push_back(view.meta(i).position.offset);
+  EXPECT_THAT(places, ElementsAre(1, 5, 7, 11, 13, 17, 19));
 }
 
 TEST(FilterStage, PassesWhatThePredicateSays) {

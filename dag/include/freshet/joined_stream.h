@@ -48,7 +48,8 @@ decltype(auto) result_of_join(F& function, const L& left, const R* right, const 
     return call_join<kIsLeft>(function, left, right);
 }
 
-inline void check_bounds(Job& job, std::string_view id, const TimeBounds& bounds) {
+/// Says what is wrong with them; answers bounds that can be worked with.
+inline TimeBounds check_bounds(Job& job, std::string_view id, const TimeBounds& bounds) {
   if (bounds.lower > bounds.upper)
     job.add_problem({"operator " + std::string(id),
                      "joins what lies between " + format_duration(bounds.lower) + " and " +
@@ -56,6 +57,8 @@ inline void check_bounds(Job& job, std::string_view id, const TimeBounds& bounds
                      "say the lesser bound first: between(-3s, 5s)"});
   if (bounds.lower < -kLongestWindow || bounds.upper > kLongestWindow)
     job.add_problem({"operator " + std::string(id), "bounds of more than a thousand years", "let them be closer"});
+  return {std::clamp(bounds.lower, -kLongestWindow, kLongestWindow),
+          std::clamp(bounds.upper, -kLongestWindow, kLongestWindow)};
 }
 
 inline void check_join_windows(Job& job, std::string_view id, const WindowSpec& spec) {
@@ -68,7 +71,7 @@ inline void check_join_windows(Job& job, std::string_view id, const WindowSpec& 
     return refuse("a window of no length", "give it a length above zero");
   if (spec.slide > spec.size)
     refuse("windows slide by more than their size, so that some records are in none", "slide by the size or less");
-  if (std::max({spec.size, spec.offset, -spec.offset}) > kLongestWindow)
+  if (std::max(spec.size, spec.offset) > kLongestWindow || spec.offset < -kLongestWindow)
     refuse("windows longer than a thousand years", "let them be shorter");
 }
 
@@ -135,15 +138,15 @@ template <class Self, class K, class T>
 template <class Right, class F>
 auto KeyedSteps<Self, K, T>::interval_join(std::string_view id, const Right& right, const TimeBounds& bounds,
                                            F function) const {
-  detail::check_bounds(this->job(), id, bounds);
-  return detail::joined<false, K, T>(id, *this, right, bounds, std::move(function));
+  return detail::joined<false, K, T>(id, *this, right, detail::check_bounds(this->job(), id, bounds),
+                                     std::move(function));
 }
 template <class Self, class K, class T>
 template <class Right, class F>
 auto KeyedSteps<Self, K, T>::interval_left_join(std::string_view id, const Right& right, const TimeBounds& bounds,
                                                 F function) const {
-  detail::check_bounds(this->job(), id, bounds);
-  return detail::joined<true, K, T>(id, *this, right, bounds, std::move(function));
+  return detail::joined<true, K, T>(id, *this, right, detail::check_bounds(this->job(), id, bounds),
+                                    std::move(function));
 }
 template <class Self, class K, class T>
 template <class Right, class F>

@@ -113,13 +113,13 @@ OrderedResults<K, Retained, T> KeyedSteps<Self, K, T>::retention(std::string_vie
     this->job().add_problem({"operator " + std::string(id), what, remedy});
   };
   if (period <= Duration(0)) refuse("periods of no length", "let them be above 0");
-  if (std::max({period, options.offset, -options.offset}) > detail::kLongestWindow)
+  if (std::max(period, options.offset) > detail::kLongestWindow || options.offset < -detail::kLongestWindow)
     refuse("periods longer than a thousand years", "let them be shorter");
   if (options.ttl < Duration(0)) refuse("a negative ttl", "let it be 0 or above");
   std::string words = "retention by " + format_duration(period);
   if (options.offset != Duration(0)) words += ", offset " + format_duration(options.offset);
   if (options.ttl != Duration::max()) words += ", ttl " + format_duration(options.ttl);
-  return ordered<Retention<K, T>, OrderedResults<K, Retained, T>>(id, std::move(words), std::max(period, Duration(1)),
+  return ordered<Retention<K, T>, OrderedResults<K, Retained, T>>(id, std::move(words), std::clamp(period, Duration(1), detail::kLongestWindow),
                                                                   options);
 }
 

@@ -50,7 +50,8 @@ struct FieldKey {
   void copy(T& into, const T& from) const { into.*field = from.*field; }
 };
 template <class T, class... M>
-struct FieldsKey {
+struct FieldsKey : KeyOfParts {
+  explicit FieldsKey(M T::*... pointers) : fields(pointers...) {}
   std::tuple<M T::*...> fields;
   std::tuple<M...> operator()(const T& record) const {
     return std::apply([&](auto... field) { return std::tuple<M...>(record.*field...); }, fields);

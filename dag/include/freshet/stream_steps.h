@@ -128,7 +128,7 @@ class StreamSteps : public Settings<Self> {
     else if constexpr (sizeof...(Ms) == 0)
       return keyed_by<M>(std::move(names), detail::FieldKey<T, M>{first});
     else
-      return keyed_by<std::tuple<M, Ms...>>(std::move(names), detail::FieldsKey<T, M, Ms...>{{first, rest...}});
+      return keyed_by<std::tuple<M, Ms...>>(std::move(names), detail::FieldsKey<T, M, Ms...>(first, rest...));
   }
   template <class F>
   requires std::is_invocable_v<F, const T&>

@@ -40,7 +40,8 @@ class WindowedStream {
 
   /// Running results: `every(10s)` of processing time the windows go out that are not over, of the keys that have
   /// changed meanwhile (sliding windows: all that hold something), and once more when they are over. What comes of a
-  /// result behind this step has to reckon with that, as with allow_late().
+  /// result behind this step has to reckon with that, as with allow_late(); a session may go out as what it was before
+  /// it grew, which nothing takes back.
   WindowedStream early(Emission when) const {
     WindowedStream copy = *this;
     copy.early_ = when;
@@ -86,6 +87,8 @@ class WindowedStream {
 
  private:
   static constexpr std::int64_t kMostTop = 10'000;
+  /// Of one key, those that hold something and are not over: early results go out together.
+  static constexpr std::int64_t kMostEarly = 100;
   /// Slices of one sliding window: each result joins so many.
   static constexpr std::int64_t kMostSlices = 10'000;
 
@@ -152,6 +155,8 @@ class WindowedStream {
     } else if (slides && spec_.size.count() / std::gcd(spec_.size.count(), spec_.slide.count()) > kMostSlices) {
       refuse("a window consists of more than " + std::to_string(kMostSlices) + " slices", "let it slide by more");
     }
+    if (early_ && slides && spec_.size / std::max(spec_.slide, Duration(1)) > kMostEarly)
+      refuse("early results of more than " + std::to_string(kMostEarly) + " windows at a time", "let it slide by more");
     if (std::max({spec_.size, spec_.slide, spec_.offset, -spec_.offset}) > detail::kLongestWindow)
       refuse("windows longer than a thousand years", "let them be shorter");
     if (spec_.zone) check_zone(refuse);

@@ -105,10 +105,10 @@ struct CountIf : AggregateBase<CountIf<P>> {
   static constexpr bool kCombines = std::is_nothrow_invocable_v<const P&, const T&>;
   template <class T>
   std::optional<std::uint64_t> reads() const {
-    if constexpr (requires { bit_of<T>(predicate.field); })
+    if constexpr (kIsA<P, FieldEquals>)
       return bit_of<T>(predicate.field);
     else
-      return std::nullopt;
+      return std::nullopt;  // whatever its members are called
   }
   template <class T>
   bool take(const T& record, const State&, bool) const {

@@ -102,7 +102,10 @@ class JoinRows final : public Timed<RowCells<K, T>, K> {
     rows.order();
     return &rows;
   }
-  /// Of the key at hand.
+  /// Of the key at hand: throws where one more would be too many.
+  void check_room() {
+    if (const Rows* rows = find(); rows != nullptr) rows->check_room();
+  }
   void insert(const T& record, const RecordMeta& meta, bool has_partner) {
     const auto slot = this->make_slot();
     Rows& rows = this->cells_.at(slot).value;

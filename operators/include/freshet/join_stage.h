@@ -195,6 +195,7 @@ class IntervalJoinStage final : public JoinStage<K, L, R, O, F, kIsLeft> {
       this->put_late(1, left, meta);
       return true;
     }
+    if (time + upper_ms_ >= this->watermark_) this->left_.check_room();  // before it has any effect
     bool has_partner = go_on_at_.has_value();
     const bool is_done =
         for_each_partner(this->right_, time + lower_ms_, time + upper_ms_, [&](const Item& item, const auto& row) {
@@ -215,6 +216,7 @@ class IntervalJoinStage final : public JoinStage<K, L, R, O, F, kIsLeft> {
       this->put_late(2, right, meta);
       return true;
     }
+    if (time - lower_ms_ >= this->watermark_) this->right_.check_room();
     const bool is_done =
         for_each_partner(this->left_, time - upper_ms_, time - lower_ms_, [&](const Item& item, const auto& row) {
           this->put(row.record, row.position, &right, std::max(time, item.time_ms));

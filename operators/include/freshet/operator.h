@@ -116,6 +116,8 @@ class KeyedOperator : public Operator<In, R> {
   // For the engine.
   detail::KeyScope<K> key_scope;
   const RecordMeta* record_meta = nullptr;  // of the record at hand, or of the timer
+  /// A timer's call threw, and left no effect; the timer is gone, and what it stood for is set aside.
+  virtual void after_undone_timer() {}
 
  protected:
   const K& key() const { return *key_scope.key; }

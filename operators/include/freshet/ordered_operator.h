@@ -132,7 +132,18 @@ class OrderedOperator : public KeyedOperator<K, In, R> {
   }
   void on_turn(const std::uint8_t&, Out<R>& out) {
     Kept& kept = kept_.get();
-    take_up_to(kept, this->event_time(), out);
+    take_up_to(kept, this->event_time(), this->event_time(), out);
+    go_on(kept);
+  }
+  /// A turn that threw is over, and its dead letter stands for it: what waits behind it has its own.
+  void after_undone_timer() override {
+    Kept& kept = kept_.get();
+    auto first = kept.waiting.begin();
+    while (first != kept.waiting.end() && first->time <= this->event_time()) ++first;
+    kept.waiting.erase(kept.waiting.begin(), first);
+    go_on(kept);
+  }
+  void go_on(Kept& kept) {
     if (!kept.waiting.empty() || keep_until(kept.state)) return set_next(kept);
     if (spare_lists_.size() < kMostSpare && kept.waiting.capacity() <= kMostSpareList)
       spare_lists_.push_back(std::move(kept.waiting));
@@ -141,17 +152,20 @@ class OrderedOperator : public KeyedOperator<K, In, R> {
   void hurry(Kept& kept, Out<R>& out) {
     const std::size_t before = kept.waiting.size();
     kept.decided = kept.waiting.front().time;
-    take_up_to(kept, kept.decided, out);
+    // What is known stays until all of that time have come.
+    take_up_to(kept, kept.decided, kept.decided - Duration(1), out);
     hurried.add(before - kept.waiting.size());
     set_next(kept);
   }
   void set_next(const Kept& kept) {
-    if (const Time next = next_turn(kept); next != Time::max())
+    // Where nothing is left to be known but what was decided too early, until the watermark has passed that.
+    const bool is_over = kept.waiting.empty() && !keep_until(kept.state);
+    if (const Time next = is_over ? kept.decided : next_turn(kept); next != Time::max())
       turn_.set(0, next);
     else
       turn_.cancel(0);
   }
-  void take_up_to(Kept& kept, Time last, Out<R>& out) {
+  void take_up_to(Kept& kept, Time last, Time over, Out<R>& out) {
     auto& waiting = kept.waiting;
     auto from = waiting.begin();
     while (from != waiting.end() && from->time <= last) {
@@ -165,7 +179,7 @@ class OrderedOperator : public KeyedOperator<K, In, R> {
       for (auto taken = waiting.begin(); taken != from && spare_.size() < kMostSpare; ++taken)
         spare_.push_back(std::move(taken->what));
     waiting.erase(waiting.begin(), from);
-    if (const auto until = keep_until(kept.state); until && *until <= last) kept.state = S{};
+    if (const auto until = keep_until(kept.state); until && *until <= over) kept.state = S{};
   }
 
   ValueState<Kept> kept_{this, "state"};

@@ -56,17 +56,20 @@ class Router {
 struct NoKey {};
 struct CarriedKey {};
 
-/// A record's key, and the hash of it: key functions of fields make no tuple of texts for that.
+/// Key functions of several fields: they need make no tuple of texts for a key's hash, or to put it into a batch.
+struct KeyOfParts {};
+
+/// A record's key, and the hash of it.
 template <class KeyOf, class T, class K>
 void find_key(const KeyOf& key_of, const T& record, K& key) {
-  if constexpr (requires { key_of.read(record, key); })
+  if constexpr (std::derived_from<KeyOf, KeyOfParts>)
     key_of.read(record, key);
   else
     key = std::invoke(key_of, record);
 }
 template <class KeyOf, class T>
 std::uint64_t hash_of_key(const KeyOf& key_of, const T& record) {
-  if constexpr (requires { key_of.hash(record); })
+  if constexpr (std::derived_from<KeyOf, KeyOfParts>)
     return key_of.hash(record);
   else
     return key_hash(std::invoke(key_of, record));

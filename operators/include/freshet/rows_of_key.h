@@ -51,12 +51,16 @@ class RowsOfKey {
     note_first();
   }
 
+  /// Throws where one more would be too many.
+  void check_room() const {
+    if (taken_ >= kMostPlaces)
+      throw RejectRecord("its key has " + std::to_string(kMostPlaces) + " records that wait for partners already",
+                         "too many records of a key");
+  }
   /// `saves`: what changes is noted.
   void insert(const T& record, const RecordMeta& meta, bool has_partner, bool saves) {
     order();
-    if (free_.empty() && places_.size() == kMostPlaces)
-      throw RejectRecord("its key has " + std::to_string(kMostPlaces) + " records that wait for partners already",
-                         "too many records of a key");
+    check_room();
     std::uint32_t place = places();
     if (free_.empty()) {
       places_.emplace_back();

@@ -22,7 +22,9 @@ void complete_outputs(BatchOf<K, R>& out, const BatchView& view, std::size_t i) 
 template <class R>
 class OneForOne {
  public:
-  OneForOne(Batch<R>& out, const BatchView& in, const std::size_t& end) : out_(out), in_(in), begin_(end), end_(end) {}
+  OneForOne(Batch<R>& out, const BatchView& in, const std::size_t& end) : out_(out), in_(in), begin_(end), end_(end) {
+    if (out_.size() != 0) out_.metas.reserve(kBatchRecords * 2);  // the destructor must not have to
+  }
   OneForOne(const OneForOne&) = delete;
   OneForOne& operator=(const OneForOne&) = delete;
   ~OneForOne() {
@@ -313,7 +315,11 @@ class OperatorStage final : public UserCodeStage {
           while (out.keys.size() < out.metas.size()) out.keys.add() = *key_scope().key;
           if (base().side_emitted) complete_sides(meta);
         },
-        [&](std::string& json) { timer.describe(json); }, [&] { undo_call(out); });
+        [&](std::string& json) { timer.describe(json); },
+        [&] {
+          undo_call(out);
+          keyed().after_undone_timer();
+        });
     keyed().record_meta = nullptr;
   }
   template <class Key>

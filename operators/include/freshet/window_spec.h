@@ -48,6 +48,8 @@ namespace detail {
 
 /// Nothing about windows is longer: sums with times do not overflow.
 inline constexpr Duration kLongestWindow = std::chrono::hours(24 * 365'000);
+/// No window lies further from 1970: beyond the windows of the last event time there is.
+inline constexpr Duration kFarthestWindow = kLongestWindow * 20;
 
 /// Which windows, for people; and for the state of a step, which other windows cannot go on from.
 inline std::string in_words(const WindowSpec& spec) {

@@ -317,7 +317,7 @@ class WindowStage final : public UserCodeStage {
     Window window{};
     if constexpr (kWindowField < kFieldCount<T>) window = field_at<kWindowField>(record);
     if (spec_.kind == WindowKind::same &&
-        (window.end < window.start || window.start < Time(-kLongestWindow) || window.end > Time(kLongestWindow)))
+        (window.end < window.start || window.start < Time(-kFarthestWindow) || window.end > Time(kFarthestWindow)))
       throw RejectRecord("its window ends before it begins, or is out of range", "no window");
     if (meta.event_time_ms == RecordMeta::kNoTime && spec_.kind != WindowKind::same &&
         spec_.kind != WindowKind::counting)
