@@ -49,7 +49,7 @@ void combine(benchmark::State& state, const char* shape) {
   Port port;
   std::size_t next = 0;
   for (auto step : state)
-    benchmark::DoNotOptimize(router.route({&batches[next++ % kBatches], nullptr, kBatchRecords}, 0, port));
+    benchmark::DoNotOptimize(router.route(batches[next++ % kBatches], 0, port));
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kBatchRecords));
 }
 BENCHMARK_CAPTURE(combine, half, "half");
