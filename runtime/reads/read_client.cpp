@@ -63,7 +63,7 @@ std::optional<ReadAnswer> ReadClient::post(const std::string& address, const std
 
 std::optional<ReadAnswer> ReadClient::send(const std::string& address, const std::string& target,
                                            const std::string& caller, const std::string* body) {
-  const httplib::Headers headers{{"X-Freshet-Caller", caller}};
+  const httplib::Headers headers{{"X-Freshet-Caller", caller_name(caller)}};
   for (int tries = 1; tries <= 2; ++tries) {
     auto client = take(address);
     const auto result =

@@ -136,6 +136,12 @@ std::variant<StateRequest, ReadAnswer> parse_state_request(const ReadRequest& re
   return wanted;
 }
 
+std::string caller_name(std::string name) {
+  name.resize(std::min(name.size(), kMostCallerBytes));
+  std::ranges::replace_if(name, [](char c) { return c < '\x21' || c > '\x7e'; }, '_');
+  return name;
+}
+
 /// Encoded keys end by themselves, so nothing stands between this and the key: as numbers they differ by one.
 std::string just_before(std::string encoded_key) {
   for (auto byte = encoded_key.rbegin(); byte != encoded_key.rend(); ++byte) {

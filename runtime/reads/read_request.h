@@ -58,6 +58,11 @@ std::variant<StateRequest, ReadAnswer> parse_state_request(const ReadRequest& re
 /// The job in the path of such a request; empty when it is none.
 std::string job_of(const std::string& path);
 
+/// Who calls, as it may stand in a header: every byte that is no visible ASCII character is replaced, for names are as
+/// hostile as all else and one with a line break would be two headers. Not longer than kMostCallerBytes.
+inline constexpr std::size_t kMostCallerBytes = 128;
+std::string caller_name(std::string name);
+
 /// What comes right before an encoded key, in the order of keys.
 std::string just_before(std::string encoded_key);
 

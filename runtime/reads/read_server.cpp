@@ -15,7 +15,7 @@ constexpr const char* kMsgpack = "application/msgpack";
 std::string caller_of(const httplib::Request& request) {
   std::string caller = request.get_header_value("X-Freshet-Caller");
   if (caller.empty()) caller = request.remote_addr;
-  return caller.substr(0, ReadServer::kMostCallerBytes);
+  return caller_name(std::move(caller));  // the library has decoded %0d%0a
 }
 
 /// The same document: objects stay maps with texts as keys.

@@ -27,7 +27,6 @@ struct ReadServerOptions {
 /// says, else the address. Life: start(), then stop() or the destructor, which wait for requests in work.
 class ReadServer {
  public:
-  static constexpr std::size_t kMostCallerBytes = 128;
   using Handler = std::function<ReadAnswer(const ReadRequest&)>;
 
   ReadServer(ReadServerOptions options, Handler handler);

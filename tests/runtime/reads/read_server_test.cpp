@@ -52,6 +52,16 @@ TEST_F(ReadServerTest, WithoutANameTheAddressIsTheCaller) {
   EXPECT_EQ(nlohmann::json::parse(answer->body)["caller"], "127.0.0.1");
 }
 
+TEST_F(ReadServerTest, ANameWithALineBreakIsNoSecondHeader) {
+  httplib::Client client("http://" + server_.address());
+  const auto encoded = client.Get("/x", httplib::Headers{{"X-Freshet-Caller", "me%0d%0aX-Other:%201%ff"}});
+  ASSERT_TRUE(encoded);
+  EXPECT_EQ(nlohmann::json::parse(encoded->body)["caller"], "me__X-Other:_1_");
+  const auto raw = client_.get(server_.address(), "/x", "a\r\nX-Freshet-Caller: b");
+  ASSERT_TRUE(raw);
+  EXPECT_EQ(nlohmann::json::parse(raw->body)["caller"], "a__X-Freshet-Caller:_b");
+}
+
 TEST_F(ReadServerTest, SaysWhenToAskAgainAndWhere) {
   const auto wait = client_.get(server_.address(), "/wait", "me");
   ASSERT_TRUE(wait);
