@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -52,7 +51,7 @@ std::string target_there(const std::string& target, unsigned way) {
 }  // namespace
 
 ReadRouter::ReadRouter(Options options, const base::Clock& clock)
-    : options_(std::move(options)), limits_({.per_second = options_.reads_per_second}, clock) {
+    : options_(std::move(options)), clock_(clock), limits_({.per_second = options_.reads_per_second}, clock) {
   if (!options_.file.empty()) jobs_ = kept(options_.file);
 }
 
@@ -88,53 +87,83 @@ ReadAnswer ReadRouter::handle(const ReadRequest& request) {
   const std::size_t keys = wanted == nullptr ? 1 : std::max<std::size_t>(1, wanted->keys.size());
   if (!limits_.take(request.caller, keys)) return reads::too_many(request.caller);
   if (wanted == nullptr) return std::get<ReadAnswer>(std::move(parsed));
-  std::optional<wire::ReadPlace> job;
-  {
-    const std::lock_guard lock(mutex_);
-    // Newest last: a name is taken again when its job is over.
-    for (const auto& each : jobs_)
-      if (each.name == wanted->job || "job-" + std::to_string(each.job.value) == wanted->job) job = each;
-    if (job && !job->workers.empty())
-      std::ranges::rotate(job->workers,
-                          job->workers.begin() + static_cast<std::ptrdiff_t>(next_worker_++ % job->workers.size()));
-  }
+  const auto job = find_job(wanted->job);
   if (!job)
     return reads::error_answer(404, "no_such_job",
                                "no job " + wanted->job.substr(0, 64) +
                                    " with queryable state runs. What it knew when it was over: freshet state get "
                                    "--committed");
   if (job->workers.empty()) return reads::try_again("restarting", "job " + job->name + " is starting or restarting");
-  return ask(*job, request);
+  return ask({request, *job, clock_.steady() + options_.patience, wanted->is_live});
 }
 
-ReadAnswer ReadRouter::ask(const wire::ReadPlace& job, const ReadRequest& request) {
+/// A copy, whose first worker is another each time.
+std::optional<wire::ReadPlace> ReadRouter::find_job(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  std::optional<wire::ReadPlace> job;
+  // Newest last: a name is taken again when its job is over.
+  for (const auto& each : jobs_)
+    if (each.name == name || "job-" + std::to_string(each.job.value) == name) job = each;
+  if (job && !job->workers.empty())
+    std::ranges::rotate(job->workers,
+                        job->workers.begin() + static_cast<std::ptrdiff_t>(next_worker_++ % job->workers.size()));
+  return job;
+}
+
+bool ReadRouter::is_late(const Journey& journey) const {
+  return client_.is_stopped() || clock_.steady() >= journey.deadline;
+}
+
+std::optional<ReadAnswer> ReadRouter::call(const Journey& journey, const std::string& worker, const std::string& target,
+                                           const std::string* body) {
+  if (is_late(journey)) return std::nullopt;
+  return client_.ask({.address = worker,
+                      .target = target,
+                      .caller = journey.request.caller,
+                      .body = body,
+                      .patience = std::chrono::duration_cast<Duration>(journey.deadline - clock_.steady())});
+}
+
+ReadAnswer ReadRouter::ask(const Journey& journey) {
+  const auto& [request, job, deadline, is_live] = journey;
   const bool is_list = request.method == "POST";
   for (const std::string& worker : job.workers) {
-    auto answer = is_list ? client_.post(worker, request.target, request.caller, request.body)
-                          : client_.get(worker, request.target, request.caller);
-    for (int redirects = 0; answer && answer->status == 307 && redirects < kMostRedirects; ++redirects) {
-      const ordered_json moved = ordered_json::parse(answer->body, nullptr, false);
-      std::string address, ignored;
-      // Only where the job manager says that workers of this job are.
-      if (!moved.is_object() || !reads::split_url(moved.value("moved", ""), address, ignored) ||
-          !std::ranges::count(job.workers, address))
-        return reads::try_again("moving", "the worker that has this key is not known yet");
-      answer = client_.get(address, target_there(request.target, moved.value("way", 0U)), request.caller);
-    }
-    if (answer && answer->status == 200 && is_list) return fetch_moved(job, *std::move(answer), request);
+    auto answer = call(journey, worker, request.target, is_list ? &request.body : nullptr);
+    if (answer && answer->status == 307) return follow(journey, *std::move(answer));
+    if (answer && answer->status == 200 && is_list) return fetch_moved(journey, *std::move(answer));
     if (answer) return *std::move(answer);
+    if (is_late(journey)) return reads::try_again("timeout", "no worker of job " + job.name + " answered in time");
+    // Each of them would read the same files, whether or not those before still do.
+    if (!is_live) break;
   }
   return reads::try_again("restarting", "no worker of job " + job.name + " answers: it is restarting");
 }
 
+/// Goes where the key is said to be. Nobody else has it, so there is nobody else to ask when it is not answered there.
+ReadAnswer ReadRouter::follow(const Journey& journey, ReadAnswer answer) {
+  for (int redirects = 0; answer.status == 307 && redirects < kMostRedirects; ++redirects) {
+    const ordered_json moved = ordered_json::parse(answer.body, nullptr, false);
+    std::string address, ignored;
+    // Only where the job manager says that workers of this job are.
+    if (!moved.is_object() || !reads::split_url(moved.value("moved", ""), address, ignored) ||
+        !std::ranges::count(journey.job.workers, address))
+      return reads::try_again("moving", "the worker that has this key is not known yet");
+    auto next = call(journey, address, target_there(journey.request.target, moved.value("way", 0U)), nullptr);
+    if (!next) return reads::try_again("restarting", "the worker that has this key does not answer");
+    answer = *std::move(next);
+  }
+  if (answer.status == 307) return reads::try_again("moving", "the worker that has this key is not known yet");
+  return answer;
+}
+
 /// Puts in what other workers have of a list of keys.
-ReadAnswer ReadRouter::fetch_moved(const wire::ReadPlace& job, ReadAnswer answer, const ReadRequest& request) {
+ReadAnswer ReadRouter::fetch_moved(const Journey& journey, ReadAnswer answer) {
   ordered_json whole = ordered_json::parse(answer.body, nullptr, false);
   if (!whole.is_object() || !whole.contains("keys") || !whole["keys"].is_array()) return answer;
   ordered_json& keys = whole["keys"];
   bool has_moved = false;
   for (int round = 0; round < kMostRedirects; ++round) {
-    std::map<std::pair<std::string, unsigned>, std::vector<std::size_t>> by_place;
+    MovedKeys by_place;
     for (std::size_t i = 0; i < keys.size(); ++i)
       if (keys[i].contains("moved")) by_place[{keys[i]["moved"], keys[i].value("way", 0U)}].push_back(i);
     if (by_place.empty()) break;
@@ -144,8 +173,9 @@ ReadAnswer ReadRouter::fetch_moved(const wire::ReadPlace& job, ReadAnswer answer
       for (const std::size_t i : numbers) body["keys"].push_back(keys[i]["key"]);
       std::string address, ignored;
       std::optional<ReadAnswer> there;
-      if (reads::split_url(place.first, address, ignored) && std::ranges::count(job.workers, address))
-        there = client_.post(address, target_there(request.target, place.second), request.caller, dump(body));
+      const std::string text = dump(body);
+      if (reads::split_url(place.first, address, ignored) && std::ranges::count(journey.job.workers, address))
+        there = call(journey, address, target_there(journey.request.target, place.second), &text);
       const ordered_json found =
           there && there->status == 200 ? ordered_json::parse(there->body, nullptr, false) : ordered_json();
       const bool is_good = found.is_object() && found.contains("keys") && found["keys"].size() == numbers.size();
