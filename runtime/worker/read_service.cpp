@@ -50,11 +50,39 @@ std::string encoded(const std::string& text) {
   return out;
 }
 
+/// One of a few places, when there was one left.
+class Place {
+ public:
+  Place(std::atomic<int>& taken, int most) : taken_(taken), is_there_(taken.fetch_add(1) < most) {}
+  ~Place() { --taken_; }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  bool is_there() const { return is_there_; }
+
+ private:
+  std::atomic<int>& taken_;
+  const bool is_there_;
+};
+
+/// What a request needs to know of the worker.
+struct Surroundings {
+  LiveReads& reads;
+  std::atomic<int>& committed_reads;  ///< under way, of all requests together
+  const std::string& job_name;
+  const base::Clock& clock;
+};
+
 /// One request, on one of the server's threads.
 class Read {
  public:
-  Read(const StateRequest& wanted, LiveReads& reads, const std::string& job_name, std::int64_t now_ms)
-      : wanted_(wanted), reads_(reads), job_(reads.job()), job_name_(job_name), now_ms_(now_ms) {}
+  Read(const StateRequest& wanted, const Surroundings& around)
+      : wanted_(wanted),
+        reads_(around.reads),
+        committed_reads_(around.committed_reads),
+        job_(around.reads.job()),
+        job_name_(around.job_name),
+        clock_(around.clock),
+        now_ms_(around.clock.wall_us() / 1'000) {}
 
   ReadAnswer answer(Duration patience) {
     if (wanted_.job != job_name_ && wanted_.job != "job-" + std::to_string(job_.self.job.value))
@@ -128,6 +156,14 @@ class Read {
   ReadAnswer committed(Duration patience) const {
     if (job_.storage == nullptr)
       return error_answer(404, "no_checkpoints", "job " + job_name_ + " makes no checkpoints");
+    const Place place(committed_reads_, ReadService::kMostCommittedReads);
+    if (!place.is_there()) {
+      ReadAnswer busy = error_answer(429, "busy",
+                                     "this worker reads checkpoints for " +
+                                         std::to_string(ReadService::kMostCommittedReads) + " others already");
+      busy.retry_after_s = 1;
+      return busy;
+    }
     reads::StateRead read;
     read.job = job_.self.job;
     read.job_name = job_name_;
@@ -138,10 +174,9 @@ class Read {
     read.after = wanted_.after;
     read.limit = wanted_.limit;
     read.now_ms = now_ms_;
-    const auto until = now_ms_ + kCommittedPatience * patience.count();
-    const base::SystemClock clock;
+    const auto until = clock_.steady() + kCommittedPatience * patience;
     const auto found =
-        reads::read_saved_state(read, *job_.storage, [&] { return job_.is_over || clock.wall_us() / 1'000 > until; });
+        reads::read_saved_state(read, *job_.storage, [&] { return job_.is_over || clock_.steady() > until; });
     if (const auto* text = std::get_if<std::string>(&found)) return {200, *text, 0, {}};
     const auto& refusal = std::get<reads::Refusal>(found);
     const std::string where = refusal.problems.empty() ? "" : refusal.problems[0].where + " ";
@@ -313,12 +348,14 @@ class Read {
     return out;
   }
 
-  static constexpr std::int64_t kCommittedPatience = 10;  // files are read
+  static constexpr int kCommittedPatience = 2;  // files are read; an agent waits 5 s for all it does
 
   const StateRequest& wanted_;
   LiveReads& reads_;
+  std::atomic<int>& committed_reads_;
   const LiveJob& job_;
   const std::string& job_name_;
+  const base::Clock& clock_;
   const std::int64_t now_ms_;
 
   std::string operator_;
@@ -358,7 +395,7 @@ ReadAnswer ReadService::handle(const reads::ReadRequest& request) {
     live = reads_;
   }
   if (live == nullptr || live->job().is_over) return try_again("restarting", "the job is starting, or ending");
-  return Read(*wanted, *live, options_.job_name, clock_.wall_us() / 1'000).answer(options_.patience);
+  return Read(*wanted, {*live, committed_reads_, options_.job_name, clock_}).answer(options_.patience);
 }
 
 }  // namespace freshet::worker

@@ -164,6 +164,44 @@ TEST(ReadServiceLimits, ATaskThatDoesNotAnswerIsNotWaitedForForEver) {
       << "what nobody waits for any more does no harm";
 }
 
+/// Lists nothing before it is let.
+class CorkedStorage final : public checkpoint::CheckpointStorage {
+ public:
+  Status put(std::string_view, std::string_view) override { return Error{"corked"}; }
+  Result<bool> publish(std::string_view, std::string_view) override { return Error{"corked"}; }
+  Result<std::string> get(std::string_view, std::uint64_t) override { return Error{"corked"}; }
+  Status remove(std::string_view) override { return Error{"corked"}; }
+  Result<std::vector<std::string>> list(std::string_view) override {
+    ++inside;
+    open.wait(false);
+    return std::vector<std::string>();
+  }
+  std::atomic<int> inside{0};
+  std::atomic<bool> open{false};
+};
+
+TEST(ReadServiceLimits, NoMoreThanTwoReadCheckpointsAtATime) {
+  RunningJob job;
+  const base::SystemClock clock;
+  ReadService service({.job_name = "shop", .reads_per_second = 0}, clock);
+  const auto live = job.as_seen_by(0, 1);
+  const auto storage = std::make_shared<CorkedStorage>();
+  live->storage = storage;
+  service.serve(live);
+  const auto request = get_request("/v1/jobs/shop/state/spent/user 7", {{"consistency", "committed"}});
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) threads.emplace_back([&] { (void)service.handle(request); });
+  while (storage->inside < 2) std::this_thread::yield();
+  const auto third = service.handle(request);
+  EXPECT_EQ(code_of(third), "429 busy");
+  EXPECT_EQ(third.retry_after_s, 1);
+  EXPECT_EQ(service.handle(get_request("/v1/jobs/shop/state/spent/user 7")).status, 200) << "live reads go on";
+  storage->open = true;
+  storage->open.notify_all();
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(code_of(service.handle(request)), "404 no_such_key") << "there is room again";
+}
+
 TEST(ReadServiceLimits, KeysThatWaitForATaskAreLimited) {
   RunningJob job(false);
   const auto live = job.as_seen_by(0, 1);
