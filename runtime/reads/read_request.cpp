@@ -72,7 +72,11 @@ std::optional<ReadAnswer> take_query(const ReadRequest& request, StateRequest& w
   if (!take_number(request, "limit", std::size_t{1}, StateRequest::kMostEntries, wanted.limit))
     return bad_request("limit is no number from 1 to " + std::to_string(StateRequest::kMostEntries));
   if (!take_number(request, "way", 0U, kMostWays, wanted.way)) return bad_request("way is no number from 0 to 16");
-  if (const auto found = request.query.find("from"); found != request.query.end()) wanted.from = found->second;
+  if (const auto found = request.query.find("from"); found != request.query.end()) {
+    if (found->second.size() > kMostKeyBytes)
+      return error_answer(400, "bad_key", "from is longer than " + std::to_string(kMostKeyBytes) + " bytes");
+    wanted.from = found->second;
+  }
   if (const auto found = request.query.find("after"); found != request.query.end() && !found->second.empty()) {
     const auto position = from_cursor(found->second);
     if (!position) return bad_request("after " + found->second.substr(0, kShown) + " is no cursor of an answer");

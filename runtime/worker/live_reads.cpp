@@ -27,7 +27,7 @@ class Chooser final : public StateWriter {
  private:
   /// What has no map key does not stand behind its own key.
   static checkpoint::Address after(const LiveQuery& query) {
-    return query.after.empty() ? checkpoint::Address() : checkpoint::Address{query.key, query.after};
+    return query.begins() ? checkpoint::Address() : checkpoint::Address{query.key, *query.after};
   }
 
   const std::shared_ptr<const StateDeclaration> declaration_;
@@ -45,9 +45,11 @@ LiveResult look_up(const LiveQuery& query, std::int64_t now_ms) {
     if (!table->read(query.key_hash, query.key, chooser)) return result;
     chooser.move_to(result.page, query.task->id().index, now_ms);
     // The last page of a map may be empty; a key of which all has outlived its TTL is not there any more.
-    if (!result.page.entries.empty() || !query.after.empty()) result.outcome = Outcome::found;
+    if (!result.page.entries.empty() || !query.begins()) result.outcome = Outcome::found;
   } catch (const std::exception& error) {
     result = {Outcome::failed, {}, error.what()};
+  } catch (...) {  // of user code, which may throw anything; a letter must not
+    result = {Outcome::failed, {}, "user code threw something that is no std::exception"};
   }
   return result;
 }

@@ -18,9 +18,12 @@ struct LiveQuery {
   std::shared_ptr<const StateDeclaration> state{};
   std::string key{};  ///< encoded
   std::uint64_t key_hash = 0;
-  std::string after{};  ///< of a map: behind this encoded map key
+  /// Of a map: behind this encoded map key; null or empty: from the first. All queries of a list may share it.
+  std::shared_ptr<const std::string> after{};
   std::size_t most_entries = 100;
   std::size_t most_bytes = checkpoint::StateQuery::kMaxPageBytes;
+
+  bool begins() const { return after == nullptr || after->empty(); }
 };
 
 struct LiveResult {

@@ -82,7 +82,8 @@ class Read {
         job_(around.reads.job()),
         job_name_(around.job_name),
         clock_(around.clock),
-        now_ms_(around.clock.wall_us() / 1'000) {}
+        now_ms_(around.clock.wall_us() / 1'000),
+        cursor_(std::make_shared<const std::string>(wanted.after.map_key)) {}
 
   ReadAnswer answer(Duration patience) {
     if (wanted_.job != job_name_ && wanted_.job != "job-" + std::to_string(job_.self.job.value))
@@ -148,7 +149,7 @@ class Read {
       return error_answer(400, "bad_request", "from is for maps; state " + which() + " is a " + state_->kind);
     const auto parsed = reads::parse_key(map_key, state_->map_key, {});
     if (!parsed) return error_answer(400, "bad_key", "from " + shown(map_key) + ": " + parsed.error().message);
-    after_ = reads::just_before(parsed->front().bytes);
+    after_ = std::make_shared<const std::string>(reads::just_before(parsed->front().bytes));
     return std::nullopt;
   }
 
@@ -331,7 +332,7 @@ class Read {
   }
   LiveQuery query_of(const reads::EncodedKey& key, task::Task& task, std::size_t keys) const {
     LiveQuery query{&task, operator_, state_, key.bytes, key.hash, after_, wanted_.limit};
-    if (wanted_.after.key == key.bytes && !wanted_.after.map_key.empty()) query.after = wanted_.after.map_key;
+    if (wanted_.after.key == key.bytes && !cursor_->empty()) query.after = cursor_;
     if (keys > 1) query.most_bytes = std::max(kLeastBytesOfKey, kMostBytesOfList / keys);
     return query;
   }
@@ -362,7 +363,8 @@ class Read {
   std::shared_ptr<const StateDeclaration> state_;
   const dag::Chain* chain_ = nullptr;
   std::vector<std::string> key_fields_;
-  std::string after_;  // encoded map key; empty: from the first
+  std::shared_ptr<const std::string> after_;   // encoded map key; null: from the first
+  std::shared_ptr<const std::string> cursor_;  // that of the request, for the key that it is of
 };
 
 }  // namespace
