@@ -142,7 +142,8 @@ std::variant<StateRequest, ReadAnswer> parse_state_request(const ReadRequest& re
 
 std::string caller_name(std::string name) {
   name.resize(std::min(name.size(), kMostCallerBytes));
-  std::ranges::replace_if(name, [](char c) { return c < '\x21' || c > '\x7e'; }, '_');
+  std::ranges::replace_if(
+      name, [](char c) { return c < '\x21' || c > '\x7e'; }, '_');
   return name;
 }
 

@@ -22,7 +22,8 @@ struct ReadServerOptions {
 
 /// Serves a function from request to answer over HTTP, as JSON, or msgpack where it is accepted. The function is called
 /// on the server's threads, several at a time, and may wait a little. Who calls is what the header X-Freshet-Caller
-/// says, else the address. Life: start(), then stop() or the destructor, which cut connections and wait for the function.
+/// says, else the address. Life: start(), then stop() or the destructor, which cut connections and wait for the
+/// function.
 class ReadServer {
  public:
   using Handler = std::function<ReadAnswer(const ReadRequest&)>;

@@ -10,9 +10,9 @@
 
 namespace freshet::reads {
 
-/// A connection as the HTTP library reads and writes it, with limits on all bytes and all reading of a request together, and on
-/// all writing of its answer: its own limits are of one wait each, so that a byte now and then holds a thread for ever.
-/// One thread; who else has the socket may shut it down meanwhile. Does not close it.
+/// A connection as the HTTP library reads and writes it, with limits on all bytes and all reading of a request
+/// together, and on all writing of its answer: its own limits are of one wait each, so that a byte now and then holds a
+/// thread for ever. One thread; who else has the socket may shut it down meanwhile. Does not close it.
 class SocketStream final : public httplib::Stream {
  public:
   static constexpr Duration kMostReadTime{5'000};

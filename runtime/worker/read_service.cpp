@@ -159,9 +159,9 @@ class Read {
       return error_answer(404, "no_checkpoints", "job " + job_name_ + " makes no checkpoints");
     const Place place(committed_reads_, ReadService::kMostCommittedReads);
     if (!place.is_there()) {
-      ReadAnswer busy = error_answer(429, "busy",
-                                     "this worker reads checkpoints for " +
-                                         std::to_string(ReadService::kMostCommittedReads) + " others already");
+      ReadAnswer busy = error_answer(
+          429, "busy",
+          "this worker reads checkpoints for " + std::to_string(ReadService::kMostCommittedReads) + " others already");
       busy.retry_after_s = 1;
       return busy;
     }
@@ -216,8 +216,12 @@ class Read {
     return {200, out + '}', 0, {}};
   }
 
-  static ReadAnswer unanswered(const LiveResult& result) {
+  ReadAnswer unanswered(const LiveResult& result) const {
     switch (result.outcome) {
+      case Outcome::too_large:
+        return error_answer(413, "too_large",
+                            "more than " + std::to_string(LiveReads::kMostEntriesOfKey) +
+                                " entries stand under this key: read them as of a checkpoint, consistency=committed");
       case Outcome::busy:
         return try_again("busy", "too many reads wait for this key's task already");
       case Outcome::timeout:
@@ -306,6 +310,8 @@ class Read {
       return R"("unavailable":"failed")";
     }
     switch (result.outcome) {
+      case Outcome::too_large:
+        return R"("unavailable":"too_large")";
       case Outcome::busy:
         return R"("unavailable":"busy")";
       case Outcome::timeout:

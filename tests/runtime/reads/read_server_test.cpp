@@ -142,7 +142,8 @@ TEST_F(ReadServerTest, BodiesThatDoNotSayHowLongTheyAreOrAreTooLongAreRefusedUnr
 
 TEST_F(ReadServerTest, AnyNumberOfHeadersIsTooMany) {
   std::string request = "GET /healthz HTTP/1.1\r\n";
-  while (request.size() < SocketStream::kMostRequestBytes + 10'000) request += "X-More: " + std::string(1'000, 'x') + "\r\n";
+  while (request.size() < SocketStream::kMostRequestBytes + 10'000)
+    request += "X-More: " + std::string(1'000, 'x') + "\r\n";
   EXPECT_EQ(count(answer_to(server_.address(), request + "\r\n"), " 200 "), 0u);
 }
 

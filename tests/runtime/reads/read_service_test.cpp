@@ -222,5 +222,72 @@ TEST(ReadServiceLimits, KeysThatWaitForATaskAreLimited) {
   EXPECT_EQ(outcome(1), Outcome::timeout) << "the task has looked at its mail, there is room again";
 }
 
+/// So many purchases of one user, each of another item.
+class ManyItems final : public Source<Purchase> {
+ public:
+  explicit ManyItems(std::uint64_t count) : count_(count) {}
+  std::vector<Split> discover() override { return {{.partition = "all", .end = count_}}; }
+  Progress read(Split& split, Out<Purchase>& out) override {
+    while (split.position < split.end && !out.full()) out.emit({"collector", split.position++, 1});
+    return split.position == split.end ? Progress::done : Progress::progress;
+  }
+
+ private:
+  const std::uint64_t count_;
+};
+
+/// The outcomes of looking so often, one after the other in one list, for a key with so many entries, and in how many
+/// steps they all came.
+std::pair<std::vector<LiveResult::Outcome>, int> read_large_map(std::uint64_t entries, std::size_t times) {
+  Job job;
+  job.source<ManyItems>("purchases", entries)
+      .key_by(&Purchase::user)
+      .process<Basket>("basket")
+      .sink<Nowhere<Purchase>>("basket_sink");
+  job.finish();
+  LocalEngine engine(job, LocalEngine::Options{.parallelism = 1, .snapshots = true});
+  engine.start();
+  engine.run(10'000'000);
+  const auto live = std::make_shared<LiveJob>();
+  live->tasks = engine.tasks();
+  LiveQuery query;
+  for (auto* task : live->tasks)
+    if (task->chain().state_table("basket", "items") != nullptr) query.task = task;
+  ByteBuffer key;
+  encode_key(key, std::string("collector"));
+  query.operator_id = "basket";
+  query.state = std::make_shared<const StateDeclaration>(StateDeclaration{.name = "items", .kind = "map"});
+  query.key = std::string(key.view());
+  query.key_hash = key_hash(std::string("collector"));
+  const auto reads = std::make_shared<LiveReads>(live);
+  std::vector<LiveResult::Outcome> outcomes;
+  std::atomic<bool> is_done{false};
+  std::thread reading([&] {
+    for (const auto& each : reads->read(std::vector<LiveQuery>(times, query), std::chrono::hours(1), 0))
+      outcomes.push_back(each.outcome);
+    is_done = true;
+  });
+  while (!query.task->mailbox().has_mail()) std::this_thread::yield();
+  int steps = 0;
+  for (; query.task->mailbox().has_mail(); ++steps) (void)query.task->step();
+  while (!is_done) std::this_thread::yield();
+  reading.join();
+  engine.close();
+  return {outcomes, steps};
+}
+
+TEST(ReadServiceLimits, AStepOfATaskLooksThroughAFewEntriesOnly) {
+  using Outcome = LiveResult::Outcome;
+  const auto [outcomes, steps] = read_large_map(LiveReads::kMostEntriesOfStep, 5);
+  EXPECT_EQ(outcomes, std::vector<Outcome>(5, Outcome::found));
+  EXPECT_GE(steps, 5);
+}
+
+TEST(ReadServiceLimits, AMapThatTakesTooLongToLookThroughIsTooLarge) {
+  using Outcome = LiveResult::Outcome;
+  EXPECT_EQ(read_large_map(LiveReads::kMostEntriesOfKey, 1).first, std::vector<Outcome>{Outcome::found});
+  EXPECT_EQ(read_large_map(LiveReads::kMostEntriesOfKey + 1, 1).first, std::vector<Outcome>{Outcome::too_large});
+}
+
 }  // namespace
 }  // namespace freshet::worker
