@@ -130,6 +130,11 @@ class Read {
                           "state " + node->id + "." + found->name +
                               " is not declared queryable. Say .queryable() of the step, or {.queryable = true} of the "
                               "state; or read what a checkpoint holds: freshet state get --committed");
+    if (wanted_.is_live && found->kind == "set")
+      return error_answer(400, "bad_request",
+                          "state " + node->id + "." + found->name +
+                              " is a set, which is not found by a key alone while the job runs: read it as of a "
+                              "checkpoint, consistency=committed");
     operator_ = node->id;
     state_ = std::make_shared<const StateDeclaration>(*found);
     const auto index = static_cast<std::uint32_t>(node - job_.graph->operators.data());
@@ -149,6 +154,10 @@ class Read {
       return error_answer(400, "bad_request", "from is for maps; state " + which() + " is a " + state_->kind);
     const auto parsed = reads::parse_key(map_key, state_->map_key, {});
     if (!parsed) return error_answer(400, "bad_key", "from " + shown(map_key) + ": " + parsed.error().message);
+    if (parsed->size() > 1)
+      return error_answer(400, "bad_key",
+                          "from " + shown(map_key) +
+                              ": it is not known whether the map's keys are signed, and so not where it would begin");
     after_ = std::make_shared<const std::string>(reads::just_before(parsed->front().bytes));
     return std::nullopt;
   }

@@ -106,6 +106,20 @@ TEST_F(ReadServiceTest, WhatIsNotDeclaredQueryableIsForbiddenAndSaysWhatToDo) {
   EXPECT_NE(answer.body.find("{.queryable = true}"), std::string::npos);
 }
 
+TEST_F(ReadServiceTest, ASetIsNotReadByItsKeyAloneAndSaysSo) {
+  LogicalGraph graph = *live_->graph;
+  for (auto& node : graph.operators)
+    if (node.id == "spent") node.states[0].kind = "set";
+  live_->graph = &graph;
+  EXPECT_EQ(code_of(get("spent/user 7")), "400 bad_request") << "and not that it is not there";
+  EXPECT_EQ(code_of(get("spent/user 7", {{"consistency", "committed"}})), "404 no_checkpoints");
+}
+
+TEST_F(ReadServiceTest, WhereAMapBeginsIsNotGuessed) {
+  EXPECT_EQ(body_of(get("basket.sizes/user 7"))["entries"].size(), 2u);
+  EXPECT_EQ(code_of(get("basket.sizes/user 7", {{"from", "large"}})), "400 bad_key") << "signed or not?";
+}
+
 TEST_F(ReadServiceTest, AJobThatIsOverAnswersNobody) {
   live_->is_over = true;
   const auto answer = get("spent/user 7");
