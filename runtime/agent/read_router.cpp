@@ -1,6 +1,10 @@
 #include "runtime/agent/read_router.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -48,6 +52,20 @@ std::string target_there(const std::string& target, unsigned way) {
   return target.substr(0, mark) + "?way=" + std::to_string(way) + query;
 }
 
+/// "127.0.0.1:40213", "[::1]:40213". No names: what they stand for is up to others, and looking them up takes long.
+bool is_address(const std::string& text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos) return false;
+  unsigned port = 0;
+  const auto [end, error] = std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
+  if (error != std::errc() || end != text.data() + text.size() || port == 0 || port > 65'535) return false;
+  std::string host = text.substr(0, colon);
+  std::array<unsigned char, sizeof(in6_addr)> ignored{};
+  if (!host.starts_with('[') || !host.ends_with(']')) return ::inet_pton(AF_INET, host.c_str(), ignored.data()) == 1;
+  host = host.substr(1, host.size() - 2);
+  return ::inet_pton(AF_INET6, host.c_str(), ignored.data()) == 1;
+}
+
 }  // namespace
 
 ReadRouter::ReadRouter(Options options, const base::Clock& clock)
@@ -59,6 +77,7 @@ void ReadRouter::on_places(const std::vector<wire::ReadPlace>& jobs) {
   const std::lock_guard lock(mutex_);
   std::vector<wire::ReadPlace> next = jobs;
   for (auto& job : next) {
+    std::erase_if(job.workers, [](const std::string& worker) { return !is_address(worker); });
     if (!job.workers.empty()) continue;
     // A job manager that was started anew has not heard of the workers yet; they run all the while.
     const auto known = std::ranges::find_if(
@@ -81,6 +100,8 @@ ReadAnswer ReadRouter::list() const {
 }
 
 ReadAnswer ReadRouter::handle(const ReadRequest& request) {
+  // An address where a worker was may be an agent's now, or this one's: requests would go round for ever.
+  if (!request.meant_for.empty()) return reads::try_again("moving", "this is an agent, and not the worker asked for");
   if (request.path == "/v1/reads") return list();
   auto parsed = reads::parse_state_request(request);
   const auto* wanted = std::get_if<reads::StateRequest>(&parsed);
@@ -121,6 +142,7 @@ std::optional<ReadAnswer> ReadRouter::call(const Journey& journey, const std::st
                       .target = target,
                       .caller = journey.request.caller,
                       .body = body,
+                      .meant_for = reads::attempt_name(journey.job.job, journey.job.attempt),
                       .patience = std::chrono::duration_cast<Duration>(journey.deadline - clock_.steady())});
 }
 

@@ -21,6 +21,8 @@ class HttpServer final : public httplib::Server {
 
   /// From a handler: the answer is the last of its connection, whose next bytes need not be a request.
   static void close_after_this(httplib::Response& response);
+  /// Once it is bound. The library lets 5 connections wait to be accepted, beyond which they take a second.
+  void widen_backlog() { (void)::listen(svr_sock_, static_cast<int>(kMostWaiting)); }
   /// Cuts whoever is being served. Any thread. stop() comes after it.
   void end();
 

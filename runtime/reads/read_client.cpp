@@ -8,7 +8,7 @@
 namespace freshet::reads {
 namespace {
 
-constexpr auto kMostConnectTime = std::chrono::milliseconds(1'000);
+constexpr auto kMostConnectTime = std::chrono::milliseconds(1'500);  // systems try again after one second
 constexpr auto kStopAgain = std::chrono::milliseconds(10);
 /// A connection that the server has closed meanwhile fails without any waiting; a server that is silent does not.
 constexpr auto kAtOnce = std::chrono::milliseconds(100);
@@ -18,6 +18,7 @@ httplib::Request request_of(const ReadCall& call) {
   request.method = call.body == nullptr ? "GET" : "POST";
   request.path = call.target;
   request.headers = {{"X-Freshet-Caller", caller_name(call.caller)}};
+  if (!call.meant_for.empty()) request.headers.emplace("X-Freshet-Attempt", call.meant_for);
   if (call.body == nullptr) return request;
   request.headers.emplace("Content-Type", "application/json");
   request.body = *call.body;

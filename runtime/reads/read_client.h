@@ -25,6 +25,7 @@ struct ReadCall {
   std::string target{};   ///< path and query, encoded
   std::string caller{};
   const std::string* body = nullptr;  ///< of a POST; null: GET
+  std::string meant_for{};            ///< ReadRequest::meant_for of the server; empty: any
   Duration patience{5'000};           ///< for the whole of it, also when it is tried twice
 };
 

@@ -87,6 +87,10 @@ std::optional<ReadAnswer> take_query(const ReadRequest& request, StateRequest& w
 
 }  // namespace
 
+std::string attempt_name(JobId job, std::uint32_t attempt) {
+  return "job-" + std::to_string(job.value) + "/" + std::to_string(attempt);
+}
+
 ReadAnswer error_answer(int status, const std::string& code, const std::string& message,
                         const std::vector<std::string>& near) {
   ordered_json error = {{"code", code}, {"message", message.substr(0, kMostMessageBytes)}};

@@ -18,6 +18,8 @@ struct ReadRequest {
   std::map<std::string, std::string> query{};
   std::string body{};
   std::string caller{};  ///< whom it counts for
+  /// "job-1/3": the attempt that a router takes the asked worker to be of; empty: did not come by a router.
+  std::string meant_for{};
 };
 
 struct ReadAnswer {
@@ -26,6 +28,9 @@ struct ReadAnswer {
   int retry_after_s = 0;   ///< ask again then; 0: not said
   std::string location{};  ///< of a status 307
 };
+
+/// As in ReadRequest::meant_for.
+std::string attempt_name(JobId job, std::uint32_t attempt);
 
 /// `{"error":{"code":…,"message":…,"near":[…]}}`. Texts are cut; what is no UTF-8 in them is replaced.
 ReadAnswer error_answer(int status, const std::string& code, const std::string& message,

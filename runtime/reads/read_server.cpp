@@ -103,7 +103,13 @@ Status ReadServer::start() {
         return Handled::Handled;
       }));
   const auto serve = [this](const httplib::Request& request, httplib::Response& response) {
-    ReadRequest asked{request.method, request.target, request.path, {}, request.body, caller_of(request)};
+    ReadRequest asked{request.method,
+                      request.target,
+                      request.path,
+                      {},
+                      request.body,
+                      caller_of(request),
+                      request.get_header_value("X-Freshet-Attempt")};
     for (const auto& [name, value] : request.params) asked.query.emplace(name, value);
     const bool as_msgpack = request.get_header_value("Accept").find(kMsgpack) != std::string::npos;
     const bool is_alive = asked.path == "/healthz" && asked.method == "GET";
@@ -121,6 +127,7 @@ Status ReadServer::start() {
     return Error{"cannot listen on " + options_.host + ":" + std::to_string(options_.port) +
                  ": the port is taken, or the address is none of this machine"};
   }
+  server_->widen_backlog();
   address_ = options_.host + ":" + std::to_string(port);
   ended_ = false;
   thread_ = std::thread([this] {

@@ -412,6 +412,9 @@ ReadAnswer ReadService::handle(const reads::ReadRequest& request) {
     live = reads_;
   }
   if (live == nullptr || live->job().is_over) return try_again("restarting", "the job is starting, or ending");
+  const auto& self = live->job().self;
+  if (!request.meant_for.empty() && request.meant_for != reads::attempt_name(self.job, self.attempt.value))
+    return try_again("moving", "this worker is of another attempt, or of another job");
   return Read(*wanted, {*live, committed_reads_, options_.job_name, clock_}).answer(options_.patience);
 }
 

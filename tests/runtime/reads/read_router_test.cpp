@@ -168,6 +168,33 @@ TEST_F(ReadRouterTest, IsNotSentToStrangers) {
   EXPECT_EQ(codes, (std::set<std::string>{"200", "503 moving"}));
 }
 
+TEST_F(ReadRouterTest, AWorkerOfAnotherAttemptOrJobDoesNotAnswer) {
+  router_.on_places({{{1}, "shop", 2, addresses_}});
+  EXPECT_EQ(code_of(get("nobody")), "503 moving");
+  router_.on_places({{{2}, "shop", 3, addresses_}});
+  EXPECT_EQ(code_of(get("nobody")), "503 moving");
+  router_.on_places({{{1}, "shop", 3, addresses_}});
+  EXPECT_EQ(code_of(get("nobody")), "404 no_such_key");
+}
+
+TEST_F(ReadRouterTest, DoesNotSendOnWhatARouterSent) {
+  reads::ReadServer agent({}, [&](const reads::ReadRequest& request) { return router_.handle(request); });
+  ASSERT_TRUE(agent.start());
+  router_.on_places({{{1}, "shop", 3, {agent.address()}}});
+  EXPECT_EQ(code_of(get("nobody")), "503 moving") << "and not for ever";
+}
+
+TEST_F(ReadRouterTest, TakesAddressesOfWorkersOnlyAsNumbers) {
+  const std::string port = addresses_[0].substr(addresses_[0].rfind(':'));
+  for (const std::string& address :
+       std::vector<std::string>{"localhost" + port, "127.0.0.1:0", "127.0.0.1:1/x", "a@127.0.0.1:1", ""}) {
+    router_.on_places({{{1}, "shop", 3, {address}}});
+    EXPECT_EQ(body_of(router_.handle(get_request("/v1/reads")))["jobs"][0]["workers"], json::array()) << address;
+  }
+  router_.on_places({{{1}, "shop", 3, {"[::1]:7", addresses_[0]}}});
+  EXPECT_EQ(body_of(router_.handle(get_request("/v1/reads")))["jobs"][0]["workers"], json({"[::1]:7", addresses_[0]}));
+}
+
 TEST_F(ReadRouterTest, AJobThatStartsIsToBeAskedAgainAndOneThatIsOverIsGone) {
   router_.on_places({{{2}, "shop", 1, {}}});
   const auto starting = get("x");
