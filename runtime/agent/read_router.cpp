@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 namespace freshet::agent {
@@ -85,6 +86,9 @@ void ReadRouter::on_places(const std::vector<wire::ReadPlace>& jobs) {
     if (known != jobs_.end()) job.workers = known->workers;
   }
   jobs_ = std::move(next);
+  std::set<std::string> workers;
+  for (const auto& job : jobs_) workers.insert(job.workers.begin(), job.workers.end());
+  client_.keep_only(workers);
   if (!options_.file.empty()) keep(options_.file, jobs_);
 }
 

@@ -60,10 +60,20 @@ ReadClient::Connection ReadClient::take(const std::string& address) {
 
 void ReadClient::give_back(const std::string& address, std::unique_ptr<httplib::Client> client) {
   const std::lock_guard lock(mutex_);
-  // Workers come and go, each with a port of its own.
-  if (idle_.size() >= kMostServers && !idle_.contains(address)) idle_.clear();
+  // Of more servers than this any is as likely to be asked next.
+  if (idle_.size() >= kMostServers && !idle_.contains(address)) idle_.erase(idle_.begin());
   auto& kept = idle_[address];
   if (kept.size() < kMostKept) kept.push_back(std::move(client));
+}
+
+void ReadClient::keep_only(const std::set<std::string>& addresses) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(idle_, [&](const auto& each) { return !addresses.contains(each.first); });
+}
+
+std::size_t ReadClient::idle_servers() const {
+  const std::lock_guard lock(mutex_);
+  return idle_.size();
 }
 
 bool ReadClient::begin(httplib::Client& client) {

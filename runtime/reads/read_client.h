@@ -32,8 +32,8 @@ struct ReadCall {
 /// Asks servers of queryable state over connections that it keeps. Any thread; several at a time.
 class ReadClient {
  public:
-  static constexpr std::size_t kMostKept = 4;  ///< connections to one server that nobody uses
-  static constexpr std::size_t kMostServers = 256;
+  static constexpr std::size_t kMostKept = 4;      ///< connections to one server that nobody uses
+  static constexpr std::size_t kMostServers = 32;  ///< to which it keeps connections
 
   ReadClient();
   ~ReadClient();
@@ -45,10 +45,14 @@ class ReadClient {
   std::optional<ReadAnswer> get(const std::string& address, const std::string& target, const std::string& caller);
   std::optional<ReadAnswer> post(const std::string& address, const std::string& target, const std::string& caller,
                                  const std::string& body);
+  /// Lets go what it keeps of connections to others than these.
+  void keep_only(const std::set<std::string>& addresses);
   /// From now on nobody is asked, and who waits for an answer gets none. Waits until the last of them does not wait any
   /// more: as long as it takes to connect, at most.
   void stop();
   bool is_stopped() const { return stopped_; }
+  /// To which it keeps connections.
+  std::size_t idle_servers() const;
 
  private:
   struct Connection;
@@ -59,7 +63,7 @@ class ReadClient {
 
   const base::SystemClock clock_;
   std::atomic<bool> stopped_{false};
-  std::mutex mutex_;  // of what follows: a few times a request
+  mutable std::mutex mutex_;  // of what follows: a few times a request
   std::map<std::string, std::vector<std::unique_ptr<httplib::Client>>> idle_;
   std::set<httplib::Client*> asking_;
   std::condition_variable ended_;

@@ -113,7 +113,13 @@ Status ReadServer::start() {
     for (const auto& [name, value] : request.params) asked.query.emplace(name, value);
     const bool as_msgpack = request.get_header_value("Accept").find(kMsgpack) != std::string::npos;
     const bool is_alive = asked.path == "/healthz" && asked.method == "GET";
-    write(is_alive ? ReadAnswer{200, R"({"status":"ok"})", 0, {}} : handler_(asked), as_msgpack, response);
+    try {
+      write(is_alive ? ReadAnswer{200, R"({"status":"ok"})", 0, {}} : handler_(asked), as_msgpack, response);
+    } catch (const std::exception& error) {
+      write(error_answer(500, "failed", error.what()), as_msgpack, response);
+    } catch (...) {
+      write(error_answer(500, "failed", "for no reason that it tells"), as_msgpack, response);
+    }
   };
   const char* const kEverything = ".*";
   server_->Get(kEverything, serve).Post(kEverything, serve);

@@ -15,6 +15,8 @@ namespace {
 
 /// Says back what it was asked, or what the path says.
 ReadAnswer echo(const ReadRequest& request) {
+  if (request.path == "/throw") throw std::runtime_error("no such luck");
+  if (request.path == "/throw-a-number") throw 7;
   if (request.path == "/wait") return try_again("restarting", "soon");
   if (request.path == "/elsewhere") return {307, "{}", 0, "http://127.0.0.1:1/there?x=1"};
   nlohmann::json body{{"method", request.method},
@@ -77,6 +79,15 @@ TEST_F(ReadServerTest, SaysWhenToAskAgainAndWhere) {
   ASSERT_TRUE(split_url(elsewhere->location, address, target));
   EXPECT_EQ(address, "127.0.0.1:1");
   EXPECT_EQ(target, "/there?x=1");
+}
+
+TEST_F(ReadServerTest, WhatIsThrownIsAnAnswer) {
+  for (const std::string path : {"/throw", "/throw-a-number"}) {
+    const auto answer = client_.get(server_.address(), path, "me");
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->status, 500);
+    EXPECT_EQ(nlohmann::json::parse(answer->body)["error"]["code"], "failed");
+  }
 }
 
 TEST_F(ReadServerTest, AnswersMsgpackToWhoAcceptsIt) {
@@ -250,6 +261,21 @@ TEST(ReadClientTest, AConnectionThatTheServerClosedIsMadeAgain) {
       std::make_unique<ReadServer>(ReadServerOptions{.port = std::stoi(address.substr(address.rfind(':') + 1))}, echo);
   if (!server->start()) GTEST_SKIP() << "somebody has taken the port meanwhile";
   EXPECT_TRUE(client.get(address, "/x", "me"));
+}
+
+TEST(ReadClientTest, KeepsConnectionsToAFewServersAndToThoseOnlyThatAreStillNamed) {
+  ReadClient client;
+  std::vector<std::unique_ptr<ReadServer>> servers;
+  for (std::size_t i = 0; i < ReadClient::kMostServers + 3; ++i) {
+    servers.push_back(std::make_unique<ReadServer>(ReadServerOptions{.threads = 1}, echo));
+    ASSERT_TRUE(servers.back()->start());
+    ASSERT_TRUE(client.get(servers.back()->address(), "/x", "me"));
+  }
+  EXPECT_EQ(client.idle_servers(), ReadClient::kMostServers);
+  client.keep_only({servers.back()->address(), "127.0.0.1:1"});
+  EXPECT_EQ(client.idle_servers(), 1u);
+  client.keep_only({});
+  EXPECT_EQ(client.idle_servers(), 0u);
 }
 
 TEST(SplitUrl, TakesWhatIsHttp) {
