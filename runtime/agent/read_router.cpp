@@ -116,8 +116,8 @@ ReadAnswer ReadRouter::handle(const ReadRequest& request) {
   if (!job)
     return reads::error_answer(404, "no_such_job",
                                "no job " + wanted->job.substr(0, 64) +
-                                   " with queryable state runs. What it knew when it was over: freshet state get "
-                                   "--committed");
+                                   " with queryable state runs. What it knew when it was over: "
+                                   "freshet state get");
   if (job->workers.empty()) return reads::try_again("restarting", "job " + job->name + " is starting or restarting");
   return ask({request, *job, clock_.steady() + options_.patience, wanted->is_live});
 }

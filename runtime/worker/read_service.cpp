@@ -129,7 +129,7 @@ class Read {
       return error_answer(403, "not_queryable",
                           "state " + node->id + "." + found->name +
                               " is not declared queryable. Say .queryable() of the step, or {.queryable = true} of the "
-                              "state; or read what a checkpoint holds: freshet state get --committed");
+                              "state; or read what the newest checkpoint holds: freshet state get");
     if (wanted_.is_live && found->kind == "set")
       return error_answer(400, "bad_request",
                           "state " + node->id + "." + found->name +
