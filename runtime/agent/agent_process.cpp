@@ -119,6 +119,7 @@ class AgentUnit::Parts {
     return {};
   }
   ~Parts() {
+    router_.stop();  // the server's end waits for its requests
     loop_.cancel(timer_);
     loop_.remove_fd(launcher_.exits_fd());
   }

@@ -2,15 +2,28 @@
 
 #include <httplib.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace freshet::reads {
 namespace {
 
-constexpr std::time_t kConnectSeconds = 1;
+constexpr auto kMostConnectTime = std::chrono::milliseconds(1'500);  // systems try again after one second
+constexpr auto kStopAgain = std::chrono::milliseconds(10);
+/// A connection that the server has closed meanwhile fails without any waiting; a server that is silent does not.
+constexpr auto kAtOnce = std::chrono::milliseconds(100);
 
-/// A connection that was kept may have been closed by the server in that moment.
-bool may_be_stale(httplib::Error error) { return error == httplib::Error::Read || error == httplib::Error::Write; }
+httplib::Request request_of(const ReadCall& call) {
+  httplib::Request request;
+  request.method = call.body == nullptr ? "GET" : "POST";
+  request.path = call.target;
+  request.headers = {{"X-Freshet-Caller", caller_name(call.caller)}};
+  if (!call.meant_for.empty()) request.headers.emplace("X-Freshet-Attempt", call.meant_for);
+  if (call.body == nullptr) return request;
+  request.headers.emplace("Content-Type", "application/json");
+  request.body = *call.body;
+  return request;
+}
 
 ReadAnswer answer_of(const httplib::Response& response) {
   ReadAnswer answer{response.status, response.body, 0, response.get_header_value("Location")};
@@ -21,59 +34,103 @@ ReadAnswer answer_of(const httplib::Response& response) {
 
 }  // namespace
 
-ReadClient::ReadClient(Duration patience) : patience_(patience) {}
+ReadClient::ReadClient() = default;
 ReadClient::~ReadClient() = default;
 
-std::unique_ptr<httplib::Client> ReadClient::take(const std::string& address) {
+struct ReadClient::Connection {
+  std::unique_ptr<httplib::Client> client;
+  bool was_kept = false;
+};
+
+ReadClient::Connection ReadClient::take(const std::string& address) {
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = idle_.find(address); found != idle_.end() && !found->second.empty()) {
-      auto client = std::move(found->second.back());
+      Connection kept{std::move(found->second.back()), true};
       found->second.pop_back();
-      return client;
+      return kept;
     }
   }
   auto client = std::make_unique<httplib::Client>("http://" + address);
   client->set_keep_alive(true);
   client->set_tcp_nodelay(true);
   client->set_url_encode(false);
-  client->set_connection_timeout(kConnectSeconds);
-  client->set_read_timeout(std::chrono::duration_cast<std::chrono::milliseconds>(patience_));
-  client->set_write_timeout(std::chrono::duration_cast<std::chrono::milliseconds>(patience_));
-  return client;
+  return {std::move(client), false};
 }
 
 void ReadClient::give_back(const std::string& address, std::unique_ptr<httplib::Client> client) {
   const std::lock_guard lock(mutex_);
-  // Workers come and go, each with a port of its own.
-  if (idle_.size() >= kMostServers && !idle_.contains(address)) idle_.clear();
+  // Of more servers than this any is as likely to be asked next.
+  if (idle_.size() >= kMostServers && !idle_.contains(address)) idle_.erase(idle_.begin());
   auto& kept = idle_[address];
   if (kept.size() < kMostKept) kept.push_back(std::move(client));
 }
 
+void ReadClient::keep_only(const std::set<std::string>& addresses) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(idle_, [&](const auto& each) { return !addresses.contains(each.first); });
+}
+
+std::size_t ReadClient::idle_servers() const {
+  const std::lock_guard lock(mutex_);
+  return idle_.size();
+}
+
+bool ReadClient::begin(httplib::Client& client) {
+  const std::lock_guard lock(mutex_);
+  if (stopped_) return false;
+  asking_.insert(&client);
+  return true;
+}
+
+void ReadClient::end(httplib::Client& client) {
+  const std::lock_guard lock(mutex_);
+  asking_.erase(&client);
+  ended_.notify_all();
+}
+
+void ReadClient::stop() {
+  std::unique_lock lock(mutex_);
+  stopped_ = true;
+  // Again and again: one that is just about to connect does so after it was stopped.
+  while (!asking_.empty()) {
+    for (auto* client : asking_) client->stop();
+    ended_.wait_for(lock, kStopAgain);
+  }
+}
+
 std::optional<ReadAnswer> ReadClient::get(const std::string& address, const std::string& target,
                                           const std::string& caller) {
-  return send(address, target, caller, nullptr);
+  return ask({.address = address, .target = target, .caller = caller});
 }
 
 std::optional<ReadAnswer> ReadClient::post(const std::string& address, const std::string& target,
                                            const std::string& caller, const std::string& body) {
-  return send(address, target, caller, &body);
+  return ask({.address = address, .target = target, .caller = caller, .body = &body});
 }
 
-std::optional<ReadAnswer> ReadClient::send(const std::string& address, const std::string& target,
-                                           const std::string& caller, const std::string* body) {
-  const httplib::Headers headers{{"X-Freshet-Caller", caller}};
-  for (int tries = 1; tries <= 2; ++tries) {
-    auto client = take(address);
-    const auto result =
-        body == nullptr ? client->Get(target, headers) : client->Post(target, headers, *body, "application/json");
+std::optional<ReadAnswer> ReadClient::ask(const ReadCall& call) {
+  httplib::Request request = request_of(call);
+  const auto deadline = clock_.steady() + call.patience;
+  // The library's time-outs are of one wait each, and an answer may come in many pieces.
+  request.progress = [&](std::uint64_t, std::uint64_t) { return !stopped_ && clock_.steady() < deadline; };
+  for (bool may_be_stale = true; may_be_stale;) {
+    const auto began = clock_.steady();
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - began);
+    if (left.count() <= 0) return std::nullopt;
+    auto [client, was_kept] = take(call.address);
+    client->set_connection_timeout(std::min(left, kMostConnectTime));
+    client->set_read_timeout(left);
+    client->set_write_timeout(left);
+    if (!begin(*client)) return std::nullopt;
+    const auto result = client->send(request);
+    end(*client);
     if (result) {
       ReadAnswer answer = answer_of(*result);
-      give_back(address, std::move(client));
+      give_back(call.address, std::move(client));
       return answer;
     }
-    if (!may_be_stale(result.error())) return std::nullopt;
+    may_be_stale = was_kept && clock_.steady() - began < std::min(left / 2, kAtOnce);
   }
   return std::nullopt;
 }

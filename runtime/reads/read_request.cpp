@@ -72,7 +72,11 @@ std::optional<ReadAnswer> take_query(const ReadRequest& request, StateRequest& w
   if (!take_number(request, "limit", std::size_t{1}, StateRequest::kMostEntries, wanted.limit))
     return bad_request("limit is no number from 1 to " + std::to_string(StateRequest::kMostEntries));
   if (!take_number(request, "way", 0U, kMostWays, wanted.way)) return bad_request("way is no number from 0 to 16");
-  if (const auto found = request.query.find("from"); found != request.query.end()) wanted.from = found->second;
+  if (const auto found = request.query.find("from"); found != request.query.end()) {
+    if (found->second.size() > kMostKeyBytes)
+      return error_answer(400, "bad_key", "from is longer than " + std::to_string(kMostKeyBytes) + " bytes");
+    wanted.from = found->second;
+  }
   if (const auto found = request.query.find("after"); found != request.query.end() && !found->second.empty()) {
     const auto position = from_cursor(found->second);
     if (!position) return bad_request("after " + found->second.substr(0, kShown) + " is no cursor of an answer");
@@ -82,6 +86,10 @@ std::optional<ReadAnswer> take_query(const ReadRequest& request, StateRequest& w
 }
 
 }  // namespace
+
+std::string attempt_name(JobId job, std::uint32_t attempt) {
+  return "job-" + std::to_string(job.value) + "/" + std::to_string(attempt);
+}
 
 ReadAnswer error_answer(int status, const std::string& code, const std::string& message,
                         const std::vector<std::string>& near) {
@@ -134,6 +142,13 @@ std::variant<StateRequest, ReadAnswer> parse_state_request(const ReadRequest& re
     return bad_request("as of a checkpoint, keys are read one at a time, or all: GET");
   if (!wanted.is_live && wanted.from) return bad_request("from is for live reads; as of a checkpoint use after");
   return wanted;
+}
+
+std::string caller_name(std::string name) {
+  name.resize(std::min(name.size(), kMostCallerBytes));
+  std::ranges::replace_if(
+      name, [](char c) { return c < '\x21' || c > '\x7e'; }, '_');
+  return name;
 }
 
 /// Encoded keys end by themselves, so nothing stands between this and the key: as numbers they differ by one.

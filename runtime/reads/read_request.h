@@ -18,6 +18,8 @@ struct ReadRequest {
   std::map<std::string, std::string> query{};
   std::string body{};
   std::string caller{};  ///< whom it counts for
+  /// "job-1/3": the attempt that a router takes the asked worker to be of; empty: did not come by a router.
+  std::string meant_for{};
 };
 
 struct ReadAnswer {
@@ -26,6 +28,9 @@ struct ReadAnswer {
   int retry_after_s = 0;   ///< ask again then; 0: not said
   std::string location{};  ///< of a status 307
 };
+
+/// As in ReadRequest::meant_for.
+std::string attempt_name(JobId job, std::uint32_t attempt);
 
 /// `{"error":{"code":…,"message":…,"near":[…]}}`. Texts are cut; what is no UTF-8 in them is replaced.
 ReadAnswer error_answer(int status, const std::string& code, const std::string& message,
@@ -57,6 +62,11 @@ struct StateRequest {
 std::variant<StateRequest, ReadAnswer> parse_state_request(const ReadRequest& request);
 /// The job in the path of such a request; empty when it is none.
 std::string job_of(const std::string& path);
+
+/// Who calls, as it may stand in a header: every byte that is no visible ASCII character is replaced, for names are as
+/// hostile as all else and one with a line break would be two headers. Not longer than kMostCallerBytes.
+inline constexpr std::size_t kMostCallerBytes = 128;
+std::string caller_name(std::string name);
 
 /// What comes right before an encoded key, in the order of keys.
 std::string just_before(std::string encoded_key);

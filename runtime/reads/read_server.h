@@ -10,11 +10,9 @@
 
 #include "runtime/reads/read_request.h"
 
-namespace httplib {
-class Server;
-}
-
 namespace freshet::reads {
+
+class HttpServer;
 
 struct ReadServerOptions {
   std::string host = "127.0.0.1";
@@ -24,10 +22,10 @@ struct ReadServerOptions {
 
 /// Serves a function from request to answer over HTTP, as JSON, or msgpack where it is accepted. The function is called
 /// on the server's threads, several at a time, and may wait a little. Who calls is what the header X-Freshet-Caller
-/// says, else the address. Life: start(), then stop() or the destructor, which wait for requests in work.
+/// says, else the address. Life: start(), then stop() or the destructor, which cut connections and wait for the
+/// function.
 class ReadServer {
  public:
-  static constexpr std::size_t kMostCallerBytes = 128;
   using Handler = std::function<ReadAnswer(const ReadRequest&)>;
 
   ReadServer(ReadServerOptions options, Handler handler);
@@ -43,7 +41,7 @@ class ReadServer {
  private:
   const ReadServerOptions options_;
   const Handler handler_;
-  std::unique_ptr<httplib::Server> server_;
+  std::unique_ptr<HttpServer> server_;
   std::string address_;
   std::atomic<bool> ended_{false};
   std::thread thread_;

@@ -50,11 +50,40 @@ std::string encoded(const std::string& text) {
   return out;
 }
 
+/// One of a few places, when there was one left.
+class Place {
+ public:
+  Place(std::atomic<int>& taken, int most) : taken_(taken), is_there_(taken.fetch_add(1) < most) {}
+  ~Place() { --taken_; }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  bool is_there() const { return is_there_; }
+
+ private:
+  std::atomic<int>& taken_;
+  const bool is_there_;
+};
+
+/// What a request needs to know of the worker.
+struct Surroundings {
+  LiveReads& reads;
+  std::atomic<int>& committed_reads;  ///< under way, of all requests together
+  const std::string& job_name;
+  const base::Clock& clock;
+};
+
 /// One request, on one of the server's threads.
 class Read {
  public:
-  Read(const StateRequest& wanted, LiveReads& reads, const std::string& job_name, std::int64_t now_ms)
-      : wanted_(wanted), reads_(reads), job_(reads.job()), job_name_(job_name), now_ms_(now_ms) {}
+  Read(const StateRequest& wanted, const Surroundings& around)
+      : wanted_(wanted),
+        reads_(around.reads),
+        committed_reads_(around.committed_reads),
+        job_(around.reads.job()),
+        job_name_(around.job_name),
+        clock_(around.clock),
+        now_ms_(around.clock.wall_us() / 1'000),
+        cursor_(std::make_shared<const std::string>(wanted.after.map_key)) {}
 
   ReadAnswer answer(Duration patience) {
     if (wanted_.job != job_name_ && wanted_.job != "job-" + std::to_string(job_.self.job.value))
@@ -100,7 +129,12 @@ class Read {
       return error_answer(403, "not_queryable",
                           "state " + node->id + "." + found->name +
                               " is not declared queryable. Say .queryable() of the step, or {.queryable = true} of the "
-                              "state; or read what a checkpoint holds: freshet state get --committed");
+                              "state; or read what the newest checkpoint holds: freshet state get");
+    if (wanted_.is_live && found->kind == "set")
+      return error_answer(400, "bad_request",
+                          "state " + node->id + "." + found->name +
+                              " is a set, which is not found by a key alone while the job runs: read it as of a "
+                              "checkpoint, consistency=committed");
     operator_ = node->id;
     state_ = std::make_shared<const StateDeclaration>(*found);
     const auto index = static_cast<std::uint32_t>(node - job_.graph->operators.data());
@@ -120,7 +154,11 @@ class Read {
       return error_answer(400, "bad_request", "from is for maps; state " + which() + " is a " + state_->kind);
     const auto parsed = reads::parse_key(map_key, state_->map_key, {});
     if (!parsed) return error_answer(400, "bad_key", "from " + shown(map_key) + ": " + parsed.error().message);
-    after_ = reads::just_before(parsed->front().bytes);
+    if (parsed->size() > 1)
+      return error_answer(400, "bad_key",
+                          "from " + shown(map_key) +
+                              ": it is not known whether the map's keys are signed, and so not where it would begin");
+    after_ = std::make_shared<const std::string>(reads::just_before(parsed->front().bytes));
     return std::nullopt;
   }
 
@@ -128,6 +166,14 @@ class Read {
   ReadAnswer committed(Duration patience) const {
     if (job_.storage == nullptr)
       return error_answer(404, "no_checkpoints", "job " + job_name_ + " makes no checkpoints");
+    const Place place(committed_reads_, ReadService::kMostCommittedReads);
+    if (!place.is_there()) {
+      ReadAnswer busy = error_answer(
+          429, "busy",
+          "this worker reads checkpoints for " + std::to_string(ReadService::kMostCommittedReads) + " others already");
+      busy.retry_after_s = 1;
+      return busy;
+    }
     reads::StateRead read;
     read.job = job_.self.job;
     read.job_name = job_name_;
@@ -138,10 +184,9 @@ class Read {
     read.after = wanted_.after;
     read.limit = wanted_.limit;
     read.now_ms = now_ms_;
-    const auto until = now_ms_ + kCommittedPatience * patience.count();
-    const base::SystemClock clock;
+    const auto until = clock_.steady() + kCommittedPatience * patience;
     const auto found =
-        reads::read_saved_state(read, *job_.storage, [&] { return job_.is_over || clock.wall_us() / 1'000 > until; });
+        reads::read_saved_state(read, *job_.storage, [&] { return job_.is_over || clock_.steady() > until; });
     if (const auto* text = std::get_if<std::string>(&found)) return {200, *text, 0, {}};
     const auto& refusal = std::get<reads::Refusal>(found);
     const std::string where = refusal.problems.empty() ? "" : refusal.problems[0].where + " ";
@@ -180,8 +225,12 @@ class Read {
     return {200, out + '}', 0, {}};
   }
 
-  static ReadAnswer unanswered(const LiveResult& result) {
+  ReadAnswer unanswered(const LiveResult& result) const {
     switch (result.outcome) {
+      case Outcome::too_large:
+        return error_answer(413, "too_large",
+                            "more than " + std::to_string(LiveReads::kMostEntriesOfKey) +
+                                " entries stand under this key: read them as of a checkpoint, consistency=committed");
       case Outcome::busy:
         return try_again("busy", "too many reads wait for this key's task already");
       case Outcome::timeout:
@@ -270,6 +319,8 @@ class Read {
       return R"("unavailable":"failed")";
     }
     switch (result.outcome) {
+      case Outcome::too_large:
+        return R"("unavailable":"too_large")";
       case Outcome::busy:
         return R"("unavailable":"busy")";
       case Outcome::timeout:
@@ -296,7 +347,7 @@ class Read {
   }
   LiveQuery query_of(const reads::EncodedKey& key, task::Task& task, std::size_t keys) const {
     LiveQuery query{&task, operator_, state_, key.bytes, key.hash, after_, wanted_.limit};
-    if (wanted_.after.key == key.bytes && !wanted_.after.map_key.empty()) query.after = wanted_.after.map_key;
+    if (wanted_.after.key == key.bytes && !cursor_->empty()) query.after = cursor_;
     if (keys > 1) query.most_bytes = std::max(kLeastBytesOfKey, kMostBytesOfList / keys);
     return query;
   }
@@ -313,19 +364,22 @@ class Read {
     return out;
   }
 
-  static constexpr std::int64_t kCommittedPatience = 10;  // files are read
+  static constexpr int kCommittedPatience = 2;  // files are read; an agent waits 5 s for all it does
 
   const StateRequest& wanted_;
   LiveReads& reads_;
+  std::atomic<int>& committed_reads_;
   const LiveJob& job_;
   const std::string& job_name_;
+  const base::Clock& clock_;
   const std::int64_t now_ms_;
 
   std::string operator_;
   std::shared_ptr<const StateDeclaration> state_;
   const dag::Chain* chain_ = nullptr;
   std::vector<std::string> key_fields_;
-  std::string after_;  // encoded map key; empty: from the first
+  std::shared_ptr<const std::string> after_;   // encoded map key; null: from the first
+  std::shared_ptr<const std::string> cursor_;  // that of the request, for the key that it is of
 };
 
 }  // namespace
@@ -358,7 +412,10 @@ ReadAnswer ReadService::handle(const reads::ReadRequest& request) {
     live = reads_;
   }
   if (live == nullptr || live->job().is_over) return try_again("restarting", "the job is starting, or ending");
-  return Read(*wanted, *live, options_.job_name, clock_.wall_us() / 1'000).answer(options_.patience);
+  const auto& self = live->job().self;
+  if (!request.meant_for.empty() && request.meant_for != reads::attempt_name(self.job, self.attempt.value))
+    return try_again("moving", "this worker is of another attempt, or of another job");
+  return Read(*wanted, {*live, committed_reads_, options_.job_name, clock_}).answer(options_.patience);
 }
 
 }  // namespace freshet::worker

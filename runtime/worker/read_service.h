@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <mutex>
 
 #include "runtime/base/clock.h"
@@ -14,11 +15,14 @@ namespace freshet::worker {
 /// run on the HTTP server's threads; open() and serve() on the worker's. It goes before the worker does.
 class ReadService final : public StateServer {
  public:
+  /// At one time: each holds files whole in memory, and one of the server's threads.
+  static constexpr int kMostCommittedReads = 2;
+
   struct Options {
     std::string job_name{};
     std::string host = "127.0.0.1";
     double reads_per_second = 5'000;  ///< of one caller; 0: no limit
-    Duration patience{2'000};         ///< how long a task may take to answer
+    Duration patience{2'000};         ///< how long a task may take to answer; files twice as long
   };
   ReadService(Options options, const base::Clock& clock);
 
@@ -32,6 +36,7 @@ class ReadService final : public StateServer {
   const Options options_;
   const base::Clock& clock_;
   reads::CallerLimits limits_;
+  std::atomic<int> committed_reads_{0};
   std::mutex mutex_;  // of reads_: set once, by the worker's thread, while handlers look
   std::shared_ptr<LiveReads> reads_;
   reads::ReadServer server_;  // last: its threads use all of the above

@@ -26,6 +26,9 @@ struct Spent {
   FRESHET_RECORD(purchases, amount)
 };
 
+enum class Size : std::int8_t { small = -1, large = 1 };
+FRESHET_ENUM(Size, small, large)
+
 inline constexpr std::uint64_t kPurchases = 3'000;
 inline constexpr std::uint64_t kUsers = 60;
 
@@ -45,9 +48,11 @@ class Purchases final : public Source<Purchase> {
 struct Basket final : KeyedOperator<std::string, Purchase, Purchase> {
   void process(const Purchase& bought, Out<Purchase>&) override {
     ++items[bought.item];
+    ++sizes[bought.item < 20 ? Size::small : Size::large];
     secret.set(bought.item);
   }
   MapState<std::uint64_t, std::uint64_t> items{this, "items", {.queryable = true}};
+  MapState<Size, std::uint64_t> sizes{this, "sizes", {.queryable = true}};
   ValueState<std::uint64_t> secret{this, "secret"};
 };
 

@@ -68,6 +68,7 @@ TEST(ReadRequestParts, WhatIsHostileOrWrongIsRefused) {
   EXPECT_EQ(refusal(get("/v1/jobs/s/stately/o/1")), "404 not_found");
   EXPECT_EQ(refusal(get("/v1/jobs/s/state/o")), "400 bad_request") << "which key?";
   EXPECT_EQ(refusal(get("/v1/jobs/s/state/o/" + std::string(5'000, 'x'))), "400 bad_key");
+  EXPECT_EQ(refusal(get("/v1/jobs/s/state/o/1", {{"from", std::string(5'000, 'x')}})), "400 bad_key");
   EXPECT_EQ(refusal({"DELETE", "", "/v1/jobs/s/state/o/1", {}, {}, {}}), "405 not_allowed");
   EXPECT_EQ(refusal({"POST", "", "/v1/jobs/s/state/o/1", {}, R"({"keys":[1]})", {}}), "405 not_allowed");
   for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{{"consistency", "maybe"},

@@ -1,5 +1,10 @@
 #include "runtime/agent/read_router.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <filesystem>
 #include <set>
 
@@ -93,6 +98,65 @@ TEST_F(ReadRouterTest, AWorkerThatIsGoneIsPassedOver) {
   EXPECT_EQ(code_of(get("x")), "503 restarting");
 }
 
+/// Takes connections, or rather the system does, and never answers.
+class SilentServer {
+ public:
+  SilentServer() : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(socket_, 16), 0);
+    EXPECT_EQ(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    address_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  }
+  ~SilentServer() { ::close(socket_); }
+  SilentServer(const SilentServer&) = delete;
+  SilentServer& operator=(const SilentServer&) = delete;
+  const std::string& address() const { return address_; }
+
+ private:
+  const int socket_;
+  std::string address_;
+};
+
+TEST_F(ReadRouterTest, SilentWorkersTogetherCostNoMoreThanOneRequestMay) {
+  const SilentServer silent;
+  constexpr Duration kPatience(200);
+  ReadRouter router({.reads_per_second = 0, .patience = kPatience}, clock_);
+  router.on_places({{{1}, "shop", 3, std::vector<std::string>(100, silent.address())}});
+  const auto began = clock_.steady();
+  EXPECT_EQ(code_of(router.handle(get_request("/v1/jobs/shop/state/spent/x"))), "503 timeout");
+  EXPECT_LT(clock_.steady() - began, 50 * kPatience) << "with all of them it would be 100 times as long";
+}
+
+TEST_F(ReadRouterTest, ItsEndDoesNotWaitForASilentWorker) {
+  const SilentServer silent;
+  constexpr auto kPatience = std::chrono::hours(1);
+  ReadRouter router({.reads_per_second = 0, .patience = kPatience}, clock_);
+  router.on_places({{{1}, "shop", 3, {silent.address()}}});
+  const auto request = get_request("/v1/jobs/shop/state/spent/x");
+  reads::ReadAnswer answer;
+  std::thread asking([&] { answer = router.handle(request); });
+  router.stop();
+  asking.join();
+  EXPECT_EQ(code_of(answer), "503 timeout") << "long before its patience is over";
+  EXPECT_EQ(code_of(router.handle(request)), "503 timeout") << "nobody is asked any more";
+}
+
+TEST_F(ReadRouterTest, WhenTheWorkerOfAKeyDoesNotAnswerNobodyElseIsAskedForIt) {
+  lives_[0]->peers = {{0, addresses_[0]}, {1, "127.0.0.1:1"}};
+  lives_[1]->peers = lives_[0]->peers;
+  router_.on_places({{{1}, "shop", 3, {addresses_[0], "127.0.0.1:1"}}});
+  std::set<std::string> codes;
+  for (const auto& [user, spent] : job_.spent) {
+    const std::string target = "/v1/jobs/shop/state/spent/user%20" + user.substr(user.find(' ') + 1);
+    codes.insert(code_of(router_.handle({"GET", target, "/v1/jobs/shop/state/spent/" + user, {}, {}, "me"})));
+  }
+  EXPECT_EQ(codes, (std::set<std::string>{"200", "503 restarting"}));
+}
+
 TEST_F(ReadRouterTest, IsNotSentToStrangers) {
   router_.on_places({{{1}, "shop", 3, {addresses_[0]}}});
   lives_[0]->peers = {{0, addresses_[0]}, {1, "127.0.0.1:22"}};
@@ -102,6 +166,33 @@ TEST_F(ReadRouterTest, IsNotSentToStrangers) {
     codes.insert(code_of(router_.handle({"GET", target, "/v1/jobs/shop/state/spent/" + user, {}, {}, "me"})));
   }
   EXPECT_EQ(codes, (std::set<std::string>{"200", "503 moving"}));
+}
+
+TEST_F(ReadRouterTest, AWorkerOfAnotherAttemptOrJobDoesNotAnswer) {
+  router_.on_places({{{1}, "shop", 2, addresses_}});
+  EXPECT_EQ(code_of(get("nobody")), "503 moving");
+  router_.on_places({{{2}, "shop", 3, addresses_}});
+  EXPECT_EQ(code_of(get("nobody")), "503 moving");
+  router_.on_places({{{1}, "shop", 3, addresses_}});
+  EXPECT_EQ(code_of(get("nobody")), "404 no_such_key");
+}
+
+TEST_F(ReadRouterTest, DoesNotSendOnWhatARouterSent) {
+  reads::ReadServer agent({}, [&](const reads::ReadRequest& request) { return router_.handle(request); });
+  ASSERT_TRUE(agent.start());
+  router_.on_places({{{1}, "shop", 3, {agent.address()}}});
+  EXPECT_EQ(code_of(get("nobody")), "503 moving") << "and not for ever";
+}
+
+TEST_F(ReadRouterTest, TakesAddressesOfWorkersOnlyAsNumbers) {
+  const std::string port = addresses_[0].substr(addresses_[0].rfind(':'));
+  for (const std::string& address :
+       std::vector<std::string>{"localhost" + port, "127.0.0.1:0", "127.0.0.1:1/x", "a@127.0.0.1:1", ""}) {
+    router_.on_places({{{1}, "shop", 3, {address}}});
+    EXPECT_EQ(body_of(router_.handle(get_request("/v1/reads")))["jobs"][0]["workers"], json::array()) << address;
+  }
+  router_.on_places({{{1}, "shop", 3, {"[::1]:7", addresses_[0]}}});
+  EXPECT_EQ(body_of(router_.handle(get_request("/v1/reads")))["jobs"][0]["workers"], json({"[::1]:7", addresses_[0]}));
 }
 
 TEST_F(ReadRouterTest, AJobThatStartsIsToBeAskedAgainAndOneThatIsOverIsGone) {

@@ -3,15 +3,20 @@
 #include <gtest/gtest.h>
 #include <httplib.h>
 
+#include <atomic>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "runtime/reads/read_client.h"
+#include "runtime/reads/socket_stream.h"
 
 namespace freshet::reads {
 namespace {
 
 /// Says back what it was asked, or what the path says.
 ReadAnswer echo(const ReadRequest& request) {
+  if (request.path == "/throw") throw std::runtime_error("no such luck");
+  if (request.path == "/throw-a-number") throw 7;
   if (request.path == "/wait") return try_again("restarting", "soon");
   if (request.path == "/elsewhere") return {307, "{}", 0, "http://127.0.0.1:1/there?x=1"};
   nlohmann::json body{{"method", request.method},
@@ -52,6 +57,16 @@ TEST_F(ReadServerTest, WithoutANameTheAddressIsTheCaller) {
   EXPECT_EQ(nlohmann::json::parse(answer->body)["caller"], "127.0.0.1");
 }
 
+TEST_F(ReadServerTest, ANameWithALineBreakIsNoSecondHeader) {
+  httplib::Client client("http://" + server_.address());
+  const auto encoded = client.Get("/x", httplib::Headers{{"X-Freshet-Caller", "me%0d%0aX-Other:%201%ff"}});
+  ASSERT_TRUE(encoded);
+  EXPECT_EQ(nlohmann::json::parse(encoded->body)["caller"], "me__X-Other:_1_");
+  const auto raw = client_.get(server_.address(), "/x", "a\r\nX-Freshet-Caller: b");
+  ASSERT_TRUE(raw);
+  EXPECT_EQ(nlohmann::json::parse(raw->body)["caller"], "a__X-Freshet-Caller:_b");
+}
+
 TEST_F(ReadServerTest, SaysWhenToAskAgainAndWhere) {
   const auto wait = client_.get(server_.address(), "/wait", "me");
   ASSERT_TRUE(wait);
@@ -64,6 +79,15 @@ TEST_F(ReadServerTest, SaysWhenToAskAgainAndWhere) {
   ASSERT_TRUE(split_url(elsewhere->location, address, target));
   EXPECT_EQ(address, "127.0.0.1:1");
   EXPECT_EQ(target, "/there?x=1");
+}
+
+TEST_F(ReadServerTest, WhatIsThrownIsAnAnswer) {
+  for (const std::string path : {"/throw", "/throw-a-number"}) {
+    const auto answer = client_.get(server_.address(), path, "me");
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->status, 500);
+    EXPECT_EQ(nlohmann::json::parse(answer->body)["error"]["code"], "failed");
+  }
 }
 
 TEST_F(ReadServerTest, AnswersMsgpackToWhoAcceptsIt) {
@@ -85,6 +109,116 @@ TEST_F(ReadServerTest, RefusesBodiesAndAddressesThatAreTooLong) {
   const auto alive = client_.get(server_.address(), "/healthz", "me");
   ASSERT_TRUE(alive);
   EXPECT_EQ(alive->body, R"({"status":"ok"})");
+}
+
+/// What came back until the server closed, of a connection on which `bytes` were sent.
+std::string answer_to(const std::string& address, const std::string& bytes) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+  EXPECT_EQ(::connect(socket, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
+  (void)::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);  // the server may have closed meanwhile
+  std::string answer;
+  char part[4096];
+  for (ssize_t got = 0; (got = ::recv(socket, part, sizeof part, 0)) > 0;)
+    answer.append(part, static_cast<std::size_t>(got));
+  ::close(socket);
+  return answer;
+}
+std::size_t count(const std::string& text, const std::string& what) {
+  std::size_t found = 0;
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++found;
+  return found;
+}
+
+TEST_F(ReadServerTest, BodiesThatDoNotSayHowLongTheyAreOrAreTooLongAreRefusedUnread) {
+  const std::string next = "GET /healthz HTTP/1.1\r\n\r\n";
+  const std::map<std::string, std::string> refusals{
+      {"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400"},
+      {"POST /x HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", "400"},
+      {"POST /x HTTP/1.1\r\n\r\n{}", "400"},
+      {"POST /x HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}", "400"},
+      {"POST /x HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", "413"},
+      {"GET /x HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", "400"},
+      {"DELETE /x HTTP/1.1\r\n\r\n", "405"}};
+  for (const auto& [request, status] : refusals) {
+    const std::string answer = answer_to(server_.address(), request + next);
+    EXPECT_EQ(answer.substr(9, 3), status) << request << answer;
+    EXPECT_NE(answer.find(R"({"error":{"code":)"), std::string::npos) << request << answer;
+    EXPECT_EQ(count(answer, "HTTP/1.1 "), 1u) << "what follows is not looked at: " << request << answer;
+  }
+}
+
+TEST_F(ReadServerTest, AnyNumberOfHeadersIsTooMany) {
+  std::string request = "GET /healthz HTTP/1.1\r\n";
+  while (request.size() < SocketStream::kMostRequestBytes + 10'000)
+    request += "X-More: " + std::string(1'000, 'x') + "\r\n";
+  EXPECT_EQ(count(answer_to(server_.address(), request + "\r\n"), " 200 "), 0u);
+}
+
+TEST_F(ReadServerTest, PartsOfAnswersAreNotToBeHad) {
+  httplib::Client client("http://" + server_.address());
+  const auto answer = client.Get("/healthz", httplib::Headers{{"Range", "bytes=0-1,0-1,0-1"}});
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 200);
+  EXPECT_EQ(answer->body, R"({"status":"ok"})");
+}
+
+TEST_F(ReadServerTest, AConnectionIsForAHundredRequests) {
+  std::string requests;
+  for (int i = 0; i < 150; ++i) requests += "GET /healthz HTTP/1.1\r\n\r\n";
+  EXPECT_EQ(count(answer_to(server_.address(), requests), "HTTP/1.1 200"), 100u);
+}
+
+TEST(ReadServerLimits, ConnectionsForWhichNobodyHasTimeAreClosed) {
+  std::atomic<bool> open{false};
+  ReadServer server({.threads = 1}, [&](const ReadRequest& request) {
+    open.wait(false);
+    return echo(request);
+  });
+  ASSERT_TRUE(server.start());
+  std::atomic<int> served{0}, cut{0};
+  std::vector<std::thread> threads;
+  constexpr int kClients = 80;  // one is served, 64 may wait
+  for (int i = 0; i < kClients; ++i)
+    threads.emplace_back([&] {
+      httplib::Client client("http://" + server.address());
+      client.set_read_timeout(60);
+      ++(client.Get("/x") ? served : cut);
+      if (cut >= kClients - 66) {
+        open = true;
+        open.notify_all();
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_GE(cut, kClients - 66);
+  EXPECT_GE(served, 1);
+}
+
+TEST(ReadServerLimits, ItsEndDoesNotWaitForWhoDoesNotReadOrDoesNotAsk) {
+  const base::SystemClock clock;
+  std::atomic<int> asked{0};
+  auto server = std::make_unique<ReadServer>(ReadServerOptions{}, [&](const ReadRequest&) {
+    ++asked;
+    return ReadAnswer{200, std::string(64u << 20, 'x'), 0, {}};
+  });
+  ASSERT_TRUE(server->start());
+  const std::string address = server->address();
+  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+  ASSERT_EQ(::connect(socket, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
+  const std::string request = "GET /x HTTP/1.1\r\n\r\n";
+  ASSERT_EQ(::send(socket, request.data(), request.size(), MSG_NOSIGNAL), static_cast<ssize_t>(request.size()));
+  while (asked == 0) std::this_thread::yield();
+  const auto began = clock.steady();
+  server.reset();
+  EXPECT_LT(clock.steady() - began, std::chrono::seconds(8)) << "writing to it alone may take 10 s";
+  ::close(socket);
 }
 
 TEST_F(ReadServerTest, ServesManyAtOnceOverConnectionsThatAreKept) {
@@ -127,6 +261,21 @@ TEST(ReadClientTest, AConnectionThatTheServerClosedIsMadeAgain) {
       std::make_unique<ReadServer>(ReadServerOptions{.port = std::stoi(address.substr(address.rfind(':') + 1))}, echo);
   if (!server->start()) GTEST_SKIP() << "somebody has taken the port meanwhile";
   EXPECT_TRUE(client.get(address, "/x", "me"));
+}
+
+TEST(ReadClientTest, KeepsConnectionsToAFewServersAndToThoseOnlyThatAreStillNamed) {
+  ReadClient client;
+  std::vector<std::unique_ptr<ReadServer>> servers;
+  for (std::size_t i = 0; i < ReadClient::kMostServers + 3; ++i) {
+    servers.push_back(std::make_unique<ReadServer>(ReadServerOptions{.threads = 1}, echo));
+    ASSERT_TRUE(servers.back()->start());
+    ASSERT_TRUE(client.get(servers.back()->address(), "/x", "me"));
+  }
+  EXPECT_EQ(client.idle_servers(), ReadClient::kMostServers);
+  client.keep_only({servers.back()->address(), "127.0.0.1:1"});
+  EXPECT_EQ(client.idle_servers(), 1u);
+  client.keep_only({});
+  EXPECT_EQ(client.idle_servers(), 0u);
 }
 
 TEST(SplitUrl, TakesWhatIsHttp) {

@@ -106,6 +106,20 @@ TEST_F(ReadServiceTest, WhatIsNotDeclaredQueryableIsForbiddenAndSaysWhatToDo) {
   EXPECT_NE(answer.body.find("{.queryable = true}"), std::string::npos);
 }
 
+TEST_F(ReadServiceTest, ASetIsNotReadByItsKeyAloneAndSaysSo) {
+  LogicalGraph graph = *live_->graph;
+  for (auto& node : graph.operators)
+    if (node.id == "spent") node.states[0].kind = "set";
+  live_->graph = &graph;
+  EXPECT_EQ(code_of(get("spent/user 7")), "400 bad_request") << "and not that it is not there";
+  EXPECT_EQ(code_of(get("spent/user 7", {{"consistency", "committed"}})), "404 no_checkpoints");
+}
+
+TEST_F(ReadServiceTest, WhereAMapBeginsIsNotGuessed) {
+  EXPECT_EQ(body_of(get("basket.sizes/user 7"))["entries"].size(), 2u);
+  EXPECT_EQ(code_of(get("basket.sizes/user 7", {{"from", "large"}})), "400 bad_key") << "signed or not?";
+}
+
 TEST_F(ReadServiceTest, AJobThatIsOverAnswersNobody) {
   live_->is_over = true;
   const auto answer = get("spent/user 7");
@@ -164,6 +178,44 @@ TEST(ReadServiceLimits, ATaskThatDoesNotAnswerIsNotWaitedForForEver) {
       << "what nobody waits for any more does no harm";
 }
 
+/// Lists nothing before it is let.
+class CorkedStorage final : public checkpoint::CheckpointStorage {
+ public:
+  Status put(std::string_view, std::string_view) override { return Error{"corked"}; }
+  Result<bool> publish(std::string_view, std::string_view) override { return Error{"corked"}; }
+  Result<std::string> get(std::string_view, std::uint64_t) override { return Error{"corked"}; }
+  Status remove(std::string_view) override { return Error{"corked"}; }
+  Result<std::vector<std::string>> list(std::string_view) override {
+    ++inside;
+    open.wait(false);
+    return std::vector<std::string>();
+  }
+  std::atomic<int> inside{0};
+  std::atomic<bool> open{false};
+};
+
+TEST(ReadServiceLimits, NoMoreThanTwoReadCheckpointsAtATime) {
+  RunningJob job;
+  const base::SystemClock clock;
+  ReadService service({.job_name = "shop", .reads_per_second = 0}, clock);
+  const auto live = job.as_seen_by(0, 1);
+  const auto storage = std::make_shared<CorkedStorage>();
+  live->storage = storage;
+  service.serve(live);
+  const auto request = get_request("/v1/jobs/shop/state/spent/user 7", {{"consistency", "committed"}});
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) threads.emplace_back([&] { (void)service.handle(request); });
+  while (storage->inside < 2) std::this_thread::yield();
+  const auto third = service.handle(request);
+  EXPECT_EQ(code_of(third), "429 busy");
+  EXPECT_EQ(third.retry_after_s, 1);
+  EXPECT_EQ(service.handle(get_request("/v1/jobs/shop/state/spent/user 7")).status, 200) << "live reads go on";
+  storage->open = true;
+  storage->open.notify_all();
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(code_of(service.handle(request)), "404 no_such_key") << "there is room again";
+}
+
 TEST(ReadServiceLimits, KeysThatWaitForATaskAreLimited) {
   RunningJob job(false);
   const auto live = job.as_seen_by(0, 1);
@@ -182,6 +234,73 @@ TEST(ReadServiceLimits, KeysThatWaitForATaskAreLimited) {
   EXPECT_EQ(outcome(1), Outcome::busy);
   (void)query.task->step();
   EXPECT_EQ(outcome(1), Outcome::timeout) << "the task has looked at its mail, there is room again";
+}
+
+/// So many purchases of one user, each of another item.
+class ManyItems final : public Source<Purchase> {
+ public:
+  explicit ManyItems(std::uint64_t count) : count_(count) {}
+  std::vector<Split> discover() override { return {{.partition = "all", .end = count_}}; }
+  Progress read(Split& split, Out<Purchase>& out) override {
+    while (split.position < split.end && !out.full()) out.emit({"collector", split.position++, 1});
+    return split.position == split.end ? Progress::done : Progress::progress;
+  }
+
+ private:
+  const std::uint64_t count_;
+};
+
+/// The outcomes of looking so often, one after the other in one list, for a key with so many entries, and in how many
+/// steps they all came.
+std::pair<std::vector<LiveResult::Outcome>, int> read_large_map(std::uint64_t entries, std::size_t times) {
+  Job job;
+  job.source<ManyItems>("purchases", entries)
+      .key_by(&Purchase::user)
+      .process<Basket>("basket")
+      .sink<Nowhere<Purchase>>("basket_sink");
+  job.finish();
+  LocalEngine engine(job, LocalEngine::Options{.parallelism = 1, .snapshots = true});
+  engine.start();
+  engine.run(10'000'000);
+  const auto live = std::make_shared<LiveJob>();
+  live->tasks = engine.tasks();
+  LiveQuery query;
+  for (auto* task : live->tasks)
+    if (task->chain().state_table("basket", "items") != nullptr) query.task = task;
+  ByteBuffer key;
+  encode_key(key, std::string("collector"));
+  query.operator_id = "basket";
+  query.state = std::make_shared<const StateDeclaration>(StateDeclaration{.name = "items", .kind = "map"});
+  query.key = std::string(key.view());
+  query.key_hash = key_hash(std::string("collector"));
+  const auto reads = std::make_shared<LiveReads>(live);
+  std::vector<LiveResult::Outcome> outcomes;
+  std::atomic<bool> is_done{false};
+  std::thread reading([&] {
+    for (const auto& each : reads->read(std::vector<LiveQuery>(times, query), std::chrono::hours(1), 0))
+      outcomes.push_back(each.outcome);
+    is_done = true;
+  });
+  while (!query.task->mailbox().has_mail()) std::this_thread::yield();
+  int steps = 0;
+  for (; query.task->mailbox().has_mail(); ++steps) (void)query.task->step();
+  while (!is_done) std::this_thread::yield();
+  reading.join();
+  engine.close();
+  return {outcomes, steps};
+}
+
+TEST(ReadServiceLimits, AStepOfATaskLooksThroughAFewEntriesOnly) {
+  using Outcome = LiveResult::Outcome;
+  const auto [outcomes, steps] = read_large_map(LiveReads::kMostEntriesOfStep, 5);
+  EXPECT_EQ(outcomes, std::vector<Outcome>(5, Outcome::found));
+  EXPECT_GE(steps, 5);
+}
+
+TEST(ReadServiceLimits, AMapThatTakesTooLongToLookThroughIsTooLarge) {
+  using Outcome = LiveResult::Outcome;
+  EXPECT_EQ(read_large_map(LiveReads::kMostEntriesOfKey, 1).first, std::vector<Outcome>{Outcome::found});
+  EXPECT_EQ(read_large_map(LiveReads::kMostEntriesOfKey + 1, 1).first, std::vector<Outcome>{Outcome::too_large});
 }
 
 }  // namespace
