@@ -14,6 +14,7 @@ using ::testing::UnorderedElementsAre;
 using testing::Act;
 using testing::input;
 using testing::is_one_of;
+using testing::Parameters;
 
 class FunnelAnswers : public testing::Behaviour {};
 
@@ -53,12 +54,13 @@ FRESHET_JOB(behaviour_funnels, "How many users, and users with an item, reach ea
 {
   const auto input = files::input<Act>(job, "input", "none", "event files", {.columns = "line=@line"});
   const auto disorder = job.param("disorder", 0s, "how much later than its successors an event may come");
+  const auto nobody = job.param("nobody", false, "whether those without a user are taken as one user");
   const std::vector<std::string> actions{job.param("first", "", "actions of the first step, a|b"),
                                          job.param("second", "", "of the second"),
                                          job.param("third", "", "of the third")};
   add_funnels(job.source("acts", files::read<Act>(input))
                   .event_time(&Act::time, {.max_disorder = disorder})
-                  .filter("known", [](const Act& act) { return !act.user.empty(); }),
+                  .filter("known", [nobody](const Act& act) { return nobody || !act.user.empty(); }),
               actions);
 }
 
@@ -140,15 +142,20 @@ TEST_P(FunnelAnswers, FunnelOfHotelSearchesThatAreGroupedByUser) {
   EXPECT_THAT(reached(harness, "by_user_out"), ElementsAre(2201, 899, 846));
 }
 
+/// The answer's first number takes the lines without a customer as those of one, its second leaves them out: in SQL,
+/// NULL is a group, and equal to nothing. 113325 was counted beside it, by a dictionary.
 TEST_P(FunnelAnswers, BoughtAndCancelled) {
-  auto harness =
-      run("behaviour_funnels", {{"input", input("online-retail-h1/*.gz")},
-                                {"input.columns", "user=CustomerID,item=StockCode,action=InvoiceNo,time=InvoiceDate"},
-                                {"input.values", "action:C*=cancel,action:*=sale"},
-                                {"first", "sale"},
-                                {"second", "cancel"},
-                                {"third", "nothing"}});
-  EXPECT_THAT(reached(harness, "by_item_out"), ElementsAre(116457, 2451, 0));
+  Parameters retail = {{"input", input("online-retail-h1/*.gz")},
+                       {"input.columns", "user=CustomerID,item=StockCode,action=InvoiceNo,time=InvoiceDate"},
+                       {"input.values", "action:C*=cancel,action:*=sale"},
+                       {"first", "sale"},
+                       {"second", "cancel"},
+                       {"third", "nothing"}};
+  auto customers = run("behaviour_funnels", retail);
+  EXPECT_THAT(reached(customers, "by_item_out"), ElementsAre(113325, 2451, 0));
+  retail["nobody"] = "true";
+  auto all = run("behaviour_funnels", retail);
+  EXPECT_EQ(reached(all, "by_item_out")[0], 116457u);
 }
 
 TEST_P(FunnelAnswers, FunnelsOfNestedSessions) {
