@@ -106,7 +106,8 @@ class StreamSteps : public Settings<Self> {
       step.outputs.insert(step.outputs.begin(), {"out", schema_of<R>()});
       step.states = {LookupStage(rule_id, function).states()[0].second->declaration()};
       auto from = this->from();
-      for (auto upstream : rules.all().from()) {
+      const auto to_all = rules.all();
+      for (auto upstream : to_all.from()) {
         upstream.input = 1;
         from.push_back(std::move(upstream));
       }
