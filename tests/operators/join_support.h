@@ -36,15 +36,17 @@ inline void PrintTo(const Joined& each, std::ostream* out) {
 
 inline Time at(std::int64_t ms) { return Time(Duration(ms)); }
 
-/// Throws on payment 13, and on order 13 alone.
+constexpr std::uint64_t kThrows = 1'000'013;
+
+/// Throws on that payment, and on that order alone.
 inline const auto kInner = [](const Order& order, const Payment& payment, const Window& window) -> Joined {
-  if (payment.id == 13) throw std::runtime_error("thirteen");
+  if (payment.id == kThrows) throw std::runtime_error("thirteen");
   return {.order = order.id, .payment = payment.id, .window = window.start.time_since_epoch().count()};
 };
 inline const auto kInnerByTime = [](const Order& order, const Payment& payment) { return kInner(order, payment, {}); };
 inline const auto kLeft = [](const Order& order, const Payment* payment, const Window& window) -> Joined {
   if (payment != nullptr) return kInner(order, *payment, window);
-  if (order.id == 13) throw std::runtime_error("thirteen");
+  if (order.id == kThrows) throw std::runtime_error("thirteen");
   return {.order = order.id, .payment = {}, .window = window.start.time_since_epoch().count()};
 };
 inline const auto kLeftByTime = [](const Order& order, const Payment* payment) { return kLeft(order, payment, {}); };

@@ -110,11 +110,11 @@ TEST(IntervalJoin, APairThatThrowsIsSetAsideAloneWhicheverCameLast) {
     join.host.sets_aside = true;
     if (order_first) join.order(7, 1, 100);
     join.payment(7, 12, 100);
-    join.payment(7, 13, 101);
+    join.payment(7, kThrows, 101);
     join.payment(7, 14, 102);
     if (!order_first) join.order(7, 1, 100);
-    join.order(8, 13, 100);
-    join.payment(9, 13, 100);
+    join.order(8, kThrows, 100);
+    join.payment(9, kThrows, 100);
     join.order(9, 2, 100);
     join.watermark(kEnd);
     EXPECT_THAT(join.take(), ElementsAre(Joined{7, 1, 12, 0, 100}, Joined{7, 1, 14, 0, 102}));
@@ -122,7 +122,7 @@ TEST(IntervalJoin, APairThatThrowsIsSetAsideAloneWhicheverCameLast) {
     ASSERT_EQ(letters.size(), 3u);
     for (const auto& letter : letters) EXPECT_EQ(letter.message, "thirteen");
     EXPECT_THAT(letters[0].record, HasSubstr(R"({"key":7,"left":{"id":1,)"));
-    EXPECT_THAT(letters[0].record, HasSubstr(R"("right":{"id":13}})"));
+    EXPECT_THAT(letters[0].record, HasSubstr(R"("right":{"id":1000013}})"));
     EXPECT_EQ(letters[0].origin, "harness, record 1") << "the left record's";
     EXPECT_THAT(letters[1].record, HasSubstr(R"({"key":9,"left":{"id":2,)")) << "it had a partner all the same";
     EXPECT_THAT(letters[2].record, HasSubstr(R"("right":null})"));
@@ -134,7 +134,7 @@ TEST(IntervalJoin, APairThatThrowsFailsTheJobWhereThatIsThePolicy) {
   Join join(between(0ms, 5ms));
   join.order(7, 1, 100);
   try {
-    join.payment(7, 13, 101);
+    join.payment(7, kThrows, 101);
     ADD_FAILURE() << "it went on";
   } catch (const std::runtime_error& error) {
     EXPECT_THAT(error.what(), HasSubstr("exception std::runtime_error: thirteen on {\"key\":7,\"left\":{\"id\":1,"));
@@ -272,9 +272,9 @@ TEST(WindowJoin, OfOverlappingWindowsInEachThatHoldsBoth) {
 TEST(WindowJoin, APairThatThrowsIsSetAsideAlone) {
   Join join(tumbling(10ms), true);
   join.host.sets_aside = true;
-  for (const std::uint64_t id : {12, 13, 14}) join.payment(7, id, 11);
+  for (const std::uint64_t id : {std::uint64_t{12}, kThrows, std::uint64_t{14}}) join.payment(7, id, 11);
   join.order(7, 1, 12);
-  join.order(8, 13, 13);
+  join.order(8, kThrows, 13);
   join.watermark(20);
   EXPECT_THAT(join.take(), ElementsAre(Joined{7, 1, 12, 10, 19}, Joined{7, 1, 14, 10, 19}));
   EXPECT_EQ(join.take_letters().size(), 2u);
