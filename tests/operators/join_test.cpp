@@ -186,7 +186,8 @@ TEST(IntervalJoin, LeftRecordsWithoutPartnerGoOutInPieces) {
   join.push(orders);
   join.watermark(kEnd);
   EXPECT_EQ(join.take().size(), 3000u);
-  EXPECT_EQ(join.most_at_once(), kBatchRecords);
+  EXPECT_GT(join.most_at_once(), 500u);
+  EXPECT_LE(join.most_at_once(), kBatchRecords);
   EXPECT_EQ(join.entries(), 0u);
 }
 

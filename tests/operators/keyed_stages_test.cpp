@@ -118,7 +118,8 @@ TEST(FoldStage, EveryIntervalTheChangedKeysGoOut) {
 
 TEST(FoldStage, WithoutRoomEmissionGoesOnLater) {
   TimedFold fold_stage(every(1s), {});
-  for (int i = 0; i < 2000; ++i) fold_stage.add("c" + std::to_string(i), 1);
+  constexpr std::size_t kKeys = 4 * kBatchRecords;
+  for (std::size_t i = 0; i < kKeys; ++i) fold_stage.add("c" + std::to_string(i), 1);
   fold_stage.at(1s);
   std::size_t emitted = 0;
   int calls = 0;
@@ -128,7 +129,7 @@ TEST(FoldStage, WithoutRoomEmissionGoesOnLater) {
     EXPECT_LE(now, kBatchRecords);
     emitted += now;
   }
-  EXPECT_EQ(emitted, 2000u);
+  EXPECT_EQ(emitted, kKeys);
   EXPECT_GE(calls, 4);
 }
 

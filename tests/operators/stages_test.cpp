@@ -202,17 +202,17 @@ TEST(FlatMapStage, MoreThanTheOverflowHoldsFailsTheRecord) {
   detail::HarnessHost host;
   host.sets_aside = true;
   stage.open(host);
-  const std::size_t limit = 1000 * (sizeof(Item) + sizeof(RecordMeta));
+  const std::size_t limit = 2000 * (sizeof(Item) + sizeof(RecordMeta));
   stage.outputs()[0].batch().limit_bytes(limit);
   detail::Batch<Item> batch;
-  for (const std::uint64_t count : {1000, 1001, 5}) {
+  for (const std::uint64_t count : {2000, 2001, 5}) {
     batch.records.add() = {count, ""};
     batch.metas.emplace_back();
   }
   for (std::size_t from = 0; from < 3;) {
     from = stage.process(0, {batch, nullptr, 3}, from);
     if (from != 1) continue;
-    EXPECT_EQ(stage.outputs()[0].size(), 1000u);
+    EXPECT_EQ(stage.outputs()[0].size(), 2000u);
     EXPECT_LE(stage.outputs()[0].batch().weight(), limit);
     stage.outputs()[0].clear();
   }

@@ -186,9 +186,10 @@ TEST_F(ReadRouterTest, DoesNotSendOnWhatARouterSent) {
 
 TEST_F(ReadRouterTest, TakesAddressesOfWorkersOnlyAsNumbers) {
   const std::string port = addresses_[0].substr(addresses_[0].rfind(':'));
+  std::uint32_t attempt = 10;
   for (const std::string& address :
        std::vector<std::string>{"localhost" + port, "127.0.0.1:0", "127.0.0.1:1/x", "a@127.0.0.1:1", ""}) {
-    router_.on_places({{{1}, "shop", 3, {address}}});
+    router_.on_places({{{1}, "shop", ++attempt, {address}}});
     EXPECT_EQ(body_of(router_.handle(get_request("/v1/reads")))["jobs"][0]["workers"], json::array()) << address;
   }
   router_.on_places({{{1}, "shop", 3, {"[::1]:7", addresses_[0]}}});
