@@ -136,7 +136,8 @@ std::optional<wire::ReadPlace> ReadRouter::find_job(const std::string& name) {
 }
 
 bool ReadRouter::is_late(const Journey& journey) const {
-  constexpr std::chrono::milliseconds kLeast(1);  // no worker is asked with less, nor counts as one that does not answer
+  constexpr std::chrono::milliseconds kLeast(
+      1);  // no worker is asked with less, nor counts as one that does not answer
   return client_.is_stopped() || clock_.steady() + kLeast >= journey.deadline;
 }
 

@@ -93,7 +93,7 @@ struct Edge {
   std::vector<std::string> key_fields{};  ///< for fields and partial_key
   Schema record{};
   bool combines = false;  ///< records of one key may become one before they are sent: the receiver adds them up anyway
-  bool narrows = false;               ///< the receiver looks at some fields only, so that no others are sent
+  bool narrows = false;   ///< the receiver looks at some fields only, so that no others are sent
   std::vector<std::string> fields{};  ///< these; maybe none
   bool operator==(const Edge&) const = default;
   FRESHET_RECORD(from, from_output, to, to_input, grouping, carries_key, key_fields, record, combines, narrows, fields)

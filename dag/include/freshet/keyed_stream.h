@@ -2,8 +2,8 @@
 
 #include <freshet/frequency.h>
 #include <freshet/funnel.h>
-#include <freshet/retention.h>
 #include <freshet/join_spec.h>
+#include <freshet/retention.h>
 #include <freshet/stream_steps.h>
 
 /// Streams under a key, and the steps that only they have.

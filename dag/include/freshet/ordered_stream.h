@@ -119,8 +119,8 @@ OrderedResults<K, Retained, T> KeyedSteps<Self, K, T>::retention(std::string_vie
   std::string words = "retention by " + format_duration(period);
   if (options.offset != Duration(0)) words += ", offset " + format_duration(options.offset);
   if (options.ttl != Duration::max()) words += ", ttl " + format_duration(options.ttl);
-  return ordered<Retention<K, T>, OrderedResults<K, Retained, T>>(id, std::move(words), std::clamp(period, Duration(1), detail::kLongestWindow),
-                                                                  options);
+  return ordered<Retention<K, T>, OrderedResults<K, Retained, T>>(
+      id, std::move(words), std::clamp(period, Duration(1), detail::kLongestWindow), options);
 }
 
 }  // namespace freshet

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <freshet/joined_stream.h>
 #include <freshet/ordered_stream.h>
 #include <freshet/windowed_stream.h>
-#include <freshet/joined_stream.h>
 
 /// Typed streams: handles, cheap and passed by value, that build the job's graph. Each step names its operator first.
 namespace freshet {

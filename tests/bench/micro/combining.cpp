@@ -48,8 +48,7 @@ void combine(benchmark::State& state, const char* shape) {
   detail::CombiningRouter<std::uint64_t, Hit, User> router({}, detail::CombinerOf<Hit>(add));
   Port port;
   std::size_t next = 0;
-  for (auto step : state)
-    benchmark::DoNotOptimize(router.route(batches[next++ % kBatches], 0, port));
+  for (auto step : state) benchmark::DoNotOptimize(router.route(batches[next++ % kBatches], 0, port));
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kBatchRecords));
 }
 BENCHMARK_CAPTURE(combine, half, "half");
