@@ -29,7 +29,7 @@ std::optional<std::string_view> present(std::string_view text) {
   return text == "-" ? std::nullopt : std::optional(text);
 }
 
-bool is_number(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_digit); }
+bool has_only_digits(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_digit); }
 
 bool is_method_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_'; }
 
@@ -90,9 +90,9 @@ Status LogLine::take_apart(std::string_view line) {
   if (!request.empty() && request != "-") split_request(request);
 
   const std::string_view code = take_bare(line, at);
-  if (!is_number(code)) return Error{"no status code behind the request"};
+  if (!has_only_digits(code)) return Error{"no status code behind the request"};
   const std::string_view bytes = take_bare(line, at);
-  if (!is_number(bytes) && bytes != "-") return Error{"no number of bytes behind the status code"};
+  if (!has_only_digits(bytes) && bytes != "-") return Error{"no number of bytes behind the status code"};
   values_[kStatus] = code;
   values_[kBytes] = bytes == "-" ? "0" : bytes;
   return take_rest(line, at);
