@@ -17,7 +17,7 @@ using checkpoint::Manifest;
 using checkpoint::StatePage;
 
 constexpr std::size_t kMostListed = 20;  // names of what there is, in a refusal
-constexpr std::size_t kShown = 64;       // bytes of what was asked for
+constexpr std::size_t kShownBytes = 64;       // bytes of what was asked for
 constexpr int kTries = 3;                // when checkpoints are pruned faster than they are read
 
 Refusal no_such(std::string message, std::vector<std::string> near = {}) {
@@ -78,7 +78,7 @@ class Reading {
     const StatePage& found = std::get<StatePage>(*page);
     const bool goes_on = wanted_.after != checkpoint::StatePosition{};
     if (!wanted_.key || goes_on || !found.entries.empty() || found.next) return answer(found);
-    return no_such("state " + operator_ + "." + state_.name + " has no key " + wanted_.key->substr(0, kShown) + " in " +
+    return no_such("state " + operator_ + "." + state_.name + " has no key " + wanted_.key->substr(0, kShownBytes) + " in " +
                    which() + (found.expired == 0 ? "" : ": it has outlived its TTL of " + format_duration(state_.ttl)));
   }
 
@@ -111,7 +111,7 @@ class Reading {
       name_ = wanted_.address.substr(dot + 1);
     }
     if (checkpoint::chain_of(manifest_, operator_)) return std::nullopt;
-    return no_such(which() + " has no operator " + operator_.substr(0, kShown) + ", but " + names_text(operators),
+    return no_such(which() + " has no operator " + operator_.substr(0, kShownBytes) + ", but " + names_text(operators),
                    names_near(operator_, operators));
   }
 
@@ -147,7 +147,7 @@ class Reading {
     std::vector<EncodedKey> keys;
     if (wanted_.key) {
       auto parsed = parse_key(*wanted_.key, state_.key, key_fields());
-      if (!parsed) return asked_wrongly("key " + wanted_.key->substr(0, kShown), parsed.error().message);
+      if (!parsed) return asked_wrongly("key " + wanted_.key->substr(0, kShownBytes), parsed.error().message);
       keys = *std::move(parsed);
     }
     StatePage page;
@@ -172,7 +172,7 @@ class Reading {
                            operator_ + "." + names.front());
     const auto found = name.empty() ? states.begin() : std::ranges::find(states, name, &StateDeclaration::name);
     if (found == states.end())
-      return no_such("operator " + operator_ + " has no state " + name.substr(0, kShown) + " in " + which() + ", but " +
+      return no_such("operator " + operator_ + " has no state " + name.substr(0, kShownBytes) + " in " + which() + ", but " +
                          names_text(names),
                      names_near(name, names));
     state_ = *found;
