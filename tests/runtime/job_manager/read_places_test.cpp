@@ -102,7 +102,12 @@ TEST_F(ReadPlacesTest, AJobManagerThatIsStartedAnewTellsTheSameInTheEnd) {
   cluster.restart_manager();
   for (const auto& [key, agent] : std::map(cluster.processes))
     cluster.from_worker(key, wire::WorkerHello{key, 100 + key.worker.value, "tcp://" + to_string(key)});
-  for (const std::string name : {"a", "b"}) cluster.say("agent " + name, cluster.agents[name]);
+  for (const std::string name : {"a", "b"}) {
+    wire::AgentHello hello = cluster.agents[name];  // with the workers that still run under it
+    for (const auto& [key, agent] : cluster.processes)
+      if (agent == name) hello.workers.push_back(key);
+    cluster.say("agent " + name, hello);
+  }
   cluster.deliver();
   ASSERT_EQ(told("a").size(), 1u);
   EXPECT_EQ(told("a")[0].attempt, 1u);
