@@ -17,7 +17,7 @@ using checkpoint::Manifest;
 using checkpoint::StatePage;
 
 constexpr std::size_t kMostListed = 20;  // names of what there is, in a refusal
-constexpr std::size_t kShownBytes = 64;       // bytes of what was asked for
+constexpr std::size_t kShownBytes = 64;  // bytes of what was asked for
 constexpr int kTries = 3;                // when checkpoints are pruned faster than they are read
 
 Refusal no_such(std::string message, std::vector<std::string> near = {}) {
@@ -78,8 +78,9 @@ class Reading {
     const StatePage& found = std::get<StatePage>(*page);
     const bool goes_on = wanted_.after != checkpoint::StatePosition{};
     if (!wanted_.key || goes_on || !found.entries.empty() || found.next) return answer(found);
-    return no_such("state " + operator_ + "." + state_.name + " has no key " + wanted_.key->substr(0, kShownBytes) + " in " +
-                   which() + (found.expired == 0 ? "" : ": it has outlived its TTL of " + format_duration(state_.ttl)));
+    return no_such("state " + operator_ + "." + state_.name + " has no key " + wanted_.key->substr(0, kShownBytes) +
+                   " in " + which() +
+                   (found.expired == 0 ? "" : ": it has outlived its TTL of " + format_duration(state_.ttl)));
   }
 
  private:
@@ -172,8 +173,8 @@ class Reading {
                            operator_ + "." + names.front());
     const auto found = name.empty() ? states.begin() : std::ranges::find(states, name, &StateDeclaration::name);
     if (found == states.end())
-      return no_such("operator " + operator_ + " has no state " + name.substr(0, kShownBytes) + " in " + which() + ", but " +
-                         names_text(names),
+      return no_such("operator " + operator_ + " has no state " + name.substr(0, kShownBytes) + " in " + which() +
+                         ", but " + names_text(names),
                      names_near(name, names));
     state_ = *found;
     return std::nullopt;
