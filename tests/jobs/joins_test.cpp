@@ -149,7 +149,7 @@ FRESHET_JOB(late_ones, "A join whose sources allow no disorder and tell their wa
 }
 
 /// A stream may run ahead of the other: what it says alone makes nothing late.
-TEST(Joins, TheWatermarkIsThatOfTheStreamThatIsBehind) {
+TEST(Joins, APaymentOfADisorderedStreamIsJoinedOrLateAndNoOrderIsLate) {
   JobHarness harness("late_ones");
   harness.feed("orders", std::vector<Order>{{1, 1, at(1min)}, {2, 1, at(9h)}})
       .feed("payments", std::vector<Payment>{{1, 10, at(0min)}, {2, 20, at(9h)}, {1, 30, at(30min)}});
