@@ -211,7 +211,9 @@ void add_not_found(const Stream<Hit>& hits, const Results& results, const Option
         .filter("repeated", [least](const NotFound& total) { return total.answers >= least; })
         .sink("not_found_file", results.csv("not_found"));
   if (results.wants("alerts"))
-    by_host.process<NotFoundAlerts>("alerts", least, options.alert_within).sink("alerts_file", results.csv("alerts"));
+    by_host.repeated("alerts", options.not_found, options.alert_within)
+        .process<AlertOfHost>("alert_of_host")
+        .sink("alerts_file", results.csv("alerts"));
 }
 
 }  // namespace

@@ -97,7 +97,7 @@ std::vector<WindowPlace> expected_places(const std::vector<testing::PlainHit>& h
   return places;
 }
 
-/// Alerts of a log, counted by other means: of each host, times with `least` answers 404 up to then within a time.
+/// Alerts of a log, counted by other means: of each host, each `least` answers 404 that lie within a time.
 std::vector<Alert> expected_alerts(const std::vector<testing::PlainHit>& hits, std::size_t least, std::int64_t within) {
   std::map<std::string, std::vector<std::int64_t>> times;
   for (const auto& hit : hits)
@@ -105,13 +105,11 @@ std::vector<Alert> expected_alerts(const std::vector<testing::PlainHit>& hits, s
   std::vector<Alert> alerts;
   for (auto& [host, all] : times) {
     std::sort(all.begin(), all.end());
-    std::size_t first = 0;
+    std::size_t begin = 0;  // behind the last alert
     for (std::size_t i = 0; i < all.size(); ++i) {
-      if (i + 1 < all.size() && all[i + 1] == all[i]) continue;
-      while (all[i] - all[first] > within) ++first;
-      if (i + 1 - first < least) continue;
-      alerts.push_back({"all", host, i + 1 - first, at(all[first]), at(all[i])});
-      first = i + 1;
+      if (i + 1 - begin < least || all[i] - all[i + 1 - least] > within) continue;
+      alerts.push_back({"all", host, least, at(all[i + 1 - least]), at(all[i])});
+      begin = i + 1;
     }
   }
   return alerts;

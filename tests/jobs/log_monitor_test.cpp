@@ -16,7 +16,6 @@ using files::testing::TestDirectory;
 using integration::ResultTable;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
@@ -147,68 +146,6 @@ TEST(LogMonitorRanking, HoldsTheFirstWhateverTheOrderOfGrowth) {
     }
     ASSERT_EQ(held, order) << "round " << round;
   }
-}
-
-using AlertHarness = OperatorHarness<NotFoundAlerts>;
-
-std::tuple<std::string, std::string> key_of(const NotFound& answer) { return {answer.site, answer.host}; }
-NotFound answer(const std::string& host, std::int64_t second) { return {"all", host, 1, at(0, second), at(0, second)}; }
-
-TEST(LogMonitorAlerts, ComeWhenThereAreEnoughWithinTheTimeAndBeginAnew) {
-  AlertHarness alerts(std::uint64_t{3}, Duration(10s));
-  alerts.key_by(key_of);
-  for (const std::int64_t second : {0, 10, 21, 31, 31, 31, 32, 40, 41, 41}) alerts.push(answer("h", second));
-  EXPECT_THAT(alerts.take(), IsEmpty()) << "earlier ones may come";
-  alerts.finish();
-  EXPECT_THAT(alerts.take(),
-              ElementsAre(Alert{"all", "h", 4, at(0, 21), at(0, 31)}, Alert{"all", "h", 4, at(0, 32), at(0, 41)}));
-}
-
-TEST(LogMonitorAlerts, DoNotDependOnTheOrderOfArrivalNorOnCrashes) {
-  FRESHET_SEEDED(seed);
-  files::Random random(seed);
-  for (int round = 0; round < 50; ++round) {
-    std::vector<NotFound> answers;
-    for (int i = 0; i < 60; ++i)
-      answers.push_back(answer("h" + std::to_string(random.below(3)), static_cast<std::int64_t>(random.below(120))));
-    std::sort(answers.begin(), answers.end(), [](const auto& a, const auto& b) { return a.last < b.last; });
-    std::vector<std::vector<Alert>> came(2);
-    for (std::size_t shuffled = 0; shuffled < 2; ++shuffled) {
-      if (shuffled == 1)  // within a disorder of 20 s
-        for (std::size_t i = 1; i < answers.size(); ++i)
-          if (const auto j = i - random.below(std::min<std::size_t>(i, 5) + 1);
-              answers[i].last - answers[j].last <= 20s && random.below(2) == 0)
-            std::swap(answers[i], answers[j]);
-      AlertHarness alerts(std::uint64_t{4}, Duration(15s));
-      alerts.key_by(key_of);
-      for (std::size_t i = 0; i < answers.size(); ++i) {
-        alerts.push(answers[i]);
-        Time latest_to_come = Time::max();
-        for (std::size_t j = i + 1; j < answers.size(); ++j) latest_to_come = std::min(latest_to_come, answers[j].last);
-        if (i + 1 < answers.size()) alerts.watermark(latest_to_come - 1ms);
-        if (shuffled == 1) alerts.crash_and_restore();
-        for (auto& alert : alerts.take()) came[shuffled].push_back(alert);
-      }
-      alerts.finish();
-      for (auto& alert : alerts.take()) came[shuffled].push_back(alert);
-    }
-    ASSERT_THAT(came[1], ::testing::UnorderedElementsAreArray(came[0])) << "round " << round;
-  }
-}
-
-TEST(LogMonitorAlerts, KeepNothingOfAHostThatHasStopped) {
-  AlertHarness alerts(std::uint64_t{3}, Duration(10s));
-  alerts.key_by(key_of);
-  alerts.push(answer("h", 0)).push(answer("h", 10)).watermark(at(0, 20));
-  const auto entries = [&] {
-    std::size_t all = 0;
-    for (const auto& [name, table] : alerts.at_key({"all", "h"}).OperatorBase::states) all += table->entries();
-    return all;
-  };
-  EXPECT_GT(entries(), 0u);
-  alerts.watermark(at(0, 21));
-  EXPECT_EQ(entries(), 0u);
-  EXPECT_THAT(alerts.take(), IsEmpty());
 }
 
 }  // namespace
