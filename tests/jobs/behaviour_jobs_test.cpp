@@ -13,7 +13,7 @@ using ::testing::Pair;
 using testing::Parameters;
 using ::testing::UnorderedElementsAre;
 
-class BehaviourAnswers : public testing::Behaviour {};
+class BehaviourAnswers : public testing::OnRealData {};
 
 /// An alert with its key.
 struct Alert {

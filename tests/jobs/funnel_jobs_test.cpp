@@ -16,7 +16,7 @@ using testing::input;
 using testing::is_one_of;
 using testing::Parameters;
 
-class FunnelAnswers : public testing::Behaviour {};
+class FunnelAnswers : public testing::OnRealData {};
 
 struct Reached {
   std::uint32_t number = 0;

@@ -2,15 +2,17 @@
 // beside the checkout, in ../shared/data; where it is absent, the tests are skipped.
 
 #include <freshet/files.h>
-#include <freshet/testing.h>
 #include <gmock/gmock.h>
 
-#include <filesystem>
 #include <fstream>
 #include <set>
 
+#include "tests/jobs/real_data.h"
+
 namespace freshet::join_answers_test {
 namespace {
+
+using testing::input;
 
 struct Order {
   std::uint64_t id = 0;
@@ -95,16 +97,7 @@ FRESHET_JOB(new_sellers, "People who opened an auction in the ten seconds in whi
       .sink("out", files::csv("nowhere"));
 }
 
-std::string input(const std::string& files) { return std::string(FRESHET_TEST_DATA) + "/" + files; }
-
-/// The same at any parallelism.
-class JoinAnswers : public ::testing::TestWithParam<int> {
- protected:
-  void SetUp() override {
-    if (!std::filesystem::is_directory(FRESHET_TEST_DATA))
-      GTEST_SKIP() << "the data sets are not there: " << FRESHET_TEST_DATA << " is no folder";
-  }
-};
+class JoinAnswers : public testing::OnRealData {};
 
 TEST_P(JoinAnswers, PaymentsAndReceipts) {
   JobHarness harness("receipts", {{"orders", input("flink-course-small/OrderLog.csv")},
@@ -148,8 +141,7 @@ TEST_P(JoinAnswers, NewSellersOfAnAuction) {
   EXPECT_TRUE(harness.dead_letters().empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(Parallelism, JoinAnswers, ::testing::Values(1, 2, 4),
-                         [](const auto& each) { return std::to_string(each.param); });
+INSTANTIATE_TEST_SUITE_P(Parallelism, JoinAnswers, ::testing::Values(1, 2, 4), testing::name_of);
 
 }  // namespace
 }  // namespace freshet::join_answers_test

@@ -4,13 +4,13 @@
 #include <freshet/testing.h>
 #include <gmock/gmock.h>
 
-#include <filesystem>
 #include <fstream>
 #include <map>
 
 #include "jobs/log_monitor/alerts.h"
 #include "jobs/log_monitor/windows.h"
 #include "tests/jobs/log_lines.h"
+#include "tests/jobs/real_data.h"
 #include "tests/operators/connectors/test_files.h"
 
 namespace freshet::log_answers_test {
@@ -24,15 +24,15 @@ using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 using ::testing::UnorderedElementsAreArray;
 
-using Parameters = std::map<std::string, std::string>;
+using testing::Parameters;
 using Row = std::vector<std::int64_t>;
 
-std::string data(const std::string& files) { return std::string(FRESHET_TEST_DATA) + "/" + files; }
 Time at(std::int64_t seconds) { return Time(std::chrono::seconds(seconds)); }
 std::int64_t seconds_of(Time time) { return time.time_since_epoch().count() / 1000; }
 
-const Parameters kApache = {{"input", data("apache-semicomplete/apache_logs.log.gz")}, {"max_disorder", "59s"}};
-const Parameters kNasa = {{"input", data("nasa-jul95/nasa_19950701.tsv.gz")},
+const Parameters kApache = {{"input", testing::input("apache-semicomplete/apache_logs.log.gz")},
+                            {"max_disorder", "59s"}};
+const Parameters kNasa = {{"input", testing::input("nasa-jul95/nasa_19950701.tsv.gz")},
                           {"input.columns", "path=url,status=response"},
                           {"input.time", "s"},
                           {"max_disorder", "0s"}};
@@ -42,7 +42,7 @@ Parameters with(Parameters parameters, const Parameters& more) {
   return parameters;
 }
 
-JobHarness run(const Parameters& parameters, std::int64_t parallelism) {
+JobHarness run_monitor(const Parameters& parameters, std::int64_t parallelism) {
   JobHarness harness("log_monitor", parameters);
   harness.parallelism(parallelism).finish();
   return harness;
@@ -115,12 +115,8 @@ std::vector<Alert> expected_alerts(const std::vector<testing::PlainHit>& hits, s
   return alerts;
 }
 
-class LogAnswers : public ::testing::TestWithParam<int> {
+class LogAnswers : public testing::OnRealData {
  protected:
-  void SetUp() override {
-    if (!std::filesystem::is_directory(FRESHET_TEST_DATA))
-      GTEST_SKIP() << "the data sets are not there: " << FRESHET_TEST_DATA << " is no folder";
-  }
   /// What the log of July 1995 comes to, however it is written.
   static void expect_nasa(JobHarness& job) {
     EXPECT_THAT(job.output<Totals>("totals_file"),
@@ -168,7 +164,7 @@ class LogAnswers : public ::testing::TestWithParam<int> {
 };
 
 TEST_P(LogAnswers, ApacheTotals) {
-  auto job = run(kApache, GetParam());
+  auto job = run_monitor(kApache, GetParam());
   EXPECT_THAT(job.output<Totals>("totals_file"),
               ElementsAre(Totals{"all", 9999, 2747282505, 217, 3, 1753, 1498, at(1431857100), at(1432155959)}));
   EXPECT_EQ(hits_by_status(job),
@@ -206,7 +202,7 @@ TEST_P(LogAnswers, ApacheTotals) {
 }
 
 TEST_P(LogAnswers, ApacheWindows) {
-  auto job = run(kApache, GetParam());
+  auto job = run_monitor(kApache, GetParam());
   const auto long_windows = job.output<Traffic>("traffic_long_file");
   auto hours = by_window(long_windows);
   hours.resize(6);
@@ -234,10 +230,10 @@ TEST_P(LogAnswers, ApacheWindows) {
 TEST_P(LogAnswers, ApacheAlertsForAnyTime) {
   const auto hits = testing::plain_hits_of(kApache.at("input"));
   for (const auto& [least, within] : {std::pair{5, 600}, {2, 0}, {3, 10}, {4, 59}, {3, 7200}, {1, 60}}) {
-    auto job = run(with(kApache, {{"outputs", "alerts"},
-                                  {"not_found", std::to_string(least)},
-                                  {"alert_within", std::to_string(within) + "s"}}),
-                   GetParam());
+    auto job = run_monitor(with(kApache, {{"outputs", "alerts"},
+                                          {"not_found", std::to_string(least)},
+                                          {"alert_within", std::to_string(within) + "s"}}),
+                           GetParam());
     const auto expected = expected_alerts(hits, static_cast<std::size_t>(least), within);
     EXPECT_FALSE(expected.empty());
     EXPECT_THAT(job.output<Alert>("alerts_file"), UnorderedElementsAreArray(expected)) << least << " in " << within;
@@ -245,7 +241,7 @@ TEST_P(LogAnswers, ApacheAlertsForAnyTime) {
 }
 
 TEST_P(LogAnswers, NasaAsColumns) {
-  auto job = run(kNasa, GetParam());
+  auto job = run_monitor(kNasa, GetParam());
   expect_nasa(job);
 }
 
@@ -267,7 +263,7 @@ TEST_P(LogAnswers, NasaInTheCommonFormat) {
     text += cells[0] + " - - [" + time + "] \"" + cells[3] + " " + cells[4] + " HTTP/1.0\" " + cells[5] + " " +
             (cells[6] == "0" ? "-" : cells[6]) + "\n";
   }
-  auto job = run({{"input", directory.write("access_log", text)}, {"max_disorder", "0s"}}, GetParam());
+  auto job = run_monitor({{"input", directory.write("access_log", text)}, {"max_disorder", "0s"}}, GetParam());
   expect_nasa(job);
 }
 
@@ -276,11 +272,11 @@ TEST_P(LogAnswers, NasaInTheCommonFormat) {
 class LogLateness : public LogAnswers {
  protected:
   static JobHarness run_with_bound(int bound, const std::string& window) {
-    return run(with(kApache, {{"outputs", "traffic,late"},
-                              {"max_disorder", std::to_string(bound) + "s"},
-                              {"window", window},
-                              {"watermark_each_line", "true"}}),
-               1);
+    return run_monitor(with(kApache, {{"outputs", "traffic,late"},
+                                      {"max_disorder", std::to_string(bound) + "s"},
+                                      {"window", window},
+                                      {"watermark_each_line", "true"}}),
+                       1);
   }
 };
 
@@ -311,8 +307,7 @@ TEST_F(LogLateness, LeavesEachWindowWhatCameInTime) {
   EXPECT_THAT(kept[2], ElementsAre(1, 1, 9, 17, 14, 12));
 }
 
-INSTANTIATE_TEST_SUITE_P(Parallelism, LogAnswers, ::testing::Values(1, 2, 4),
-                         [](const auto& each) { return std::to_string(each.param); });
+INSTANTIATE_TEST_SUITE_P(Parallelism, LogAnswers, ::testing::Values(1, 2, 4), testing::name_of);
 
 }  // namespace
 }  // namespace freshet::log_answers_test

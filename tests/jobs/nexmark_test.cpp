@@ -4,10 +4,10 @@
 #include <freshet/testing.h>
 #include <gmock/gmock.h>
 
-#include <filesystem>
 #include <fstream>
 
 #include "jobs/nexmark/results.h"
+#include "tests/jobs/real_data.h"
 #include "tests/jobs/run_job.h"
 
 namespace freshet::nexmark_test {
@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAreArray;
 
-std::string data(const std::string& file) { return std::string(FRESHET_TEST_DATA) + "/nexmark-risingwave/" + file; }
+std::string data(const std::string& file) { return testing::input("nexmark-risingwave/" + file); }
 
 using Words = std::vector<std::string>;
 
@@ -53,12 +53,8 @@ Words joined(Words first, const Words& second) {
   return first;
 }
 
-class Nexmark : public ::testing::TestWithParam<int> {
+class Nexmark : public testing::OnRealData {
  protected:
-  void SetUp() override {
-    if (!std::filesystem::is_directory(FRESHET_TEST_DATA))
-      GTEST_SKIP() << "the data sets are not there: " << FRESHET_TEST_DATA << " is no folder";
-  }
   static JobHarness run(const std::string& query) {
     JobHarness job("nexmark", {{"bids", data("bid.csv")}, {"queries", query}});
     job.parallelism(GetParam()).finish();
@@ -142,8 +138,7 @@ TEST(NexmarkAggregates, KeepAllThatAreEqual) {
   EXPECT_THAT(dearest.bids, ::testing::ElementsAre(Bid{1, 3, 5, {}}, Bid{1, 5, 5, {}}));
 }
 
-INSTANTIATE_TEST_SUITE_P(Parallelism, Nexmark, ::testing::Values(1, 2, 4),
-                         [](const auto& each) { return std::to_string(each.param); });
+INSTANTIATE_TEST_SUITE_P(Parallelism, Nexmark, ::testing::Values(1, 2, 4), testing::name_of);
 
 }  // namespace
 }  // namespace freshet::nexmark_test

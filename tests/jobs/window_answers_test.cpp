@@ -2,17 +2,17 @@
 // stands beside the checkout, in ../shared/data; where it is absent, the tests are skipped.
 
 #include <freshet/files.h>
-#include <freshet/testing.h>
 #include <gmock/gmock.h>
 
-#include <filesystem>
+#include "tests/jobs/real_data.h"
 
 namespace freshet::window_answers_test {
 namespace {
 
 using ::testing::ElementsAre;
 
-using Parameters = std::map<std::string, std::string>;
+using testing::input;
+using testing::Parameters;
 
 /// What somebody did. Users and items are text here, since in some sets they are.
 struct Act {
@@ -116,8 +116,6 @@ FRESHET_JOB(hot_items, "The items viewed most in the last hour, every five minut
       .sink("hot_out", files::csv("nowhere"));
 }
 
-std::string input(const std::string& files) { return std::string(FRESHET_TEST_DATA) + "/" + files; }
-
 /// How many sessions, of one event, most events in one, the longest, the sum of their lengths in seconds.
 std::vector<std::int64_t> summary(const std::vector<Session>& sessions) {
   std::int64_t single = 0, most = 0, longest = 0, total = 0;
@@ -143,19 +141,7 @@ std::vector<std::vector<std::int64_t>> rows(std::vector<Visitors> visitors) {
 }
 using Row = std::vector<std::int64_t>;
 
-/// The same at any parallelism.
-class WindowAnswers : public ::testing::TestWithParam<int> {
- protected:
-  void SetUp() override {
-    if (!std::filesystem::is_directory(FRESHET_TEST_DATA))
-      GTEST_SKIP() << "the data sets are not there: " << FRESHET_TEST_DATA << " is no folder";
-  }
-  static JobHarness run(const char* job, const Parameters& parameters) {
-    JobHarness harness(job, parameters);
-    harness.parallelism(GetParam()).finish();
-    return harness;
-  }
-};
+class WindowAnswers : public testing::OnRealData {};
 
 const Parameters kTaobao = {{"input", input("taobao-sorted/*.gz")},
                             {"input.columns", "user=1,item=2,category=3,action=4,time=5"},
@@ -303,8 +289,7 @@ TEST_P(WindowAnswers, QuantilesOfOrderLines) {
   EXPECT_EQ(counted, acts.size());
 }
 
-INSTANTIATE_TEST_SUITE_P(Parallelism, WindowAnswers, ::testing::Values(1, 2, 4),
-                         [](const auto& each) { return std::to_string(each.param); });
+INSTANTIATE_TEST_SUITE_P(Parallelism, WindowAnswers, ::testing::Values(1, 2, 4), testing::name_of);
 
 }  // namespace
 }  // namespace freshet::window_answers_test
