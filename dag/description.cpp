@@ -1,5 +1,7 @@
 #include "dag/description.h"
 
+#include <freshet/text.h>
+
 #include "dag/codec.h"
 #include "dag/fingerprint.h"
 #include "dag/invariant.h"
@@ -19,7 +21,8 @@ std::string error_policy_text(const OperatorNode& node) {
     case ErrorPolicyKind::dead_letter:
       return "dead-letter";
     case ErrorPolicyKind::retry:
-      return "retry, then dead-letter";
+      return std::to_string(node.on_error.attempts) + " attempts within " + format_duration(node.on_error.limit) +
+             (node.on_error.keep_order ? ", in order" : "") + ", then dead-letter";
   }
   return {};
 }

@@ -2,23 +2,14 @@
 
 #include <map>
 
+#include <freshet/retry_state.h>
+
 namespace freshet {
 
 namespace {
 
 /// Whether records that `node` throws on are set aside, by its policy or by default.
-bool sets_aside(const OperatorNode& node) {
-  switch (node.on_error.kind) {
-    case ErrorPolicyKind::unset:
-      return node.kind == OperatorKind::source;
-    case ErrorPolicyKind::fail:
-      return false;
-    case ErrorPolicyKind::dead_letter:
-    case ErrorPolicyKind::retry:
-      return true;
-  }
-  return false;
-}
+bool sets_aside(const OperatorNode& node) { return node.on_error.sets_aside(node.kind == OperatorKind::source); }
 
 }  // namespace
 
@@ -108,7 +99,22 @@ void Job::replace_edges() {
   }
 }
 
+/// Records that wait to be tried again are state.
+void Job::declare_lanes() {
+  for (std::uint32_t node = 0; node < operators_.size(); ++node) {
+    auto& op = graph_.operators[node];
+    if (op.on_error.kind != ErrorPolicyKind::retry || op.kind == OperatorKind::source) continue;
+    if (const auto& records = operators_[node].records; records != nullptr)
+      op.states.push_back(detail::lane_declaration(*records));
+    else
+      problems_.push_back(
+          {"operator " + op.id, "on_error(retry(…)) behind a step that cannot take back a record",
+           "windows and joins take dead_letter() or fail(); put what may fail for a time into a map before them"});
+  }
+}
+
 void Job::finish() {
+  declare_lanes();
   check_event_time();
   replace_edges();
   for (std::size_t i = 0; i < graph_.edges.size(); ++i) {

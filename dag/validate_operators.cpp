@@ -10,6 +10,8 @@ namespace freshet::dag {
 
 namespace {
 
+constexpr std::uint32_t kMaxAttempts = 1000;
+constexpr Duration kLongestRetry = days(30);
 constexpr const char* kIdRule = "Use 1 to 64 letters, digits, '_', '-' or '.', the first a letter or a digit";
 
 void check_ids(const LogicalGraph& graph, Problems& problems) {
@@ -32,11 +34,32 @@ void check_parallelism(const GraphView& view, std::uint32_t node, const Validati
     problems.push_back({operator_label(view.graph(), node), "parallelism " + std::to_string(said) + ": " + text, ""});
 }
 
+void check_retry(const LogicalGraph& graph, std::uint32_t node, Problems& problems) {
+  const auto& op = graph.operators[node];
+  const auto& policy = op.on_error;
+  const auto refuse = [&](const std::string& what, const std::string& remedy) {
+    problems.push_back({operator_label(graph, node), what, remedy});
+  };
+  if (op.kind == OperatorKind::source)
+    return refuse("a source cannot retry: what it cannot read is malformed, or fails the job",
+                  "Use dead_letter() or fail(), and throw SourceFailed where the medium is to blame");
+  if (policy.attempts < 2 || policy.attempts > kMaxAttempts)
+    refuse("retry with attempts = " + std::to_string(policy.attempts) + ": 2 to " + std::to_string(kMaxAttempts),
+           "Count the first attempt, too; for one alone there is dead_letter()");
+  if (policy.first_delay < Duration(1) || policy.limit < policy.first_delay || policy.limit > kLongestRetry)
+    refuse("retry with first = " + format_duration(policy.first_delay) + ", limit = " + format_duration(policy.limit) +
+               ": first is 1 ms or more, limit no less than first and at most " + format_duration(kLongestRetry),
+           "first is the time before the second attempt, limit that from the first attempt to the last");
+  if (policy.max_waiting == 0)
+    refuse("retry with max_waiting = 0: nothing could wait", "Leave it away to have a million a task");
+  if (policy.keep_order && !op.keyed)
+    refuse("retry with keep_order on a stream without a key: every record would wait for every other",
+           "Put .key_by(…) before it, or leave keep_order away");
+}
+
 void check_error_policy(const LogicalGraph& graph, std::uint32_t node, Problems& problems) {
   const auto& policy = graph.operators[node].on_error;
-  if (policy.kind == ErrorPolicyKind::retry)
-    problems.push_back({operator_label(graph, node), "on_error(retry(…)) is not supported yet",
-                        "Use dead_letter() or fail() for now"});
+  if (policy.kind == ErrorPolicyKind::retry) check_retry(graph, node, problems);
   const bool in_range = policy.pause_above > 0 && policy.pause_above <= 1;  // false for NaN, too
   if (policy.kind == ErrorPolicyKind::dead_letter && !in_range)
     problems.push_back({operator_label(graph, node),

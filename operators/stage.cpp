@@ -16,6 +16,7 @@ FailedRecord describe_current_exception() {
     failed.reason = reject.reason;
     failed.message = reject.what();
     failed.record = reject.record;
+    failed.is_final = true;
   } catch (const std::exception& error) {
     int status = 0;
     const std::unique_ptr<char, void (*)(void*)> name(
@@ -50,6 +51,7 @@ FailedRecord describe_crashed(const std::vector<CrashedRecord>& crashed, const R
   failed.message = "set aside after " + std::to_string(found.crashes) + (found.crashes == 1 ? " crash" : " crashes");
   failed.meta = meta;
   failed.attempts = found.crashes + 1;
+  failed.is_final = true;
   return failed;
 }
 

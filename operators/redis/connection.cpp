@@ -14,8 +14,7 @@
 namespace freshet::redis {
 namespace {
 
-constexpr std::size_t kMaxReplyBytes = 64 << 10;  // nothing that is asked has an answer of a tenth of this
-constexpr std::size_t kMaxTextBytes = 512;
+constexpr std::size_t kMaxReplyBytes = 64 << 10;  // of an answer beside its text, and what follows it
 constexpr std::size_t kScriptNameDigits = 40;
 
 bool is_script_name(std::string_view text) {
@@ -29,11 +28,13 @@ void Connection::Free::operator()(redisContext* context) const { redisFree(conte
 /// How hiredis hands over what it has read: straight into the connection's reply, nothing is allocated for it. An array
 /// gets no object, and hiredis then gives up.
 struct Connection::Functions {
-  static Reply& reply_of(const redisReadTask* task) { return *static_cast<Reply*>(task->privdata); }
+  static Reply& reply_of(const redisReadTask* task) { return static_cast<Connection*>(task->privdata)->reply_; }
   static void* text(const redisReadTask* task, char* bytes, std::size_t length) {
     Reply& reply = reply_of(task);
     reply.kind = task->type == REDIS_REPLY_ERROR ? Reply::Kind::error : Reply::Kind::text;
-    reply.text.assign(bytes, std::min(length, kMaxTextBytes));
+    const std::size_t most = static_cast<Connection*>(task->privdata)->max_text_bytes_;
+    reply.text.assign(bytes, std::min(length, most));
+    reply.is_cut = length > most;
     return &reply;
   }
   static void* array(const redisReadTask*, int) { return nullptr; }
@@ -52,7 +53,8 @@ struct Connection::Functions {
   static inline redisReplyObjectFunctions table{&text, &array, &integer, &nil, &nothing};
 };
 
-Connection::Connection(Server server) : server_(std::move(server)) {}
+Connection::Connection(Server server, std::size_t max_text_bytes)
+    : server_(std::move(server)), max_text_bytes_(max_text_bytes) {}
 
 Connection::~Connection() = default;
 
@@ -74,7 +76,7 @@ std::optional<Failure> Connection::connect(const Endpoint& endpoint, const Deadl
   fcntl(context_->fd, F_SETFD, FD_CLOEXEC);
   if (endpoint.path.empty()) redisEnableKeepAlive(context_.get());
   context_->reader->fn = &Functions::table;
-  context_->reader->privdata = &reply_;
+  context_->reader->privdata = this;
   return {};
 }
 
@@ -92,14 +94,17 @@ std::optional<Failure> Connection::open(std::string_view script, const Deadline&
   if (!failure && server_.database != 0)
     failure = ask("has no database " + std::to_string(server_.database),
                   command_of({"SELECT", std::to_string(server_.database)}), deadline);
-  if (!failure) failure = ask("does not load the script", command_of({"SCRIPT", "LOAD", script}), deadline);
-  if (!failure && !is_script_name(reply_.text))
-    failure = Failure{false, "does not answer as Redis does; mend parameter " + server_.name};
-  if (failure)
-    close();
-  else
-    script_name_ = reply_.text;
+  if (!failure && !script.empty()) failure = load(script, deadline);
+  if (failure) close();
   return failure;
+}
+
+std::optional<Failure> Connection::load(std::string_view script, const Deadline& deadline) {
+  if (auto failure = ask("does not load the script", command_of({"SCRIPT", "LOAD", script}), deadline)) return failure;
+  if (!is_script_name(reply_.text))
+    return Failure{false, "does not answer as Redis does; mend parameter " + server_.name};
+  script_name_ = reply_.text;
+  return {};
 }
 
 std::optional<Failure> Connection::ask(const std::string& what, std::string_view command, const Deadline& deadline) {
@@ -156,7 +161,8 @@ std::optional<Failure> Connection::read_some() {
 std::optional<Failure> Connection::take_reply(bool& complete) {
   void* reply = nullptr;
   auto& reader = *context_->reader;
-  if (redisGetReplyFromReader(context_.get(), &reply) != REDIS_OK || reader.len - reader.pos > kMaxReplyBytes)
+  if (redisGetReplyFromReader(context_.get(), &reply) != REDIS_OK ||
+      reader.len - reader.pos > kMaxReplyBytes + max_text_bytes_)
     return Failure{false, "does not answer as Redis does; mend parameter " + server_.name};
   complete = reply != nullptr;
   return {};

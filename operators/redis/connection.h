@@ -16,12 +16,13 @@ namespace freshet::redis {
 /// answer). After a failure it is of no use until it is opened again. One thread.
 class Connection {
  public:
-  explicit Connection(Server server);
+  /// Of a text that is answered, so many bytes are kept.
+  explicit Connection(Server server, std::size_t max_text_bytes = 512);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection();
 
-  /// Connects anew, logs in, chooses the database and loads the script.
+  /// Connects anew, logs in, chooses the database and loads the script, if there is one.
   std::optional<Failure> open(std::string_view script, const Deadline& deadline);
   bool is_open() const { return context_ != nullptr; }
   void close() { context_.reset(); }
@@ -42,12 +43,14 @@ class Connection {
   };
   struct Functions;
   std::optional<Failure> connect(const Endpoint& endpoint, const Deadline& deadline);
+  std::optional<Failure> load(std::string_view script, const Deadline& deadline);
   std::optional<Failure> ask(const std::string& what, std::string_view command, const Deadline& deadline);
   /// Bytes that are there become part of an answer.
   std::optional<Failure> read_some();
   std::optional<Failure> take_reply(bool& complete);
 
   const Server server_;
+  const std::size_t max_text_bytes_;
   std::unique_ptr<redisContext, Free> context_;
   std::string script_name_;
   Reply reply_;

@@ -9,7 +9,8 @@ struct Reply {
   enum class Kind { integer, text, nil, error };
   Kind kind = Kind::nil;
   long long integer = 0;
-  std::string text{};  ///< of an error, too; cut at 512 bytes
+  std::string text{};   ///< of an error, too
+  bool is_cut = false;  ///< there was more of it
 };
 
 /// Why something could not be done: what, and what to do. `may_pass`: a new connection may mend it, while there is

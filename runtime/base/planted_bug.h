@@ -16,6 +16,7 @@ enum class Bug : std::uint8_t {
   forget_evicted,  ///< an entry that changed and then went to disk is not saved
   save_late,       ///< a state is saved as it is a while after the barrier
   forget_timer,    ///< a timer is not taken back
+  forget_waiting,  ///< a record that waits to be tried again is not taken back
   forget_unsent,   ///< a key whose change has not been emitted is not taken back
   forget_splits,   ///< a source does not take back how far it had read
   forget_handle,   ///< a handle is not told to the job manager

@@ -110,6 +110,7 @@ std::string totals_line(const json& status) {
   if (const auto state = number_of(status, "state_bytes")) line.add("state " + bytes(*state));
   if (const auto records = integer_of(status, "records_in")) line.add("in " + compact(static_cast<double>(*records)));
   line.add(dead_letter_words(status));
+  if (const auto waiting = integer_or(status, "retrying", 0); waiting != 0) line.add("retrying " + grouped(waiting));
   if (const auto late = integer_of(status, "late")) line.add("late " + grouped(*late));
   return line.text();
 }

@@ -78,8 +78,9 @@ void write_operators(PrometheusText& out, const std::vector<TaskRow>& rows) {
   const Family families[] = {
       {"freshet_operator_records_in_total", "counter", "Records processed.", &Status::records_in},
       {"freshet_operator_records_out_total", "counter", "Records emitted.", &Status::records_out},
-      {"freshet_operator_errors_total", "counter", "Records that it threw on.", &Status::errors},
+      {"freshet_operator_errors_total", "counter", "Calls that threw on a record.", &Status::errors},
       {"freshet_operator_dead_letters_total", "counter", "Records that were set aside.", &Status::dead_letters},
+      {"freshet_operator_retrying", "gauge", "Records that wait to be tried again.", &Status::retrying},
       {"freshet_operator_late_total", "counter", "Records behind the watermark.", &Status::late},
       {"freshet_operator_state_entries", "gauge", "Entries of its state tables.", &Status::state_entries},
       {"freshet_operator_state_bytes", "gauge", "Bytes of its state tables.", &Status::state_bytes},

@@ -139,6 +139,7 @@ void StatusBook::add_operator(const wire::OperatorStatus& status, OperatorView& 
   view.errors += status.errors;
   view.dead_letters += status.dead_letters;
   view.late += status.late;
+  view.retrying += status.retrying;
   if (!node.states.empty()) {
     view.state_bytes = view.state_bytes.value_or(0) + status.state_bytes;
     view.state_entries = view.state_entries.value_or(0) + status.state_entries;
@@ -222,6 +223,7 @@ void StatusBook::describe(JobView& view) const {
     if (!each.out_per_s && each.p99_ms) view.p99_ms = std::max(view.p99_ms.value_or(0), *each.p99_ms);
     view.dead_letters += each.dead_letters;
     view.late += each.late;
+    view.retrying += each.retrying;
     if (each.state_bytes) view.state_bytes = view.state_bytes.value_or(0) + *each.state_bytes;
     view.operators.push_back(std::move(each));
   }

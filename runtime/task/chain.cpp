@@ -92,17 +92,53 @@ bool Chain::drain() {
 bool Chain::drive(std::uint32_t index) {
   Node& node = nodes_[index];
   while (flush(index)) {
-    if (!node.has_input) return true;
-    running_ = node.op.host.get();
-    const std::uint64_t letters_before = node.op.host->dead_letters;
-    const std::size_t next = node.op.stage->process(node.input_index, node.input, node.cursor);
-    running_ = nullptr;
-    node.refused += node.op.host->dead_letters - letters_before;
-    node.records_in += next - node.cursor;
-    node.cursor = next;
-    node.has_input = next < node.input.size;
+    if (node.is_trying)
+      try_again(node);
+    else if (node.has_input)
+      process_input(node);
+    else
+      return true;
   }
   return false;
+}
+
+void Chain::process_input(Node& node) {
+  detail::BatchView view = node.input;
+  RetryLane* lane = node.op.lane.get();
+  if (lane != nullptr && lane->keeps_order() && node.input_index == 0) {
+    const std::size_t stop = lane->first_held_back(view, node.cursor);
+    view.size = static_cast<std::uint32_t>(stop);
+    if (stop == node.cursor) lane->take_behind(node.input, node.cursor, node.op.host->now());
+  }
+  std::size_t next = node.cursor + 1;
+  if (view.size != node.cursor) {
+    running_ = node.op.host.get();
+    node.op.host->keeps_failed = node.input_index == 0;
+    const std::uint64_t letters_before = node.op.host->dead_letters;
+    next = node.op.stage->process(node.input_index, view, node.cursor);
+    running_ = nullptr;
+    node.refused += node.op.host->dead_letters - letters_before;
+  }
+  node.records_in += next - node.cursor;
+  node.cursor = next;
+  node.has_input = next < node.input.size;
+}
+
+/// Works on what the lane took out. They have come in already, and are not counted again.
+void Chain::try_again(Node& node) {
+  const detail::BatchView view = node.op.lane->batch();
+  running_ = node.op.host.get();
+  node.op.host->keeps_failed = true;
+  node.try_cursor = node.op.stage->process(0, view, node.try_cursor);
+  running_ = nullptr;
+  if (node.try_cursor < view.size) return;
+  node.is_trying = false;
+  node.try_cursor = 0;
+  node.op.lane->tried(node.op.host->now());
+}
+
+bool Chain::has_full_lane() {
+  return std::ranges::any_of(nodes_, [](Node& node) { return node.op.lane != nullptr && node.op.lane->is_full(); });
 }
 
 bool Chain::flush(std::uint32_t index) {
@@ -185,8 +221,8 @@ bool Chain::route(Node& node, OutputEdge& edge, const detail::BatchView& view, C
 void Chain::set_aside(Node& node, FailedRecord failed, bool is_letter) {
   const RecordMeta meta = failed.meta;
   DeadLetter letter;
-  node.op.host->record_failed(std::move(failed), letter);
-  if (is_letter) return;  // a letter that cannot be sent is counted and told, and makes no further letter
+  if (!node.op.host->record_failed(std::move(failed), letter) || is_letter)
+    return;  // a letter that cannot be sent is counted and told, and makes no further letter
   auto& letters = static_cast<detail::Batch<DeadLetter>&>(node.op.stage->outputs().back().batch());
   letters.records.add() = std::move(letter);
   letters.metas.push_back(meta);
@@ -204,27 +240,35 @@ bool Chain::emit_due(std::uint32_t index) {
   if (index < finishing_) return true;
   Node& node = nodes_[index];
   const auto& host = *node.op.host;
-  while (node.op.stage->next_due() <= host.now()) {
+  RetryLane* lane = node.op.lane.get();
+  for (;;) {
+    const bool tries = lane != nullptr && lane->next_due() <= host.now();
+    if (!tries && node.op.stage->next_due() > host.now()) return true;
     if (rounds_left_ == 0) return false;
     --rounds_left_;
     running_ = &host;
-    (void)node.op.stage->emit_due();
+    if (tries)
+      node.is_trying = lane->take_due(host.now());
+    else
+      (void)node.op.stage->emit_due();
     running_ = nullptr;
-    if (!flush(index)) return false;
+    if (!drive(index)) return false;
   }
-  return true;
 }
 
 Time Chain::next_due() const {
   Time next = Time::max();
-  for (std::size_t index = finishing_; index < nodes_.size(); ++index)
+  for (std::size_t index = finishing_; index < nodes_.size(); ++index) {
     next = std::min(next, nodes_[index].op.stage->next_due());
+    if (nodes_[index].op.lane != nullptr) next = std::min(next, nodes_[index].op.lane->next_due());
+  }
   return next;
 }
 
 bool Chain::finish() {
   for (; finishing_ < nodes_.size(); ++finishing_) {
     Node& node = nodes_[finishing_];
+    if (waits_for_retries()) return false;
     node.watermark_ms = WatermarkMerger::kEnd;
     if (!flush(finishing_) || !tell_watermark(finishing_)) return false;
     for (bool all_out = false; !all_out;) {
@@ -247,6 +291,8 @@ bool Chain::finish() {
 /// Lets an operator know its watermark, and emit what is due then. False: it has not emitted all of it.
 bool Chain::tell_watermark(std::uint32_t index) {
   Node& node = nodes_[index];
+  const bool is_end = node.watermark_ms == WatermarkMerger::kEnd;
+  if (is_end && node.op.lane != nullptr && !node.op.lane->empty()) return emit_due(index);  // they come before the end
   if (node.told_watermark_ms != node.watermark_ms) {
     node.told_watermark_ms = node.watermark_ms;
     node.op.stage->on_watermark(Time(Duration(node.watermark_ms)));
@@ -314,7 +360,12 @@ std::vector<wire::OperatorStatus> Chain::statuses() {
     status.operator_index = node.op.graph_index;
     status.records_in = node.records_in;
     status.records_out = node.records_out;
-    status.dead_letters = status.errors = node.op.host->dead_letters;
+    status.dead_letters = node.op.host->dead_letters;
+    status.errors = node.op.host->errors;
+    if (node.op.lane != nullptr) {
+      status.retrying = node.op.lane->entries();
+      status.attempts = node.op.lane->attempts();
+    }
     status.late = node.op.stage->late_records();
     for (const auto& [name, table] : node.op.stage->states()) {
       status.state_entries += table->entries();

@@ -21,6 +21,7 @@ class Chain {
   };
   struct Operator {
     std::uint32_t graph_index = 0;
+    std::unique_ptr<RetryLane> lane;  ///< null where nothing is tried again; outlives the host
     std::unique_ptr<OperatorHost> host;
     std::unique_ptr<Stage> stage;
     std::vector<std::vector<Consumer>> consumers;  ///< by output
@@ -44,8 +45,14 @@ class Chain {
   /// So much was due that it goes on only in the next step.
   bool gives_way() const { return rounds_left_ == 0; }
   Time next_due() const;
-  /// Emits what is left at the end of the stream. False like emit_due(); call again.
+  /// Emits what is left at the end of the stream. False like emit_due(), or waits_for_retries(); call again.
   [[nodiscard]] bool finish();
+  /// finish() goes on when the records that wait to be tried again are through, which emit_due() does.
+  bool waits_for_retries() const {
+    return finishing_ < nodes_.size() && nodes_[finishing_].op.lane != nullptr && !nodes_[finishing_].op.lane->empty();
+  }
+  /// So many records wait to be tried again in some operator that nothing more is to be taken in.
+  bool has_full_lane();
 
   /// A new merged watermark reached the head, or, with kNone, watermarks made in the chain may have moved. Each
   /// operator emits what is due then before it passes the watermark on; the greatest one waits for finish(). Only when
@@ -118,6 +125,8 @@ class Chain {
     std::uint32_t input_index = 0;
     std::size_t cursor = 0;
     bool has_input = false;
+    bool is_trying = false;  ///< what its lane took out is in work, from try_cursor on
+    std::size_t try_cursor = 0;
     std::vector<bool> offered;  ///< by output: its batch is with the consumers
     std::uint64_t records_in = 0;
     std::uint64_t refused = 0;  ///< of those that came in: it threw on them
@@ -135,7 +144,11 @@ class Chain {
 
   template <class Do>
   void for_each_operator(const char* what, Do act);
+  using States = std::vector<std::pair<std::string, StateTable*>>;
+  static States states_of(Node& node);
   bool drive(std::uint32_t node);
+  void process_input(Node& node);
+  void try_again(Node& node);
   bool emit_due(std::uint32_t node);
   bool tell_watermark(std::uint32_t node);
   bool evict_some();

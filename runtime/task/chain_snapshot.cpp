@@ -40,14 +40,20 @@ std::string in_words(const StateDeclaration& state) {
 
 }  // namespace
 
+Chain::States Chain::states_of(Node& node) {
+  States states = node.op.stage->states();
+  if (node.op.lane != nullptr) states.emplace_back(detail::kLaneState, node.op.lane.get());
+  return states;
+}
+
 bool Chain::has_state() {
-  return std::any_of(nodes_.begin(), nodes_.end(), [](Node& node) { return !node.op.stage->states().empty(); });
+  return std::any_of(nodes_.begin(), nodes_.end(), [](Node& node) { return !states_of(node).empty(); });
 }
 
 const StateTable* Chain::state_table(std::string_view operator_id, std::string_view name) {
   for (Node& node : nodes_) {
     if (node.op.host->operator_id != operator_id) continue;
-    for (const auto& [state, table] : node.op.stage->states())
+    for (const auto& [state, table] : states_of(node))
       if (state == name) return table;
   }
   return nullptr;
@@ -57,7 +63,7 @@ void Chain::spill_to(std::unique_ptr<SpillStore> store, std::uint64_t bytes) {
   spill_ = std::move(store);
   state_bytes_ = bytes;
   for (Node& node : nodes_) {
-    for (const auto& [name, table] : node.op.stage->states()) {
+    for (const auto& [name, table] : states_of(node)) {
       table->spill_to(*spill_, state_id(node.op.host->operator_id, name));
       tables_.push_back(table);
     }
@@ -92,7 +98,7 @@ bool Chain::evict_some() {
 
 bool Chain::wants_everything() {
   return std::any_of(nodes_.begin(), nodes_.end(), [](Node& node) {
-    const auto states = node.op.stage->states();
+    const auto states = states_of(node);
     return std::any_of(states.begin(), states.end(),
                        [](const auto& state) { return state.second->wants_everything(); });
   });
@@ -118,7 +124,7 @@ void Chain::begin_save(std::uint64_t checkpoint, SnapshotOut& out) {
     out.begin(id, "operator", "");
     out.put(record.view());
     node.op.stage->save(out, id);
-    for (const auto& [name, table] : node.op.stage->states())
+    for (const auto& [name, table] : states_of(node))
       table_saves_.push_back(std::make_unique<TableSave>(*table, id, name, out));
   }
   std::reverse(table_saves_.begin(), table_saves_.end());
@@ -183,6 +189,7 @@ bool Chain::restore_progress(Node& node, std::string_view bytes, const RestoreSc
   node.records_in += saved.records_in;
   node.records_out += saved.records_out;
   node.op.host->dead_letters += saved.dead_letters;
+  node.op.host->errors += saved.dead_letters;
   if (scope.same_tasks) node.op.host->next_letter_id = saved.next_letter_id;
   auto* author = node.op.stage->author();
   if (author == nullptr) return true;
@@ -200,7 +207,7 @@ void Chain::restore_state(Node& node, const SavedRecord& saved, const RestoreSco
   };
   if (saved.is_first) {
     restoring_ = nullptr;
-    for (const auto& [name, table] : node.op.stage->states()) {
+    for (const auto& [name, table] : states_of(node)) {
       if (name == saved.name) restoring_ = table;
     }
     if (restoring_ == nullptr) refuse("it was saved, and the operator has it no longer");
@@ -226,6 +233,7 @@ void Chain::restore_state(Node& node, const SavedRecord& saved, const RestoreSco
   if (plant::is(plant::Bug::forget_timer) && restoring_->declaration().kind == "timer" &&
       plant::is_due(plant::Bug::forget_timer, 10))
     return;
+  if (plant::is(plant::Bug::forget_waiting) && saved.name == detail::kLaneState) return;
   if (entry.erased) {
     if (!restoring_->restore(entry)) refuse("an entry is not of its types");
     return;

@@ -31,7 +31,17 @@ OperatorHost::OperatorHost(const Setup& setup, const base::Clock& clock,
   refresh(clock_.wall());
 }
 
-void OperatorHost::record_failed(FailedRecord failed, DeadLetter& letter) {
+void OperatorHost::keep_failed_in(RetryLane& lane) {
+  lane_ = &lane;
+  ends_behind_kept = lane.keeps_order();
+}
+
+bool OperatorHost::record_failed(FailedRecord failed, DeadLetter& letter) {
+  ++errors;
+  // Where no record is at hand there is none to try again.
+  if (lane_ != nullptr && keeps_failed && at_hand.view != nullptr &&
+      lane_->take(*at_hand.view, at_hand.index, failed, now_))
+    return false;
   cut(failed.record);
   if (!sets_aside) {
     TaskFailure failure(operator_id, failed.reason, failed.message);
@@ -50,6 +60,7 @@ void OperatorHost::record_failed(FailedRecord failed, DeadLetter& letter) {
             .at = now_};
   last_letter_ = letter;
   listener_.on_dead_letter(letter);
+  return true;
 }
 
 void OperatorHost::check_brake(std::uint64_t records) {

@@ -8,6 +8,7 @@
 #include "runtime/task/dead_letter_brake.h"
 #include "runtime/task/failure.h"
 #include "runtime/task/partition_table.h"
+#include "runtime/task/retry_lane.h"
 #include "runtime/wire/control.h"
 
 namespace freshet::task {
@@ -58,7 +59,9 @@ class OperatorHost final : public StageHost {
   const PartitionTable::Entry* partition_of(const SourcePosition& position) const {
     return partitions_->find(position.partition);
   }
-  void record_failed(FailedRecord failed, DeadLetter& letter) override;
+  bool record_failed(FailedRecord failed, DeadLetter& letter) override;
+  /// From now on the lane keeps what is to be tried again. It outlives the host.
+  void keep_failed_in(RetryLane& lane);
 
   /// What now() says until the next step, so that it costs nothing.
   void refresh(Time now) { now_ = now; }
@@ -66,6 +69,8 @@ class OperatorHost final : public StageHost {
   void check_brake(std::uint64_t records);
 
   std::uint64_t dead_letters = 0;
+  std::uint64_t errors = 0;  ///< calls that threw on a record
+  bool keeps_failed = true;  ///< the records in work are of the input whose records its lane can keep
   /// The id that its next dead letter gets; a restored operator goes on counting.
   std::uint64_t next_letter_id = 0;
 
@@ -77,6 +82,7 @@ class OperatorHost final : public StageHost {
   const ErrorPolicy policy_;
 
   Time now_{};
+  RetryLane* lane_ = nullptr;
   DeadLetterBrake brake_;
   bool brake_told_ = false;
   DeadLetter last_letter_;

@@ -115,7 +115,7 @@ void Task::read_mail() {
 Progress Task::step_running() {
   const std::int64_t now_us = clock_.wall_us();
   chain_->begin_step(Time(Duration(now_us / 1000)), gate_.has_channels() ? gate_.origin_us() : now_us);
-  waits_for_disk_ = false;
+  waits_for_disk_ = waits_for_lane_ = false;
   commit();
   const bool has_room = has_room_for_state();  // before anything is emitted by time, which may bring state into memory
   if (!settle()) return without_settling();
@@ -123,6 +123,8 @@ Progress Task::step_running() {
   waits_for_disk_ = !has_room;
   if (waits_for_disk_) return step_without_room();
   if (!chain_->emit_due()) return without_settling();
+  waits_for_lane_ = ending_ == Ending::no && chain_->has_full_lane();
+  if (waits_for_lane_) return step_without_room();
   return chain_->source() != nullptr ? step_source() : step_gate();
 }
 
@@ -167,8 +169,13 @@ bool Task::settle() {
     watermark_due_ = false;
     watermark_sent_ = clock_.steady();
   }
-  if (has_barrier_ && !pass_barrier_on()) return false;
+  if (has_barrier_ && !holds_barrier() && !pass_barrier_on()) return false;
   return ending_ == Ending::no || end_stream();
+}
+
+/// The final barrier stays behind what still waits to be tried again; others pass, and save it.
+bool Task::holds_barrier() const {
+  return barrier_.barrier == BarrierKind::final_checkpoint && ending_ == Ending::finishing;
 }
 
 bool Task::pass_barrier_on() {
@@ -208,7 +215,7 @@ void Task::hand_over_snapshot() {
 /// Emits what operators held back, then says that the data, and later the stream, has ended.
 bool Task::end_stream() {
   if (ending_ == Ending::finishing) {
-    if (!chain_->finish()) return false;
+    if (!chain_->finish()) return chain_->waits_for_retries();
     watermark_due_ = true;
     ending_ = Ending::end_of_data;
     return settle();
@@ -230,7 +237,7 @@ bool Task::end_stream() {
 
 /// The next barrier that a source was asked for, if there is one, is to go out.
 bool Task::take_barrier() {
-  if (barriers_.empty() || (ending_ != Ending::no && ending_ != Ending::end_of_stream)) return false;
+  if (barriers_.empty() || has_barrier_ || ending_ == Ending::end_of_data) return false;
   barrier_ = {
       .kind = ElementKind::barrier, .checkpoint = barriers_.front().checkpoint, .barrier = barriers_.front().kind};
   barriers_.erase(barriers_.begin());
@@ -253,6 +260,7 @@ Progress Task::step_source() {
 }
 
 Progress Task::step_gate() {
+  if (has_barrier_) return Progress::idle;
   const InputGate::Kind came = gate_.next();
   chain_->set_idle(gate_.is_idle());
   switch (came) {
@@ -308,7 +316,8 @@ base::SteadyTime Task::next_wakeup() const {
   if (phase_ == Phase::running && snapshot_ != nullptr && !all_saved_) return clock_.steady() + kShortRest;
   if (phase_ == Phase::running && waits_for_disk_) return next_disk_try_;
   // A blocked task waits for a grant, which comes as mail: what is due must wait, too.
-  if (phase_ != Phase::running || last_progress_ == Progress::blocked) return base::SteadyTime::max();
+  if (phase_ != Phase::running) return base::SteadyTime::max();
+  if (last_progress_ == Progress::blocked && !waits_for_lane_) return base::SteadyTime::max();
   const auto now = clock_.steady();
   auto next = base::SteadyTime::max();
   if (const Time due = chain_->next_due(); due != Time::max()) {

@@ -55,6 +55,7 @@ class Task {
   void read_mail();
   bool drain();
   bool settle();
+  bool holds_barrier() const;
   Progress without_settling() const;
   bool pass_barrier_on();
   void begin_save();
@@ -101,6 +102,7 @@ class Task {
 
   bool waits_for_disk_ = false;       // state does not fit into memory, and its disk has no room
   base::SteadyTime next_disk_try_{};  // while that is so
+  bool waits_for_lane_ = false;       // too many records wait to be tried again
 
   // Sources only.
   bool paused_ = false;

@@ -232,14 +232,16 @@ struct OperatorStatus {
   std::uint32_t operator_index = 0;
   std::uint64_t records_in = 0;
   std::uint64_t records_out = 0;
-  std::uint64_t errors = 0;  ///< records that it threw on
+  std::uint64_t errors = 0;  ///< calls that threw on a record
   std::uint64_t dead_letters = 0;
   std::uint64_t late = 0;
   std::uint64_t state_entries = 0;
   std::uint64_t state_bytes = 0;
   std::vector<std::uint64_t> counters{};  ///< the author's, in declared order
+  std::uint64_t retrying = 0;             ///< records that wait to be tried again
+  std::uint64_t attempts = 0;             ///< made to process such records, since the attempt began
   FRESHET_RECORD(operator_index, records_in, records_out, errors, dead_letters, late, state_entries, state_bytes,
-                 counters)
+                 counters, retrying, attempts)
 };
 
 /// A disk that has no room. Who wants to write there takes nothing in until there is some.

@@ -73,10 +73,20 @@ class TaskMaker {
                                     .run = setup_.run,
                                     .attempt = setup_.worker.attempt.value},
           *setup_.clock, setup_.partitions, *setup_.listener);
+      if (spec.on_error.kind == ErrorPolicyKind::retry) {
+        CHECK(code.records != nullptr, "a job that retries where it cannot is refused");
+        op.lane = std::make_unique<task::RetryLane>(spec.on_error, code.records, seed_of(node));
+        op.host->keep_failed_in(*op.lane);
+      }
       op.consumers.resize(op.stage->outputs().size());
       operators.push_back(std::move(op));
     }
     return operators;
+  }
+
+  /// Of what an operator of this task draws by chance: another in each task and attempt.
+  std::uint64_t seed_of(std::uint32_t node) const {
+    return (std::uint64_t{setup_.worker.attempt.value} << 40) ^ (std::uint64_t{node} << 20) ^ number_;
   }
 
   /// The edges out of this task; and tells each operator where its outputs go, inside the chain or out of it.

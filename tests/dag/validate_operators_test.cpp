@@ -47,9 +47,15 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"ParallelismAboveTheLimit",
                 [](auto& maker, auto&) { maker.node("events").parallelism = 4'097; },
                 {"operator events: parallelism 4097: must be 1 to 4096"}},
-        Refusal{"Retry",
-                [](auto& maker, auto&) { maker.node("recent").on_error = {.kind = ErrorPolicyKind::retry}; },
-                {"operator recent: on_error(retry(…)) is not supported yet. Use dead_letter() or fail() for now"}},
+        Refusal{
+            "Retry",
+            [](auto& maker, auto&) { maker.node("recent").on_error = {.kind = ErrorPolicyKind::retry, .attempts = 1}; },
+            {"operator recent: retry with attempts = 1: 2 to 1000. Count the first attempt, too; for one alone there "
+             "is dead_letter()",
+             "operator recent: retry with first = 0s, limit = 0s: first is 1 ms or more, limit no less than first and "
+             "at most 30d. first is the time before the second attempt, limit that from the first attempt to the last",
+             "operator recent: retry with max_waiting = 0: nothing could wait. Leave it away to have a million a "
+             "task"}},
         Refusal{"PauseAboveNothing",
                 [](auto& maker, auto&) { maker.node("recent").on_error.pause_above = 0; },
                 {"operator recent: pause_above is a share of the records: above 0, at most 1, not 0. Say 0.05 to pause "

@@ -16,14 +16,16 @@ TEST(Validator, HasNothingAgainstTheShop) {
 TEST(Validator, SaysEverythingAtOnce) {
   GraphMaker maker = shop();
   maker.node("pages").parallelism = 200;
-  maker.node("recent").on_error.kind = ErrorPolicyKind::retry;
+  maker.node("recent").on_error = {
+      .kind = ErrorPolicyKind::retry, .attempts = 1, .first_delay = 1s, .limit = 1s, .max_waiting = 1};
   maker.edge("pages", "totals");
   maker.graph().parameters.push_back({.name = "hot", .type = schema_of<std::int32_t>(), .default_text = "10"});
   const ValidationOptions options{.default_parallelism = 0, .key_groups = 128, .parameters = {{"hto", "20"}}};
   EXPECT_THAT(
       problems_of(maker.graph(), options),
       ElementsAre("parallelism 0: must be 1 to 128 (128 key groups; fixed when the job first starts, --key-groups)",
-                  "operator recent: on_error(retry(…)) is not supported yet. Use dead_letter() or fail() for now",
+                  "operator recent: retry with attempts = 1: 2 to 1000. Count the first attempt, too; for one alone "
+                  "there is dead_letter()",
                   "operator pages: parallelism 200: must be 1 to 128 (128 key groups; fixed when the job first starts, "
                   "--key-groups)",
                   "edge pages -> totals: totals is a keyed step, but this stream has no key. Say "

@@ -72,7 +72,8 @@ int main(int argc, char** argv) {
   Arguments arguments;
   if (!parse(argc, argv, arguments))
     return usage(
-        "--seeds N, --first S, --topology burst|fan_out|diamond|behaviour|timers|windows, --full-size, --no-harm, "
+        "--seeds N, --first S, --topology burst|fan_out|diamond|behaviour|timers|windows|retries, --full-size, "
+        "--no-harm, "
         "--verbose");
   std::uint64_t failed = 0, harmed = 0, failed_loudly = 0, recovered = 0, checkpoints = 0;
   std::uint64_t storage_errors = 0, files_lost = 0, late_commits = 0, outlived = 0;

@@ -269,7 +269,8 @@ class Behaviour final : public OneShelf {
 }  // namespace
 
 const std::vector<std::string>& topology_names() {
-  static const std::vector<std::string> names{"burst", "fan_out", "diamond", "behaviour", "timers", "windows"};
+  static const std::vector<std::string> names{"burst",  "fan_out", "diamond", "behaviour",
+                                              "timers", "windows", "retries"};
   return names;
 }
 
@@ -280,6 +281,7 @@ std::unique_ptr<Topology> make_topology(const std::string& name, const TopologyO
   if (name == "behaviour") return std::make_unique<Behaviour>(options);
   if (name == "timers") return make_timers(options);
   if (name == "windows") return make_windows(options);
+  if (name == "retries") return make_retries(options);
   return nullptr;
 }
 

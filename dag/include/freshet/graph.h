@@ -39,16 +39,18 @@ FRESHET_ENUM(ErrorPolicyKind, unset, fail, dead_letter, retry)
 struct ErrorPolicy {
   ErrorPolicyKind kind = ErrorPolicyKind::unset;  ///< unset: dead-letter for sources, fail for all else
   double pause_above = 0.05;                      ///< dead-letter brake: share of the records of a minute
-  std::uint32_t attempts = 0;
-  Duration first_delay{};
-  Duration limit{};
-  bool keep_order = false;
-  /// A record that fails becomes a dead letter, and its operator goes on.
+  std::uint32_t attempts = 0;                     ///< of a retry, the first among them
+  Duration first_delay{};                         ///< before the second attempt; doubles with each
+  Duration limit{};                               ///< from the first attempt to the last
+  bool keep_order = false;                        ///< records of a key wait for one that is to be tried again
+  std::uint64_t max_waiting = 0;                  ///< records to be tried again, per task
+  /// A record that fails becomes a dead letter, at once or in the end, and its operator goes on.
   bool sets_aside(bool is_source) const {
-    return kind == ErrorPolicyKind::dead_letter || (kind == ErrorPolicyKind::unset && is_source);
+    return kind == ErrorPolicyKind::dead_letter || kind == ErrorPolicyKind::retry ||
+           (kind == ErrorPolicyKind::unset && is_source);
   }
   bool operator==(const ErrorPolicy&) const = default;
-  FRESHET_RECORD(kind, pause_above, attempts, first_delay, limit, keep_order)
+  FRESHET_RECORD(kind, pause_above, attempts, first_delay, limit, keep_order, max_waiting)
 };
 
 /// One named output of an operator. The main one is called "out".

@@ -9,6 +9,7 @@
 #include <freshet/graph.h>
 #include <freshet/keyed.h>
 #include <freshet/recent.h>
+#include <freshet/record_codec.h>
 #include <freshet/text.h>
 
 /// The job as its build function sees it: parameters, resources, sources. The function runs for describe, validate,
@@ -37,6 +38,8 @@ struct OperatorImplementation {
   std::function<std::pair<std::shared_ptr<void>, std::function<std::unique_ptr<Stage>()>>()> collect{};
   /// Of an operator to which it makes no difference whether records come as they are, or combined, or less of them.
   std::shared_ptr<const Combiner> combiner{};
+  /// Of its first input, for who keeps records; null where a call stands for more than one record (windows, joins).
+  std::shared_ptr<const RecordCodec> records{};
   bool takes_parts = false;  ///< the combiner works on all edges to it: what comes are parts of panes
 };
 
@@ -183,6 +186,7 @@ class Job {
     return parse_text(found->second, value) ? value : fallback;  // the validator refuses what does not parse
   }
   std::vector<bool> below_dead_letters() const;
+  void declare_lanes();
   void check_event_time();
   void replace_edges();
 

@@ -1,13 +1,16 @@
 #pragma once
 
+#include <freshet/redis_lookup.h>
 #include <freshet/redis_sink.h>
 #include <freshet/stream.h>
 
-/// Redis as an output of jobs: the newest record of each key is a hash that anybody can read. A job library that uses
-/// it says so: freshet_add_job(shop SOURCES shop.cpp DEPENDS freshet::redis).
+/// Redis as an output of jobs, where the newest record of each key is a hash that anybody can read, and as a store in
+/// which records are looked up. A job library that uses it says so: freshet_add_job(shop SOURCES shop.cpp DEPENDS
+/// freshet::redis).
 ///
 ///   const auto server = redis::server(job, "redis", "127.0.0.1:6379", "Redis that gets the totals");
 ///   totals.sink("totals_redis", redis::hash(server, "user:{user}"));
+///   events.lookup("category", redis::texts(server, "item:{item}"), &Event::item, …).on_error(retry());
 namespace freshet::redis {
 
 /// Declares NAME (HOST:PORT or unix:PATH), NAME.database, NAME.prefix, NAME.user, NAME.password_variable,
@@ -55,5 +58,23 @@ struct HashSpec {
   }
 };
 inline HashSpec hash(const Server& server, std::string_view pattern) { return {server, std::string(pattern)}; }
+
+/// Texts under keys that are made of one field: see TextReader.
+inline StoreSpec texts(const Server& server, std::string_view pattern) {
+  const auto parse = [pattern = std::string(pattern)](const std::string& field) {
+    return KeyPattern::parse(pattern, {field});
+  };
+  return {.description = "redis texts " + server.prefix + std::string(pattern) + " at " + server.address,
+          .problem =
+              [parse](const std::string& field) {
+                const auto parsed = parse(field);
+                return parsed ? std::string() : parsed.error().message;
+              },
+          .make = [server, parse](const std::string& field) -> std::unique_ptr<StoreReader> {
+            auto parsed = parse(field);
+            if (!parsed) throw std::runtime_error(parsed.error().message);
+            return std::make_unique<TextReader>(server, std::move(*parsed));
+          }};
+}
 
 }  // namespace freshet::redis

@@ -94,10 +94,12 @@ struct DeadLetterPolicy {
   double pause_above = 0.05;
 };
 struct RetryPolicy {
-  std::uint32_t attempts = 5;
-  Duration first = 1s;
-  Duration limit = 5min;
-  bool keep_order = false;
+  std::uint32_t attempts = 5;  ///< the first among them
+  Duration first = 1s;         ///< until the second; doubles with each
+  Duration limit = 5min;       ///< from the first attempt to the last
+  bool keep_order = false;     ///< records of a key wait for one that is to be tried again: of a keyed stream
+  /// Records that may wait, per task. When as many do, the operator takes nothing in until some are through.
+  std::uint64_t max_waiting = 1'000'000;
 };
 /// The first record that throws fails the job.
 inline ErrorPolicy fail() { return {.kind = ErrorPolicyKind::fail}; }
@@ -105,12 +107,18 @@ inline ErrorPolicy fail() { return {.kind = ErrorPolicyKind::fail}; }
 inline ErrorPolicy dead_letter(DeadLetterPolicy policy = {}) {
   return {.kind = ErrorPolicyKind::dead_letter, .pause_above = policy.pause_above};
 }
+/// Sets the record aside in a lane of its own and tries it again later, while others go on; then a dead letter. What a
+/// call that throws has changed and emitted is undone, so the record counts once, whenever it gets through: behind the
+/// watermark, maybe, so windows further on may find it late. The lane is state: it outlives failures and moves with
+/// its keys, and a stream that ends waits for it. Not behind windows and joins. Not tried again: RejectRecord, what
+/// crashes the process, and what throws where no record is at hand (timers, results of windows).
 inline ErrorPolicy retry(RetryPolicy policy = {}) {
   return {.kind = ErrorPolicyKind::retry,
           .attempts = policy.attempts,
           .first_delay = policy.first,
           .limit = policy.limit,
-          .keep_order = policy.keep_order};
+          .keep_order = policy.keep_order,
+          .max_waiting = policy.max_waiting};
 }
 
 /// Where a stream comes from. Copies refer to the same job.

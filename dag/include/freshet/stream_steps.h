@@ -1,6 +1,7 @@
 #pragma once
 
 #include <freshet/lookup_stage.h>
+#include <freshet/store_lookup_stage.h>
 #include <freshet/stream_settings.h>
 
 /// The steps that streams with and without a key share: map, filter, flat_map, key_by, sinks.
@@ -114,7 +115,32 @@ class StreamSteps : public Settings<Self> {
       const auto make = [rule_id, function](const auto&) -> std::unique_ptr<Stage> {
         return std::make_unique<LookupStage>(rule_id, function);
       };
-      return stream_of<R>(this->job().add_operator(std::move(step), {{}, make}, from));
+      return stream_of<R>(this->job().add_operator(std::move(step), implementation(make), from));
+    }
+  }
+
+  /// Looks each record up in a store outside the job by one of its fields, as in redis::texts(server, "item:{item}"):
+  /// [](const Record& record, const std::string* found) { return Result{…}; }; null: nothing stands there. Records that
+  /// come together are asked for together, and keep their order. Where the store does not answer in time the record
+  /// fails: .on_error(retry(…)) tries it again while others go on. The step has threads of its own, since it waits.
+  template <class M, class F>
+  auto lookup(std::string_view id, const StoreSpec& store, M T::*key, F function) const {
+    static_assert(detail::IsScalar<M>, "a record is looked up by a number, an enum, a time or a text");
+    static_assert(std::is_invocable_v<F&, const T&, const std::string*>,
+                  "lookup takes [](const Record& record, const std::string* found) { return Result{…}; }");
+    if constexpr (detail::IsScalar<M> && std::is_invocable_v<F&, const T&, const std::string*>) {
+      using R = std::remove_cvref_t<std::invoke_result_t<F&, const T&, const std::string*>>;
+      static_assert(Record<R>, "lookup must return a record: a struct with FRESHET_RECORD(…)");
+      if constexpr (Record<R>) {
+        const std::string field = field_name(key);
+        if (const std::string problem = store.problem(field); !problem.empty())
+          this->job().add_problem(
+              {"operator " + std::string(id), problem, "name the field in braces: {" + field + "}"});
+        const auto make = [store, key, field, function](const auto&) -> std::unique_ptr<Stage> {
+          return std::make_unique<detail::StoreLookupStage<K, T, M, R, F>>(store.make(field), key, function);
+        };
+        return next<R>(id, "lookup in " + store.description, make).own_thread();
+      }
     }
   }
 
@@ -189,6 +215,9 @@ class StreamSteps : public Settings<Self> {
  protected:
   using MakeStage = std::function<std::unique_ptr<Stage>(const detail::OperatorImplementation&)>;
 
+  static detail::OperatorImplementation implementation(MakeStage make) {
+    return {.make = std::move(make), .records = std::make_shared<const detail::RecordCodecOf<K, T>>()};
+  }
   OperatorNode node(std::string_view id, OperatorKind kind, std::string description) const {
     OperatorNode node;
     node.id = id;
@@ -200,7 +229,7 @@ class StreamSteps : public Settings<Self> {
     return node;
   }
   std::uint32_t add(OperatorNode node, MakeStage make) const {
-    return this->job().add_operator(std::move(node), {{}, std::move(make)}, this->from());
+    return this->job().add_operator(std::move(node), implementation(std::move(make)), this->from());
   }
   SinkRef add_sink(OperatorNode node, MakeStage make) const {
     const auto added = add(std::move(node), std::move(make));

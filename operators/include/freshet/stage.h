@@ -30,6 +30,7 @@ struct FailedRecord {
   std::string record{};
   RecordMeta meta{};
   std::uint32_t attempts = 1;
+  bool is_final = false;  ///< another attempt would end the same: it was rejected, or crashed the process
 };
 
 /// A place in the input whose records one operator is not to process: the process crashed on them too often.
@@ -46,14 +47,17 @@ class StageHost {
   virtual Time now() const = 0;
   /// A record's origin in words; empty when unknown.
   virtual std::string describe(const SourcePosition& position) const = 0;
-  /// Decides what becomes of a record: throws to fail the job, or fills in the dead letter to pass on and answers.
-  virtual void record_failed(FailedRecord failed, DeadLetter& letter) = 0;
+  /// Decides what becomes of a record: throws to fail the job, or fills in the dead letter to pass on. False: there is
+  /// no letter, the record at hand is kept and tried again later.
+  [[nodiscard]] virtual bool record_failed(FailedRecord failed, DeadLetter& letter) = 0;
 
   std::string operator_id;
   std::uint32_t task_index = 0;
   std::uint32_t parallelism = 1;
   std::uint32_t key_groups = 128;
-  bool sets_aside = false;  ///< the policy is dead-letter: a call that throws must leave no effect
+  bool sets_aside = false;  ///< the policy is dead-letter or retry: a call that throws must leave no effect
+  /// process() ends behind a record that is kept: others of its key have to wait for it.
+  bool ends_behind_kept = false;
   /// By position. Empty for nearly every operator: it is looked at once a batch, and else once a record.
   std::vector<CrashedRecord> crashed{};
   /// What sinks write appears by Stage::prepare and commit, checkpoint by checkpoint; else when the job has ended.
@@ -289,8 +293,9 @@ class UserCodeStage : public Stage {
           append_json(failed.record, static_cast<const Batch<T>&>(*view.batch).records[view.index(i)]);
         failed.meta = view.meta(i);
         if (host_->sets_aside) undo();
-        set_aside(std::move(failed));
+        const bool is_kept = !set_aside(std::move(failed));
         ++i;
+        if (is_kept && host_->ends_behind_kept) break;
       }
     }
     host_->at_hand.view = nullptr;
@@ -314,17 +319,15 @@ class UserCodeStage : public Stage {
     }
   }
 
-  void set_aside(FailedRecord failed) {
+  /// False: the record is kept, to be tried again.
+  bool set_aside(FailedRecord failed) {
     const RecordMeta meta = failed.meta;
+    DeadLetter letter;
+    if (!host_->record_failed(std::move(failed), letter)) return false;
     auto& letters = static_cast<Batch<DeadLetter>&>(outputs_.back().batch());
-    DeadLetter& letter = letters.records.add();
-    try {
-      host_->record_failed(std::move(failed), letter);
-    } catch (...) {
-      letters.records.truncate(letters.records.size() - 1);
-      throw;
-    }
+    letters.records.add() = std::move(letter);
     letters.metas.push_back(meta);
+    return true;
   }
 
   std::size_t next_crashed(const BatchView& view, std::size_t from) const {

@@ -113,8 +113,11 @@ class Run {
     if (member(checkpoint, "number").is_number())
       line += "   checkpoint " + grouped(integer_or(checkpoint, "number", 0)) + ": " +
               latency(number_or(checkpoint, "took_ms", 0)) + ", " + bytes(number_or(checkpoint, "bytes", 0));
-    return line + "   dead letters " + grouped(integer_or(status_, "dead_letters", 0)) + "   late " +
-           grouped(integer_or(status_, "late", 0)) + "   restarts " + grouped(integer_or(status_, "restarts", 0));
+    line += "   dead letters " + grouped(integer_or(status_, "dead_letters", 0));
+    if (const auto waiting = integer_or(status_, "retrying", 0); waiting != 0)
+      line += "   retrying " + grouped(waiting);
+    return line + "   late " + grouped(integer_or(status_, "late", 0)) + "   restarts " +
+           grouped(integer_or(status_, "restarts", 0));
   }
 
   ExitCode ended(const std::string& state) {

@@ -120,5 +120,44 @@ TEST(HostileRedis, AnErrorOfAnyLengthIsCutAndNoRandomBytesDoHarm) {
   }
 }
 
+/// What three look-ups at a server that says this come to.
+std::vector<std::string> looked_up(const std::string& says) {
+  const files::testing::TestDirectory directory;
+  const Impostor impostor(directory.path("s"), says);
+  const auto reader = texts({.address = "unix:" + directory.path("s"), .timeout = 50ms}, "{item}").make("item");
+  reader->begin();
+  for (const char* key : {"a", "b", "c"}) reader->ask(key);
+  reader->fetch();
+  std::vector<std::string> found;
+  for (std::size_t i = 0; i < 3; ++i) {
+    try {
+      const std::string* text = reader->found(i);
+      found.push_back(text == nullptr ? "nothing" : *text);
+    } catch (const TryAgain& error) {
+      found.emplace_back("again");
+      EXPECT_LT(std::string(error.what()).size(), 1000u);
+    } catch (const RejectRecord& error) {
+      found.emplace_back("refused");
+      EXPECT_LT(std::string(error.what()).size(), 1000u);
+    }
+  }
+  return found;
+}
+
+TEST(HostileRedis, LookUpsBelieveOnlyWhatIsAnAnswer) {
+  using ::testing::ElementsAre;
+  EXPECT_THAT(looked_up("$1\r\n1\r\n$-1\r\n-WRONGTYPE " + std::string(60'000, 'x') + "\r\n"),
+              ElementsAre("1", "nothing", "refused"));
+  EXPECT_THAT(looked_up("$1\r\n1\r\n:7\r\n$1\r\n3\r\n"), ElementsAre("1", "again", "again"));
+  EXPECT_THAT(looked_up("*1\r\n$1\r\n1\r\n"), ElementsAre("again", "again", "again"));
+  EXPECT_THAT(looked_up("-" + std::string(60'000, 'x') + "\r\n"), ElementsAre("again", "again", "again"));
+  EXPECT_THAT(looked_up("$100000000\r\n" + std::string(2 << 20, 'x')), ElementsAre("again", "again", "again"));
+  EXPECT_THAT(looked_up(""), ElementsAre("again", "again", "again"));
+  FRESHET_SEEDED(seed);
+  files::Random random(seed);
+  for (int round = 0; round < 15; ++round)
+    EXPECT_EQ(looked_up(files::testing::random_text(random, 200, "*$:+-0123456789\r\nx")).size(), 3u);
+}
+
 }  // namespace
 }  // namespace freshet::redis

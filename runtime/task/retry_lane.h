@@ -1,0 +1,126 @@
+#pragma once
+
+#include <deque>
+#include <unordered_map>
+
+#include <freshet/graph.h>
+#include <freshet/live_table.h>
+#include <freshet/retry_state.h>
+#include <freshet/stage.h>
+#include <freshet/timed.h>
+
+namespace freshet::task {
+
+/// A record that waits to be tried again.
+struct WaitingRecord {
+  RecordMeta meta{};
+  std::uint32_t attempts = 0;  ///< made so far
+  std::int64_t first_ms = 0;   ///< when it failed first
+  std::int64_t due_ms = 0;     ///< the next attempt
+  std::string reason{};        ///< of the last failure
+  std::string message{};
+  std::string bytes{};  ///< as RecordCodec wrote it
+};
+
+/// The hash by which a record is placed among tasks, and the number that it got as it came.
+using WaitingKey = std::pair<std::uint64_t, std::uint64_t>;
+
+/// The entries of a retry lane: see retry_state.h for what they are when saved.
+class WaitingRecords : public freshet::detail::LiveTable<WaitingKey, WaitingRecord> {
+ public:
+  explicit WaitingRecords(std::shared_ptr<const freshet::detail::RecordCodec> codec);
+
+  StateDeclaration declaration() const override { return freshet::detail::lane_declaration(*codec_); }
+  void write_blank(ByteBuffer& out) const override;
+  void sweep(std::size_t, std::int64_t) override {}
+  void commit_call() override {}
+  void undo_call() override {}
+
+ protected:
+  void write_slot(std::uint32_t slot, StateWriter& out, freshet::detail::EntryBytes& bytes, bool) const override;
+  std::size_t heap_of(std::uint32_t slot) const override;
+  void append_key(ByteBuffer& out, const WaitingKey& key) const override { encode_key(out, key); }
+  bool decode_address(const StateEntry& entry, WaitingKey& key, std::uint64_t& hash) const override;
+  bool take_back(const StateEntry& entry, const WaitingKey& key, std::uint64_t hash) override;
+  static std::uint64_t hash_of(const WaitingKey& key);
+
+  const std::shared_ptr<const freshet::detail::RecordCodec> codec_;
+
+ private:
+  char parts() const { return codec_->key().kind.empty() ? 2 : 3; }
+
+  const std::unique_ptr<freshet::detail::BatchBase>
+      checked_;  // where what comes back is decoded, to see that it can be
+};
+
+/// The records of one operator that failed and are tried again later, beside those that come: after a time that doubles
+/// with each attempt, and differs by up to a fifth so that what failed together does not come back together. State like
+/// any other: saved at each checkpoint, moved with its keys, given to the spill store when memory is short.
+///
+/// With keep_order, records whose key has one waiting line up behind it. Costs a number a waiting record in memory.
+/// One thread, the task's.
+class RetryLane final : public freshet::detail::Timed<WaitingRecords, WaitingKey> {
+ public:
+  /// Records that are tried again in one go.
+  static constexpr std::size_t kTriedAtOnce = 64;
+  /// What they may take in memory, bytes. The operator takes nothing in as long as it is more.
+  static constexpr std::size_t kMostBytes = 256u << 20;
+
+  /// `seed`: no two lanes of a job's life have the same.
+  RetryLane(const ErrorPolicy& policy, std::shared_ptr<const freshet::detail::RecordCodec> codec, std::uint64_t seed);
+
+  /// Takes a record on which the operator threw; `failed` gets the number of attempts made. False: it has had all its
+  /// attempts, or is not to be tried again.
+  [[nodiscard]] bool take(const freshet::detail::BatchView& view, std::size_t i, FailedRecord& failed, Time now);
+
+  /// Takes out some of the records that are due: they are in batch() then, until tried(). False: none is due.
+  [[nodiscard]] bool take_due(Time now);
+  const freshet::detail::BatchBase& batch() const { return *batch_; }
+  /// All of batch() have been processed, or were taken again.
+  void tried(Time now);
+
+  bool keeps_order() const { return policy_.keep_order; }
+  /// The first record from `from` on that has to wait for another of its key; view.size when there is none.
+  std::size_t first_held_back(const freshet::detail::BatchView& view, std::size_t from) const;
+  void take_behind(const freshet::detail::BatchView& view, std::size_t i, Time now);
+
+  bool empty() const { return entries() == 0 && trying_.empty(); }
+  bool is_full() { return entries() >= policy_.max_waiting || resident_bytes() >= kMostBytes; }
+  /// When take_due() has something to take; Time::max(): never.
+  Time next_due() const { return next_ms() == kNever ? Time::max() : Time(Duration(next_ms())); }
+  /// Attempts made after the first, of all records.
+  std::uint64_t attempts() const { return attempts_; }
+
+ protected:
+  std::int64_t due_ms(std::uint32_t slot) const override { return cells_.at(slot).value.due_ms; }
+  std::uint64_t hash_of_key(const WaitingKey& key) const override { return hash_of(key); }
+  bool take_back(const StateEntry& entry, const WaitingKey& key, std::uint64_t hash) override;
+
+ private:
+  struct Trying {
+    WaitingKey key{};
+    std::uint32_t attempts = 0;
+    std::int64_t first_ms = 0;
+    bool again = false;  ///< it failed, and waits again
+  };
+  using Line = std::deque<std::uint64_t>;  // numbers of waiting records of a key, in order
+
+  void put(const WaitingKey& key, WaitingRecord record);
+  void take_out(std::uint32_t slot);
+  void set_due(std::uint32_t slot, std::int64_t time_ms);
+  WaitingKey new_key(const RecordMeta& meta);
+  std::int64_t next_attempt_ms(const WaitingKey& key, const WaitingRecord& record, std::int64_t now_ms) const;
+  std::string bytes_of(const freshet::detail::BatchView& view, std::size_t i);
+
+  const ErrorPolicy policy_;
+  const std::uint64_t seed_;
+  const bool is_keyed_;
+  const std::unique_ptr<freshet::detail::BatchBase> batch_;
+  std::vector<Trying> trying_;  // by place in batch_
+  std::uint64_t next_number_ = 0;
+  std::uint64_t attempts_ = 0;
+  std::unordered_map<std::uint64_t, Line> lines_;  // by key hash; only where order is kept
+  ByteBuffer scratch_;
+};
+
+}  // namespace freshet::task

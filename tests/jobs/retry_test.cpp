@@ -1,0 +1,488 @@
+#include <freshet/freshet.h>
+#include <gmock/gmock.h>
+
+#include <map>
+
+#include "runtime/base/random.h"
+#include "runtime/worker/local_engine.h"
+#include "tests/support/seed.h"
+
+/// The retry lane in jobs that run, are saved at any moment, and go on with other parallelism: a record counts once,
+/// whenever it gets through.
+namespace freshet::retry_test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+struct Order {
+  std::uint64_t id = 0;
+  std::uint64_t user = 0;
+  std::uint64_t amount = 0;
+  Time at{};
+  FRESHET_RECORD(id, user, amount, at)
+};
+struct Total {
+  std::uint64_t user = 0, orders = 0, amount = 0;
+  FRESHET_RECORD(user, orders, amount)
+};
+struct Count {
+  std::uint64_t user = 0;
+  Window window{};
+  std::uint64_t orders = 0;
+  FRESHET_RECORD(user, window, orders)
+};
+
+constexpr std::uint64_t kPartitions = 3;
+
+/// What the world outside looks like, and what arrived.
+struct World {
+  std::uint64_t orders_each = 100;
+  bool is_down = false;                                 // the service that every tenth order needs
+  std::map<std::uint64_t, std::vector<Time>> attempts;  // on each of these
+  std::uint64_t rejected = ~0ULL;                       // this one it will never take
+  std::vector<Order> arrived;
+  std::map<std::uint64_t, Total> totals;
+  std::uint64_t in_windows = 0;
+  const base::Clock* clock = nullptr;
+  std::uint64_t seen = 0;
+};
+World world;
+
+class Orders final : public Source<Order> {
+ public:
+  std::vector<Split> discover() override {
+    std::vector<Split> splits;
+    for (std::uint64_t p = 0; p < kPartitions; ++p) splits.push_back({std::to_string(p), 0, world.orders_each, 0});
+    return splits;
+  }
+  Progress read(Split& split, Out<Order>& out) override {
+    const std::uint64_t until = std::min(split.end, split.position + 5);
+    while (!out.full() && split.position < until) {
+      const std::uint64_t id = split.position++ * kPartitions + std::stoull(split.partition);
+      out.emit({id, std::stoull(split.partition) * 10 + id % 7, id % 100,
+                Time(Duration(1'700'000'000'000 + static_cast<std::int64_t>(id * 100)))});
+    }
+    return split.position == split.end ? Progress::done : Progress::progress;
+  }
+};
+class Arrived final : public Sink<Order> {
+ public:
+  void write(const Order& order) override { world.arrived.push_back(order); }
+};
+class Totals final : public Sink<Total> {
+ public:
+  void write(const Total& total) override { world.totals[total.user] = total; }
+};
+class Counts final : public Sink<Count> {
+ public:
+  void write(const Count& count) override { world.in_windows += count.orders; }
+};
+
+bool needs_service(const Order& order) { return order.id % 10 == 3; }
+/// Asks the service.
+void ask(const Order& order) {
+  ++world.seen;
+  if (!needs_service(order)) return;
+  world.attempts[order.id].push_back(world.clock->wall());
+  if (order.id == world.rejected) throw RejectRecord("no such thing", "unknown");
+  if (world.is_down) throw TryAgain("the service is down");
+}
+const auto kAsk = [](const Order& order) {
+  ask(order);
+  return order;
+};
+const auto kAdd = [](Total& total, const Order& order) {
+  total.user = order.user;
+  ++total.orders;
+  total.amount += order.amount;
+  ask(order);  // when it throws, what was added must not stay
+};
+
+class JobRun {
+ public:
+  using Build = std::function<void(Job&)>;
+  explicit JobRun(const Build& build, std::int64_t parallelism = 1) {
+    build(job_);
+    job_.finish();
+    engine_ = std::make_unique<worker::LocalEngine>(
+        job_, worker::LocalEngine::Options{.parallelism = parallelism, .snapshots = true});
+    for (const auto& problem : engine_->problems()) problems.push_back(problem.message);
+    world.clock = &engine_->clock();
+  }
+  void start(const worker::JobSnapshot* from = nullptr) {
+    engine_->start(from);
+    if (engine_->failure()) ADD_FAILURE() << engine_->failure()->what();
+  }
+  /// Until there is nothing to do but wait.
+  JobRun& settle() {
+    engine_->run(100'000);
+    if (engine_->failure()) ADD_FAILURE() << engine_->failure()->what();
+    return *this;
+  }
+  JobRun& wait(Duration time) {
+    engine_->clock().advance(time);
+    return settle();
+  }
+  /// True: the job has ended within `most`.
+  bool ends_within(Duration most) {
+    engine_->end_stream();
+    for (Duration passed{}; passed <= most; passed += 50ms) {
+      if (engine_->run()) return true;
+      if (engine_->failure()) {
+        ADD_FAILURE() << engine_->failure()->what();
+        return false;
+      }
+      engine_->clock().advance(50ms);
+    }
+    return false;
+  }
+  std::shared_ptr<const worker::JobSnapshot> save(std::uint64_t checkpoint) {
+    engine_->inject_barrier(checkpoint);
+    for (int i = 0; i < 1000 && engine_->snapshot(checkpoint) == nullptr; ++i) {
+      engine_->run(50);
+      engine_->clock().advance(1ms);
+    }
+    const auto* snapshot = engine_->snapshot(checkpoint);
+    EXPECT_NE(snapshot, nullptr) << "a barrier does not come through";
+    return snapshot == nullptr ? nullptr : std::make_shared<worker::JobSnapshot>(*snapshot);
+  }
+  wire::OperatorStatus status(std::string_view id) {
+    wire::OperatorStatus sum;
+    for (auto* task : engine_->tasks()) {
+      for (const auto& op : task->status().operators) {
+        if (job_.graph().operators[op.operator_index].id != id) continue;
+        sum.retrying += op.retrying;
+        sum.errors += op.errors;
+        sum.dead_letters += op.dead_letters;
+        sum.records_in += op.records_in;
+        sum.records_out += op.records_out;
+        sum.attempts += op.attempts;
+      }
+    }
+    return sum;
+  }
+  worker::LocalEngine* operator->() { return engine_.get(); }
+
+  std::vector<std::string> problems;
+
+ private:
+  Job job_;
+  std::unique_ptr<worker::LocalEngine> engine_;
+};
+
+void ask_each(Job& job, const RetryPolicy& policy) {
+  job.source<Orders>("orders").map("ask", kAsk).on_error(retry(policy)).sink<Arrived>("arrived");
+}
+void total_each_user(Job& job, const RetryPolicy& policy) {
+  job.source<Orders>("orders")
+      .key_by(&Order::user)
+      .fold("totals", kAdd)
+      .emit(at_end())
+      .on_error(retry(policy))
+      .sink<Totals>("totals_sink");
+}
+
+constexpr std::uint64_t kAll = 300, kAsking = 30;  // orders in all; those that need the service
+
+class Retry : public ::testing::Test {
+ protected:
+  Retry() { world = {}; }
+};
+
+TEST_F(Retry, WhatFailsIsTriedAgainWhileOthersGoOn) {
+  world.is_down = true;
+  JobRun run([](Job& job) { ask_each(job, {.attempts = 6, .first = 1s}); });
+  ASSERT_THAT(run.problems, IsEmpty());
+  run.start();
+  run.settle();
+  EXPECT_THAT(world.arrived, SizeIs(kAll - kAsking)) << "those that need no service did not wait";
+  EXPECT_EQ(run.status("ask").retrying, kAsking);
+  EXPECT_EQ(run.status("ask").errors, kAsking);
+  EXPECT_EQ(run.status("ask").dead_letters, 0u);
+
+  run.wait(790ms);
+  EXPECT_EQ(run.status("ask").attempts, 0u) << "the first second has not passed, not even less a fifth";
+  world.is_down = false;
+  run.wait(420ms);
+  EXPECT_THAT(world.arrived, SizeIs(kAll));
+  EXPECT_EQ(run.status("ask").retrying, 0u);
+  EXPECT_EQ(run.status("ask").records_in, kAll) << "each came in once";
+  EXPECT_EQ(run.status("ask").records_out, kAll);
+  EXPECT_TRUE(run.ends_within(1s));
+  EXPECT_THAT(run->dead_letters(), IsEmpty());
+}
+
+TEST_F(Retry, AttemptsComeInTimesThatDoubleThenItIsADeadLetter) {
+  world.is_down = true;
+  world.orders_each = 2;  // order 3 is the only one that asks
+  JobRun run([](Job& job) { ask_each(job, {.attempts = 5, .first = 1s, .limit = 1min}); });
+  run.start();
+  EXPECT_TRUE(run.ends_within(20s));
+  const auto& times = world.attempts[3];
+  ASSERT_THAT(times, SizeIs(5));
+  for (std::size_t i = 1; i < times.size(); ++i) {
+    const Duration wanted = 1s * (1 << (i - 1));  // and a step of the clock
+    EXPECT_GE(times[i] - times[i - 1], wanted - wanted / 5 - 50ms);
+    EXPECT_LE(times[i] - times[i - 1], wanted + wanted / 5 + 50ms);
+  }
+  ASSERT_THAT(run->dead_letters(), SizeIs(1));
+  const DeadLetter& letter = run->dead_letters()[0];
+  EXPECT_EQ(letter.attempts, 5u);
+  EXPECT_EQ(letter.reason, "exception freshet::TryAgain");
+  EXPECT_EQ(letter.message, "the service is down");
+  EXPECT_THAT(letter.record, ::testing::StartsWith(R"({"id":3,)"));
+}
+
+TEST_F(Retry, TheLimitCutsAttemptsShort) {
+  world.is_down = true;
+  world.orders_each = 2;
+  JobRun run([](Job& job) { ask_each(job, {.attempts = 100, .first = 1s, .limit = 5s}); });
+  run.start();
+  EXPECT_TRUE(run.ends_within(6s));
+  const auto& times = world.attempts[3];
+  ASSERT_GE(times.size(), 4u);
+  EXPECT_GE(times.back() - times.front(), 5s) << "the last attempt is made at the limit";
+  EXPECT_LE(times.back() - times.front(), 5s + 50ms);
+  ASSERT_THAT(run->dead_letters(), SizeIs(1));
+  EXPECT_EQ(run->dead_letters()[0].attempts, times.size());
+}
+
+TEST_F(Retry, WhatWasRejectedIsNotTriedAgain) {
+  world.rejected = 13;
+  JobRun run([](Job& job) { ask_each(job, {.attempts = 5, .first = 1s}); });
+  run.start();
+  EXPECT_TRUE(run.ends_within(0ms)) << "nothing waits";
+  EXPECT_THAT(world.attempts[13], SizeIs(1));
+  ASSERT_THAT(run->dead_letters(), SizeIs(1));
+  EXPECT_EQ(run->dead_letters()[0].reason, "unknown");
+  EXPECT_EQ(run->dead_letters()[0].attempts, 1u);
+}
+
+TEST_F(Retry, ARecordThatIsRejectedInTheEndSaysHowOftenItWasTried) {
+  world.is_down = true;
+  world.orders_each = 2;
+  JobRun run([](Job& job) { ask_each(job, {.attempts = 9, .first = 1s}); });
+  run.start();
+  run.settle();
+  world.rejected = 3;
+  EXPECT_TRUE(run.ends_within(2s));
+  ASSERT_THAT(run->dead_letters(), SizeIs(1));
+  EXPECT_EQ(run->dead_letters()[0].reason, "unknown");
+  EXPECT_EQ(run->dead_letters()[0].attempts, 2u);
+}
+
+TEST_F(Retry, AStreamThatEndsWaitsForTheLane) {
+  world.is_down = true;
+  JobRun run([](Job& job) { total_each_user(job, {.attempts = 10, .first = 1s}); });
+  run.start();
+  EXPECT_FALSE(run.ends_within(5s));
+  EXPECT_THAT(world.totals, IsEmpty()) << "what goes out at the end waits for all that belongs to it";
+  world.is_down = false;
+  EXPECT_TRUE(run.ends_within(10s));
+  std::uint64_t orders = 0;
+  for (const auto& [user, total] : world.totals) orders += total.orders;
+  EXPECT_EQ(orders, kAll) << "what an attempt that threw had added is undone";
+}
+
+TEST_F(Retry, TheEndOfTheDataDoesNotCloseWindowsBeforeTheLaneIsThrough) {
+  world.is_down = true;
+  JobRun run([](Job& job) {
+    job.source<Orders>("orders")
+        .event_time(&Order::at, {.max_disorder = 1h})  // so that only the end closes windows
+        .map("ask", kAsk)
+        .on_error(retry({.attempts = 10, .first = 1s}))
+        .key_by(&Order::user)
+        .window(tumbling(10s))
+        .aggregate<Count>("windows", count().as(&Count::orders))
+        .sink<Counts>("counts");
+  });
+  ASSERT_THAT(run.problems, IsEmpty());
+  run.start();
+  EXPECT_FALSE(run.ends_within(5s));
+  EXPECT_EQ(world.in_windows, 0u);
+  world.is_down = false;
+  EXPECT_TRUE(run.ends_within(10s));
+  EXPECT_EQ(world.in_windows, kAll);
+  EXPECT_EQ(run.status("windows").dead_letters, 0u);
+}
+
+TEST_F(Retry, InOrderTheRecordsOfAKeyWaitForTheOneThatFailed) {
+  world.is_down = true;
+  JobRun run(
+      [](Job& job) {
+        job.source<Orders>("orders")
+            .key_by(&Order::user)
+            .map("ask", kAsk)
+            .on_error(retry({.attempts = 10, .first = 1s, .keep_order = true}))
+            .sink<Arrived>("arrived");
+      },
+      2);
+  ASSERT_THAT(run.problems, IsEmpty());
+  run.start();
+  run.settle();
+  std::map<std::uint64_t, std::uint64_t> last;
+  for (const Order& order : world.arrived) {
+    EXPECT_FALSE(needs_service(order));
+    last[order.user] = order.id;
+  }
+  EXPECT_EQ(world.arrived.size() + run.status("ask").retrying, kAll);
+  EXPECT_GT(run.status("ask").retrying, kAsking) << "those behind them wait, too";
+  EXPECT_LE(run.status("ask").errors, 21u) << "one of each user is tried";
+  world.is_down = false;
+  EXPECT_TRUE(run.ends_within(10s));
+  EXPECT_THAT(world.arrived, SizeIs(kAll));
+  last.clear();
+  for (const Order& order : world.arrived) {
+    const auto [before, is_first] = last.emplace(order.user, order.id);
+    EXPECT_TRUE(is_first || before->second < order.id) << "user " << order.user;
+    before->second = order.id;
+  }
+}
+
+TEST_F(Retry, InOrderADeadLetterLetsTheNextThrough) {
+  world.is_down = true;
+  JobRun run([](Job& job) {
+    job.source<Orders>("orders")
+        .key_by(&Order::user)
+        .map("ask", kAsk)
+        .on_error(retry({.attempts = 2, .first = 1s, .keep_order = true}))
+        .sink<Arrived>("arrived");
+  });
+  run.start();
+  EXPECT_TRUE(run.ends_within(1min));
+  EXPECT_THAT(world.arrived, SizeIs(kAll - kAsking));
+  EXPECT_THAT(run->dead_letters(), SizeIs(kAsking));
+}
+
+TEST_F(Retry, AFullLaneHoldsTheSourceUntilThereIsRoom) {
+  world.is_down = true;
+  world.orders_each = 20'000;
+  JobRun run([](Job& job) { ask_each(job, {.attempts = 3, .first = 1s, .max_waiting = 50}); });
+  run.start();
+  run.settle();
+  const auto taken = run.status("ask").records_in;
+  EXPECT_LT(taken, 60'000u);
+  EXPECT_GE(run.status("ask").retrying, 50u);
+  EXPECT_LE(run.status("ask").retrying, 50u + kBatchRecords / 10 + 1) << "what one batch adds";
+  run.wait(100ms);
+  EXPECT_EQ(run.status("ask").records_in, taken);
+  ASSERT_NE(run.save(1), nullptr) << "barriers pass while it waits";
+  world.is_down = false;
+  EXPECT_TRUE(run.ends_within(1min));
+  EXPECT_THAT(world.arrived, SizeIs(60'000));
+}
+
+/// Saved somewhere, restored with other parallelism, some time down and some up: each order counts once.
+TEST_F(Retry, WhatWaitsOutlivesFailuresAndMovesWithItsKeys) {
+  const auto build = [](Job& job) { total_each_user(job, {.attempts = 100, .first = 100ms}); };
+  std::map<std::uint64_t, Total> wanted;
+  {
+    JobRun run(build);
+    run.start();
+    ASSERT_TRUE(run.ends_within(0ms));
+    wanted = std::exchange(world.totals, {});
+  }
+  FRESHET_SEEDED(seed);
+  base::Random random(seed);
+  bool waited = false;
+  for (int round = 0; round < 20; ++round) {
+    world = {};
+    std::map<std::uint64_t, Total> committed;
+    std::shared_ptr<const worker::JobSnapshot> from;
+    for (std::uint64_t checkpoint = 1; checkpoint < 6; ++checkpoint) {
+      JobRun run(build, static_cast<std::int64_t>(1 + random.below(3)));
+      world.is_down = random.below(3) != 0;
+      run.start(from.get());
+      run->run(random.below(60));
+      run->clock().advance(Duration(static_cast<std::int64_t>(random.below(300))));
+      from = run.save(checkpoint);
+      ASSERT_NE(from, nullptr);
+      committed = world.totals;
+      waited = waited || run.status("totals").retrying != 0;
+      run->run(random.below(40));  // what comes of it is lost
+      world.totals = committed;
+    }
+    world.is_down = false;
+    JobRun last(build, static_cast<std::int64_t>(1 + random.below(3)));
+    last.start(from.get());
+    ASSERT_TRUE(last.ends_within(1min));
+    ASSERT_EQ(world.totals.size(), wanted.size());
+    for (const auto& [user, total] : wanted) {
+      EXPECT_EQ(world.totals[user].orders, total.orders) << "round " << round << ", user " << user;
+      EXPECT_EQ(world.totals[user].amount, total.amount);
+    }
+  }
+  EXPECT_TRUE(waited) << "nothing was ever saved while it waited: this shows nothing";
+}
+
+/// In order, the same: and of each user nothing overtakes.
+TEST_F(Retry, OrderIsKeptAcrossFailures) {
+  const auto build = [](Job& job) {
+    job.source<Orders>("orders")
+        .key_by(&Order::user)
+        .map("ask", kAsk)
+        .on_error(retry({.attempts = 100, .first = 100ms, .keep_order = true}))
+        .fold("last",
+              [](Total& total, const Order& order) {
+                if (total.orders != 0 && total.amount >= order.id) throw RejectRecord("out of order");
+                total.user = order.user;
+                total.amount = order.id;
+                ++total.orders;
+              })
+        .emit(at_end())
+        .sink<Totals>("totals_sink");
+  };
+  FRESHET_SEEDED(seed);
+  base::Random random(seed);
+  for (int round = 0; round < 10; ++round) {
+    world = {};
+    std::shared_ptr<const worker::JobSnapshot> from;
+    for (std::uint64_t checkpoint = 1; checkpoint < 5; ++checkpoint) {
+      JobRun run(build, static_cast<std::int64_t>(1 + random.below(3)));
+      world.is_down = random.below(3) != 0;
+      run.start(from.get());
+      run->run(random.below(60));
+      run->clock().advance(Duration(static_cast<std::int64_t>(random.below(300))));
+      from = run.save(checkpoint);
+      ASSERT_NE(from, nullptr);
+    }
+    world.is_down = false;
+    JobRun last(build, static_cast<std::int64_t>(1 + random.below(3)));
+    last.start(from.get());
+    ASSERT_TRUE(last.ends_within(1min));
+    std::uint64_t orders = 0;
+    for (const auto& [user, total] : world.totals) orders += total.orders;
+    EXPECT_EQ(orders, kAll) << "round " << round;
+  }
+}
+
+TEST_F(Retry, WhatCannotBeTriedAgainIsRefusedBeforeTheStart) {
+  const auto problems_of = [](const JobRun::Build& build) { return JobRun(build).problems; };
+  const auto refused = [&](const RetryPolicy& policy) { return problems_of([&](Job& job) { ask_each(job, policy); }); };
+  using ::testing::HasSubstr;
+  EXPECT_THAT(refused({.attempts = 1}), ElementsAre(HasSubstr("attempts = 1: 2 to 1000")));
+  EXPECT_THAT(refused({.attempts = 5000}), ElementsAre(HasSubstr("attempts = 5000")));
+  EXPECT_THAT(refused({.first = 0ms}), ElementsAre(HasSubstr("first = 0")));
+  EXPECT_THAT(refused({.first = 1min, .limit = 1s}), ElementsAre(HasSubstr("limit = 1s")));
+  EXPECT_THAT(refused({.limit = days(365)}), ElementsAre(HasSubstr("at most 30d")));
+  EXPECT_THAT(refused({.keep_order = true}), ElementsAre(HasSubstr("without a key")));
+  EXPECT_THAT(refused({.max_waiting = 0}), ElementsAre(HasSubstr("max_waiting = 0")));
+  EXPECT_THAT(problems_of([](Job& job) { job.source<Orders>("orders").on_error(retry()).sink<Arrived>("arrived"); }),
+              ElementsAre(HasSubstr("a source cannot retry")));
+  EXPECT_THAT(problems_of([](Job& job) {
+                job.source<Orders>("orders")
+                    .event_time(&Order::at)
+                    .key_by(&Order::user)
+                    .window(tumbling(10s))
+                    .aggregate<Count>("windows", count().as(&Count::orders))
+                    .on_error(retry())
+                    .sink<Counts>("counts");
+              }),
+              ElementsAre(HasSubstr("cannot take back a record")));
+  EXPECT_THAT(refused({}), IsEmpty());
+}
+
+}  // namespace
+}  // namespace freshet::retry_test

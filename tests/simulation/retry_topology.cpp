@@ -1,0 +1,89 @@
+#include "tests/simulation/topology_parts.h"
+
+/// A job some of whose calls fail, and are made again.
+namespace freshet::sim {
+
+namespace {
+
+/// A service outside that fails now and then, but for one item three times at the most, for times double. It is not put
+/// back when the job is.
+class Unsteady {
+ public:
+  Unsteady(std::uint64_t seed, double share) : random_(seed), share_(share) {}
+  void ask(const Item& item) {
+    if (item.number % 3 != 0 || !random_.chance(share_)) return;
+    if (++failures_[{item.key, item.number}] % 4 != 0) throw TryAgain("not now");
+  }
+
+ private:
+  base::Random random_;
+  const double share_;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, int> failures_;
+};
+
+/// items ─by key─┬▶ shaky, in order, or not ─▶ shelf
+///               └▶ totals, which throws when it has added ─▶ totals_shelf
+class Retries final : public OneShelf {
+ public:
+  explicit Retries(const TopologyOptions& options)
+      : OneShelf(options),
+        totals_(make_shelf<Total>(options)),
+        service_(std::make_shared<Unsteady>(options.seed, random_.chance(0.5) ? 0.2 : 0.7)) {
+    const std::uint64_t records = options.full_size ? 100'000 : random_.below(3'000) + 100;
+    feed_ = std::make_shared<const Feed>(make_feed(random_, 0, random_.below(4) + 1, records, 100));
+    source_tasks_ = some(random_, 1, 3);
+    shaky_tasks_ = some(random_, 1, 4);
+    policy_ = {.attempts = 1000, .first = Duration(some(random_, 1, 30)), .limit = days(1)};
+    policy_.keep_order = random_.chance(0.5);
+    if (random_.chance(0.3)) policy_.max_waiting = 20;
+  }
+  void build(Job& job) const override {
+    const auto by_key =
+        job.source<FeedSource>("items", feed_, spending_, seed_).parallelism(source_tasks_).key_by(&Item::key);
+    by_key
+        .map("shaky",
+             [service = service_](const Item& item) {
+               service->ask(item);
+               return item;
+             })
+        .parallelism(shaky_tasks_)
+        .on_error(retry(policy_))
+        .sink("shelf", ShelfSink<Item>{shelf_});
+    by_key
+        .fold("totals",
+              [service = service_](Total& total, const Item& item) {
+                total.add({item.key, 1, item.value});
+                service->ask(item);
+              })
+        .emit(at_end())
+        .on_error(retry(policy_))
+        .sink("totals_shelf", ShelfSink<Total>{totals_});
+  }
+  std::string wrong(bool finished) const override {
+    const Items expected = flat(*feed_);
+    if (policy_.keep_order)
+      if (auto text = out_of_order("shelf", shelf_->seen()); !text.empty()) return text;
+    if (auto text = compare("shelf", shelf_->seen(), expected, finished); !text.empty()) return text;
+    if (auto text = compare("shelf, published", shelf_->published, expected, finished); !text.empty()) return text;
+    std::map<std::uint64_t, Total> by_key;
+    for (const Item& item : expected) by_key[item.key].add({item.key, 1, item.value});
+    std::vector<Total> totals;
+    for (const auto& [key, total] : by_key) totals.push_back(total);
+    return compare("totals_shelf, published", totals_->published, totals, finished);
+  }
+  bool published_any() const override { return OneShelf::published_any() || !totals_->published.empty(); }
+  std::uint32_t tasks() const override { return 30; }
+
+ private:
+  const std::shared_ptr<Shelf<Total>> totals_;
+  const std::shared_ptr<Unsteady> service_;
+  std::shared_ptr<const Feed> feed_;
+  std::int64_t source_tasks_, shaky_tasks_;
+  RetryPolicy policy_;
+};
+
+}  // namespace
+
+std::unique_ptr<Topology> make_retries(const TopologyOptions& options) { return std::make_unique<Retries>(options); }
+
+}  // namespace freshet::sim
