@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <freshet/evolution.h>
+#include <freshet/retry_state.h>
 #include "dag/labels.h"
 
 namespace freshet::dag {
@@ -54,6 +55,8 @@ void find_problems(const SavedOperator& saved, const OperatorNode* next, std::ve
                         "Keep it a source, or give up its positions: " + drop});
   for (const auto& state : saved.states) {
     const auto* now = find_state(next->states, state.name);
+    if (now == nullptr && state.name == detail::kLaneState)
+      continue;  // if something waits there, who restores it says so
     if (now == nullptr) {
       problems.push_back({where, "state " + readable(state.name) + " is in the checkpoint, and gone from the operator",
                           "Keep the state under its name, or give up all state of the operator: " + drop});
@@ -101,7 +104,12 @@ OperatorComparison compare_one(const SavedOperator& saved, const OperatorNode* n
   } else {
     for (const auto& state : saved.states) {
       std::vector<std::string> changes;
-      describe_changes(state.value, find_state(next->states, state.name)->value, "", changes);
+      const auto* now = find_state(next->states, state.name);
+      if (now == nullptr) {
+        result.notes.push_back(readable(state.name) + ": gone");
+        continue;
+      }
+      describe_changes(state.value, now->value, "", changes);
       for (const auto& change : changes) result.notes.push_back(readable(state.name) + ": " + change);
     }
     for (const auto& state : next->states)

@@ -61,7 +61,8 @@ void check_error_policy(const LogicalGraph& graph, std::uint32_t node, Problems&
   const auto& policy = graph.operators[node].on_error;
   if (policy.kind == ErrorPolicyKind::retry) check_retry(graph, node, problems);
   const bool in_range = policy.pause_above > 0 && policy.pause_above <= 1;  // false for NaN, too
-  if (policy.kind == ErrorPolicyKind::dead_letter && !in_range)
+  const bool has_brake = policy.kind == ErrorPolicyKind::dead_letter || policy.kind == ErrorPolicyKind::retry;
+  if (has_brake && !in_range)
     problems.push_back({operator_label(graph, node),
                         "pause_above is a share of the records: above 0, at most 1, not " + to_json(policy.pause_above),
                         "Say 0.05 to pause at more than 5 % dead letters within a minute"});

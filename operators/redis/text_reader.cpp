@@ -46,7 +46,7 @@ class TextReader::Impl {
   }
   void fetch() {
     skip_refused();
-    if (first_ == asked_.size() || std::chrono::steady_clock::now() < rests_until_) return;
+    if (first_ == asked_.size() || (rest_ && rest_->left() != Duration(0))) return;
     const Deadline deadline(server_.timeout);
     for (;;) {
       auto failure = exchange(deadline);
@@ -56,7 +56,7 @@ class TextReader::Impl {
       if (!failure->may_pass || deadline.left() == Duration(0)) break;
       deadline.pause(kPause);
     }
-    rests_until_ = std::chrono::steady_clock::now() + server_.timeout;
+    rest_.emplace(server_.timeout);
   }
   const std::string* found(std::size_t i) const {
     const Answer& answer = answers_[i];
@@ -123,7 +123,7 @@ class TextReader::Impl {
   std::vector<Answer> answers_;     // as many or more; texts keep their memory
   std::size_t first_ = 0;           // without an answer
   std::string failure_ = "was not asked yet";
-  std::chrono::steady_clock::time_point rests_until_{};
+  std::optional<Deadline> rest_;
   std::string key_;
   std::vector<std::string> parts_;
 };

@@ -1,13 +1,9 @@
 #include "runtime/agent/agent_process.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <charconv>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -55,12 +51,14 @@ int port_in(const std::string& address) {
   return port > 0 && port < 65'536 ? port : 0;
 }
 
+/// For an agent that was killed to let go of its folder.
+constexpr Duration kLockPatience{2'000};
+
 /// Two agents in one folder would take each other's workers over.
 Result<base::FileDescriptor> lock_folder(const std::string& folder) {
-  const std::string path = folder + "/agent.lock";
-  base::FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!file.is_open()) return Error{"cannot open " + path + ": " + std::strerror(errno)};
-  if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
+  auto lock = base::lock_file(folder + "/agent.lock", kLockPatience);
+  if (!lock) return lock.error();
+  if (*lock) return *std::move(*lock);
   return Error{"another agent works in " + folder + ". Give this one a folder of its own: --data DIR"};
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/base/file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 #include <utility>
 
 namespace freshet::base {
@@ -154,6 +156,18 @@ int FileDescriptor::release() { return std::exchange(fd_, -1); }
 
 void FileDescriptor::reset() {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
+Result<std::optional<FileDescriptor>> lock_file(const std::string& path, Duration patience) {
+  FileDescriptor file = open_file(path, O_RDWR | O_CREAT, 0600);
+  if (!file.is_open()) return failure("cannot open", path, errno);
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return failure("cannot lock", path, errno);
+    if (std::chrono::steady_clock::now() >= until) return std::optional<FileDescriptor>();
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return std::optional(std::move(file));
 }
 
 }  // namespace freshet::base

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <freshet/record.h>
 #include <freshet/result.h>
 
 /// Files, with what went wrong as a value that names the file and the reason. Blocking; from any thread.
@@ -57,5 +59,10 @@ class FileDescriptor {
  private:
   int fd_ = -1;
 };
+
+/// Takes the lock of a file, which is made when it is not there, for as long as the descriptor is open. A process that
+/// was killed counts as gone while its last threads still hold its locks: waits so long for whoever has it. None:
+/// somebody still has it.
+Result<std::optional<FileDescriptor>> lock_file(const std::string& path, Duration patience);
 
 }  // namespace freshet::base

@@ -159,8 +159,9 @@ bool Deployment::on_data_ended(const WorkerKey& key) {
 }
 
 bool Deployment::is_data_ended() const {
-  return std::all_of(workers_.begin(), workers_.end(),
-                     [&](const auto& worker) { return worker.data_ended || !has_source_task(worker.key); });
+  return std::all_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
+    return worker.data_ended || (!has_source_task(worker.key) && !has_task_of(worker.key, spec_.retrying));
+  });
 }
 
 bool Deployment::on_ended(const WorkerKey& key) {
@@ -215,12 +216,12 @@ std::uint32_t Deployment::slots_on(const std::string& agent) const {
   return slots;
 }
 
-bool Deployment::has_source_task(const WorkerKey& worker) const {
+bool Deployment::has_task_of(const WorkerKey& worker, const std::vector<std::uint32_t>& wanted) const {
   return std::any_of(spec_.plan.tasks.begin(), spec_.plan.tasks.end(), [&](const dag::Placement& task) {
     if (task.worker != worker.worker.value) return false;
     const auto& operators = spec_.plan.chains.at(task.chain).operators;
-    return std::any_of(spec_.sources.begin(), spec_.sources.end(), [&](std::uint32_t source) {
-      return std::find(operators.begin(), operators.end(), source) != operators.end();
+    return std::any_of(wanted.begin(), wanted.end(), [&](std::uint32_t each) {
+      return std::find(operators.begin(), operators.end(), each) != operators.end();
     });
   });
 }

@@ -35,8 +35,9 @@ struct DeploymentSpec {
   Duration status_interval{500};
   wire::CheckpointOrders checkpoints{};
   std::vector<wire::SetAside> set_aside{};
-  std::vector<std::uint32_t> sources{};  ///< operator indices, ascending
-  dag::ExecutionPlan plan{};             ///< placed
+  std::vector<std::uint32_t> sources{};   ///< operator indices, ascending
+  std::vector<std::uint32_t> retrying{};  ///< of those that try records again
+  dag::ExecutionPlan plan{};              ///< placed
 };
 
 struct DeployedWorker {
@@ -49,7 +50,7 @@ struct DeployedWorker {
   std::uint64_t pid = 0;
   base::SteadyTime last_heard{};
   bool stop_ordered = false;  ///< its agent was told to end it
-  bool data_ended = false;    ///< its sources have read everything
+  bool data_ended = false;    ///< its sources have read everything, and nothing is left to be tried again
 };
 
 /// Deals the splits that the sources found: round robin over a source's tasks, in the order found, behind those that
@@ -107,7 +108,9 @@ class Deployment {
   const std::vector<DeployedWorker>& workers() const { return workers_; }
   /// Tasks that this deployment keeps an agent's slots for.
   std::uint32_t slots_on(const std::string& agent) const;
-  bool has_source_task(const WorkerKey& worker) const;
+  bool has_source_task(const WorkerKey& worker) const { return has_task_of(worker, spec_.sources); }
+  /// Of one of these operators.
+  bool has_task_of(const WorkerKey& worker, const std::vector<std::uint32_t>& wanted) const;
   const DeploymentSpec& spec() const { return spec_; }
   const std::vector<wire::AssignedSplit>& splits() const { return splits_; }
 

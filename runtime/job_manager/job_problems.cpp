@@ -108,7 +108,8 @@ void Job::note_disks(Moment now) {
   const bool runs =
       state_ == dag::JobState::running || state_ == dag::JobState::pausing || state_ == dag::JobState::paused;
   const auto waiting = status_ && runs ? status_->waiting_for_disk() : std::nullopt;
-  checkpoints_.hold_up(waiting.has_value());
+  // Barriers wait behind what such a task does not take in.
+  checkpoints_.hold_up(waiting.has_value() || (status_ && runs && status_->has_full_lane()));
   if (waiting) {
     const std::string& agent = plan().workers[waiting->worker].agent;
     keep_problem(ProblemKind::DISK_FULL,

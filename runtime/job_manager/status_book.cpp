@@ -254,6 +254,10 @@ std::optional<StatusBook::WaitingForDisk> StatusBook::waiting_for_disk() const {
   return waiting;
 }
 
+bool StatusBook::has_full_lane() const {
+  return std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task.second.status.waits_for_lane; });
+}
+
 std::vector<StatusBook::TaskNow> StatusBook::tasks() const {
   std::vector<TaskNow> result;
   for (const auto& [id, task] : tasks_) result.push_back({id, task.worker, task.status});

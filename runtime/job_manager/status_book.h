@@ -48,6 +48,8 @@ class StatusBook {
     std::uint32_t tasks = 0;  ///< of the job, on whatever disk
   };
   std::optional<WaitingForDisk> waiting_for_disk() const;
+  /// Some task takes nothing in because too many records wait to be tried again.
+  bool has_full_lane() const;
 
   /// The newest report of each task that has sent one, by task.
   std::vector<TaskNow> tasks() const;

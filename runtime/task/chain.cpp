@@ -1,5 +1,7 @@
 #include "runtime/task/chain.h"
 
+#include <algorithm>
+
 #include "runtime/base/check.h"
 #include "runtime/task/watermark_merger.h"
 
@@ -56,6 +58,7 @@ void Chain::close(bool finished) {
 void Chain::begin_step(Time now, std::int64_t origin_us) {
   gave_way_ = gives_way();
   rounds_left_ = kRoundsPerStep;
+  tries_left_ = kTriesPerStep;
   for (auto& node : nodes_) {
     node.op.host->refresh(now);
     const bool is_source = node.op.stage.get() == source_;
@@ -92,7 +95,10 @@ bool Chain::drain() {
 bool Chain::drive(std::uint32_t index) {
   Node& node = nodes_[index];
   while (flush(index)) {
-    if (node.is_trying)
+    if (node.is_trying && node.try_cursor == node.op.lane->batch().size()) {
+      node.is_trying = false;  // what came of them, which may borrow from them, is gone
+      node.op.lane->tried(node.op.host->now());
+    } else if (node.is_trying)
       try_again(node);
     else if (node.has_input)
       process_input(node);
@@ -131,14 +137,38 @@ void Chain::try_again(Node& node) {
   node.op.host->keeps_failed = true;
   node.try_cursor = node.op.stage->process(0, view, node.try_cursor);
   running_ = nullptr;
-  if (node.try_cursor < view.size) return;
-  node.is_trying = false;
-  node.try_cursor = 0;
-  node.op.lane->tried(node.op.host->now());
 }
 
 bool Chain::has_full_lane() {
   return std::ranges::any_of(nodes_, [](Node& node) { return node.op.lane != nullptr && node.op.lane->is_full(); });
+}
+
+Time Chain::next_retry() const {
+  Time next = Time::max();
+  for (const Node& node : nodes_)
+    if (node.op.lane != nullptr) next = std::min(next, node.op.lane->next_due());
+  return next;
+}
+
+/// Tries some records again that are due, if it may still do so in this step. False: an output has no room.
+bool Chain::serve_lane(std::uint32_t index) {
+  Node& node = nodes_[index];
+  while (tries_left_ != 0 && node.op.lane->next_due() <= node.op.host->now()) {
+    --tries_left_;
+    node.is_trying = node.op.lane->take_due(node.op.host->now());
+    node.try_cursor = 0;
+    if (!drive(index)) return false;
+  }
+  return true;
+}
+
+/// What an operator emits by time, or at the end, may end in the lane of one behind it.
+bool Chain::has_room_in_lanes_behind(std::uint32_t index) {
+  for (std::uint32_t behind = index + 1; behind < nodes_.size(); ++behind) {
+    RetryLane* lane = nodes_[behind].op.lane.get();
+    if (lane != nullptr && lane->is_full() && (!serve_lane(behind) || lane->is_full())) return false;
+  }
+  return true;
 }
 
 bool Chain::flush(std::uint32_t index) {
@@ -240,20 +270,16 @@ bool Chain::emit_due(std::uint32_t index) {
   if (index < finishing_) return true;
   Node& node = nodes_[index];
   const auto& host = *node.op.host;
-  RetryLane* lane = node.op.lane.get();
-  for (;;) {
-    const bool tries = lane != nullptr && lane->next_due() <= host.now();
-    if (!tries && node.op.stage->next_due() > host.now()) return true;
-    if (rounds_left_ == 0) return false;
+  if (node.op.lane != nullptr && !serve_lane(index)) return false;
+  while (node.op.stage->next_due() <= host.now()) {
+    if (!has_room_in_lanes_behind(index) || rounds_left_ == 0) return false;
     --rounds_left_;
     running_ = &host;
-    if (tries)
-      node.is_trying = lane->take_due(host.now());
-    else
-      (void)node.op.stage->emit_due();
+    (void)node.op.stage->emit_due();
     running_ = nullptr;
-    if (!drive(index)) return false;
+    if (!flush(index)) return false;
   }
+  return true;
 }
 
 Time Chain::next_due() const {
@@ -272,6 +298,7 @@ bool Chain::finish() {
     node.watermark_ms = WatermarkMerger::kEnd;
     if (!flush(finishing_) || !tell_watermark(finishing_)) return false;
     for (bool all_out = false; !all_out;) {
+      if (!has_room_in_lanes_behind(finishing_)) return false;
       running_ = node.op.host.get();
       try {
         all_out = node.op.stage->finish();
@@ -367,7 +394,7 @@ std::vector<wire::OperatorStatus> Chain::statuses() {
       status.attempts = node.op.lane->attempts();
     }
     status.late = node.op.stage->late_records();
-    for (const auto& [name, table] : node.op.stage->states()) {
+    for (const auto& [name, table] : states_of(node)) {
       status.state_entries += table->entries();
       status.state_bytes += table->bytes();
     }

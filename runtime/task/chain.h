@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include <freshet/evolution.h>
 #include "runtime/task/operator_host.h"
 #include "runtime/task/output_edge.h"
@@ -47,12 +49,14 @@ class Chain {
   Time next_due() const;
   /// Emits what is left at the end of the stream. False like emit_due(), or waits_for_retries(); call again.
   [[nodiscard]] bool finish();
-  /// finish() goes on when the records that wait to be tried again are through, which emit_due() does.
+  /// finish() goes on when records that wait to be tried again are through, which emit_due() does.
   bool waits_for_retries() const {
     return finishing_ < nodes_.size() && nodes_[finishing_].op.lane != nullptr && !nodes_[finishing_].op.lane->empty();
   }
-  /// So many records wait to be tried again in some operator that nothing more is to be taken in.
+  /// So many records wait to be tried again in some operator that nothing more is to be taken in, or emitted to it.
   bool has_full_lane();
+  /// When the next record is to be tried again.
+  Time next_retry() const;
 
   /// A new merged watermark reached the head, or, with kNone, watermarks made in the chain may have moved. Each
   /// operator emits what is due then before it passes the watermark on; the greatest one waits for finish(). Only when
@@ -99,6 +103,10 @@ class Chain {
   /// A state table by the operator and its own name; null when the chain has none.
   const StateTable* state_table(std::string_view operator_id, std::string_view name);
   SourceStage* source() { return source_; }
+  /// Records may come out of it when nothing comes in any more.
+  bool has_lanes() const {
+    return std::any_of(nodes_.begin(), nodes_.end(), [](const Node& node) { return node.op.lane != nullptr; });
+  }
   /// Index into the graph of the operator at the head.
   std::uint32_t head_operator() const { return nodes_[0].op.graph_index; }
   std::vector<std::unique_ptr<OutputEdge>>& edges() { return edges_; }
@@ -144,6 +152,8 @@ class Chain {
 
   template <class Do>
   void for_each_operator(const char* what, Do act);
+  bool serve_lane(std::uint32_t node);
+  bool has_room_in_lanes_behind(std::uint32_t node);
   using States = std::vector<std::pair<std::string, StateTable*>>;
   static States states_of(Node& node);
   bool drive(std::uint32_t node);
@@ -171,6 +181,9 @@ class Chain {
   std::vector<EdgeWatermark> edge_watermarks_;
   std::uint32_t finishing_ = 0;  // node whose finish() is next
   std::uint32_t rounds_left_ = kRoundsPerStep;
+  /// Times that a lane gives out records in one step: never so often that others have to wait for it.
+  static constexpr std::uint32_t kTriesPerStep = 2;
+  std::uint32_t tries_left_ = kTriesPerStep;
   bool gave_way_ = false;         // in the step before
   std::size_t control_edge_ = 0;  // edges that have the control element being sent
   bool is_idle_ = false, idle_sent_ = false;

@@ -210,6 +210,7 @@ void Chain::restore_state(Node& node, const SavedRecord& saved, const RestoreSco
     for (const auto& [name, table] : states_of(node)) {
       if (name == saved.name) restoring_ = table;
     }
+    if (restoring_ == nullptr && saved.name == detail::kLaneState) return;
     if (restoring_ == nullptr) refuse("it was saved, and the operator has it no longer");
     StateDeclaration then;
     if (!decode_all(saved.bytes, then)) refuse("its declaration is malformed");
@@ -226,7 +227,10 @@ void Chain::restore_state(Node& node, const SavedRecord& saved, const RestoreSco
     conversion_.emplace(*std::move(conversion));
     return;
   }
-  CHECK(restoring_ != nullptr, "the first record of a list comes first");
+  if (restoring_ == nullptr)
+    refuse(
+        "records wait there to be tried again, and the operator has no on_error(retry(…)) any more; keep it until "
+        "they are through");
   StateEntry entry;
   if (!read_state_entry(saved.bytes, entry)) refuse("an entry is malformed");
   if (!restores_all_ && !scope.owns_key(entry.key_hash)) return;

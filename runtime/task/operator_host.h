@@ -20,7 +20,7 @@ class TaskListener {
   virtual void on_task_ended(const TaskId& task) = 0;
   virtual void on_task_failed(const TaskId& task, const TaskFailure& failure) = 0;
   virtual void on_barrier_passed(const TaskId& task, std::uint64_t checkpoint) = 0;
-  /// A source has read everything, and has said so to all behind it.
+  /// A task that reads a source, or tries records again, has nothing more to give, and has said so to all behind it.
   virtual void on_data_ended(const TaskId& /*task*/) {}
   /// Where the task is to save what belongs to the barrier; null: nobody wants it. `everything`: it cannot say what has
   /// changed since the last time.

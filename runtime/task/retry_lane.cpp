@@ -1,5 +1,6 @@
 #include "runtime/task/retry_lane.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace freshet::task {
@@ -114,7 +115,7 @@ bool RetryLane::take(const BatchView& view, std::size_t i, FailedRecord& failed,
     record.attempts = trying->attempts + 1;
     if (trying->attempts != 0) record.first_ms = trying->first_ms;
   }
-  failed.attempts = record.attempts;
+  failed.attempts = std::max(failed.attempts, record.attempts);
   if (failed.is_final || record.attempts >= policy_.attempts || now_ms - record.first_ms >= policy_.limit.count())
     return false;
   const WaitingKey key = trying != nullptr ? trying->key : new_key(record.meta);
@@ -125,7 +126,7 @@ bool RetryLane::take(const BatchView& view, std::size_t i, FailedRecord& failed,
   if (trying != nullptr)
     trying->again = true;
   else if (policy_.keep_order)
-    lines_[key.first].push_back(key.second);
+    line_up(key);
   put(key, std::move(record));
   return true;
 }
@@ -135,7 +136,8 @@ bool RetryLane::take_due(Time now) {
     const std::uint32_t slot = first_due(ms_of(now));
     if (slot == Cells::kNone) break;
     const WaitingKey key = cells_.at(slot).key;
-    if (policy_.keep_order && lines_[key.first].front() != key.second) {
+    know_lines();
+    if (policy_.keep_order && lines_.at(key.first).front() != key.second) {
       set_due(slot, kNever);  // it was saved by a lane that kept no order
       continue;
     }
@@ -153,6 +155,7 @@ void RetryLane::tried(Time now) {
     if (each.again || !policy_.keep_order) continue;
     const auto line = lines_.find(each.key.first);
     line->second.pop_front();
+    --in_lines_;
     if (line->second.empty()) {
       lines_.erase(line);
       continue;
@@ -166,7 +169,8 @@ void RetryLane::tried(Time now) {
   batch_->clear();
 }
 
-std::size_t RetryLane::first_held_back(const BatchView& view, std::size_t from) const {
+std::size_t RetryLane::first_held_back(const BatchView& view, std::size_t from) {
+  know_lines();
   if (lines_.empty()) return view.size;
   while (from < view.size && !lines_.contains(view.meta(from).key_hash)) ++from;
   return from;
@@ -176,26 +180,49 @@ void RetryLane::take_behind(const BatchView& view, std::size_t i, Time now) {
   WaitingRecord record{.meta = view.meta(i), .first_ms = ms_of(now), .due_ms = kNever};
   record.bytes = bytes_of(view, i);
   const WaitingKey key = new_key(record.meta);
-  lines_[key.first].push_back(key.second);
+  line_up(key);
   put(key, std::move(record));
 }
 
 /// Numbers go on behind all that came back, so that they tell the order also among records of several attempts.
-bool RetryLane::take_back(const StateEntry& entry, const WaitingKey& key, std::uint64_t hash) {
-  if (!Timed::take_back(entry, key, hash)) return false;
-  if (!entry.erased) next_number_ = std::max(next_number_, key.second + 1);
-  if (!policy_.keep_order) {
-    const auto slot = entry.erased ? Cells::kNone : cells_.find(key, hash);
-    if (slot != Cells::kNone && cells_.at(slot).value.due_ms == kNever) set_due(slot, cells_.at(slot).value.first_ms);
-    return true;
-  }
-  Line& line = lines_[key.first];
-  const auto at = std::ranges::lower_bound(line, key.second);
-  const bool is_there = at != line.end() && *at == key.second;
-  if (entry.erased && is_there) line.erase(at);
-  if (!entry.erased && !is_there) line.insert(at, key.second);
-  if (line.empty()) lines_.erase(key.first);
+bool RetryLane::restore(const StateEntry& entry) {
+  if (!Timed::restore(entry)) return false;
+  knows_lines_ = !policy_.keep_order;
+  if (entry.erased) return true;
+  WaitingKey key;
+  std::uint64_t hash = 0;
+  if (!decode_address(entry, key, hash)) return false;
+  next_number_ = std::max(next_number_, key.second + 1);
+  const std::uint32_t slot = cells_.find(key, hash);
+  const WaitingRecord& record = cells_.at(slot).value;
+  if (!policy_.keep_order && record.due_ms == kNever) set_due(slot, record.first_ms);  // it waits for nobody any more
   return true;
+}
+
+void RetryLane::line_up(const WaitingKey& key) {
+  know_lines();
+  lines_[key.first].push_back(key.second);
+  ++in_lines_;
+}
+
+/// Entries come back in any order, and some are erased behind their restoring: lines are made when all is there.
+void RetryLane::know_lines() {
+  if (knows_lines_) return;
+  knows_lines_ = true;
+  struct Keys final : StateWriter {
+    explicit Keys(RetryLane& lane) : lane_(lane) {}
+    void put(const StateEntry& entry) override {
+      WaitingKey key;
+      std::uint64_t hash = 0;
+      if (!lane_.decode_address(entry, key, hash)) throw damaged();
+      lane_.line_up(key);
+    }
+    RetryLane& lane_;
+  } keys(*this);
+  lines_.clear();
+  in_lines_ = 0;
+  write(keys);
+  for (auto& [hash, line] : lines_) line.sort();
 }
 
 void RetryLane::put(const WaitingKey& key, WaitingRecord record) {

@@ -118,12 +118,12 @@ Progress Task::step_running() {
   waits_for_disk_ = waits_for_lane_ = false;
   commit();
   const bool has_room = has_room_for_state();  // before anything is emitted by time, which may bring state into memory
+  waits_for_lane_ = chain_->has_full_lane();
   if (!settle()) return without_settling();
   if (phase_ == Phase::ended) return Progress::done;
   waits_for_disk_ = !has_room;
   if (waits_for_disk_) return step_without_room();
   if (!chain_->emit_due()) return without_settling();
-  waits_for_lane_ = ending_ == Ending::no && chain_->has_full_lane();
   if (waits_for_lane_) return step_without_room();
   return chain_->source() != nullptr ? step_source() : step_gate();
 }
@@ -169,13 +169,8 @@ bool Task::settle() {
     watermark_due_ = false;
     watermark_sent_ = clock_.steady();
   }
-  if (has_barrier_ && !holds_barrier() && !pass_barrier_on()) return false;
+  if (has_barrier_ && !pass_barrier_on()) return false;
   return ending_ == Ending::no || end_stream();
-}
-
-/// The final barrier stays behind what still waits to be tried again; others pass, and save it.
-bool Task::holds_barrier() const {
-  return barrier_.barrier == BarrierKind::final_checkpoint && ending_ == Ending::finishing;
 }
 
 bool Task::pass_barrier_on() {
@@ -223,7 +218,7 @@ bool Task::end_stream() {
   if (ending_ == Ending::end_of_data) {
     if (!chain_->send_control({.kind = ElementKind::end_of_data})) return false;
     ending_ = Ending::end_of_stream;
-    if (chain_->source() != nullptr) listener_.on_data_ended(setup_.id);
+    if (chain_->source() != nullptr || chain_->has_lanes()) listener_.on_data_ended(setup_.id);
   }
   // The end may come through a channel before the word that the final checkpoint is complete.
   if (!stream_may_end_ || committed_ < final_checkpoint_) return true;
@@ -237,7 +232,7 @@ bool Task::end_stream() {
 
 /// The next barrier that a source was asked for, if there is one, is to go out.
 bool Task::take_barrier() {
-  if (barriers_.empty() || has_barrier_ || ending_ == Ending::end_of_data) return false;
+  if (barriers_.empty() || ending_ == Ending::end_of_data) return false;
   barrier_ = {
       .kind = ElementKind::barrier, .checkpoint = barriers_.front().checkpoint, .barrier = barriers_.front().kind};
   barriers_.erase(barriers_.begin());
@@ -260,7 +255,6 @@ Progress Task::step_source() {
 }
 
 Progress Task::step_gate() {
-  if (has_barrier_) return Progress::idle;
   const InputGate::Kind came = gate_.next();
   chain_->set_idle(gate_.is_idle());
   switch (came) {
@@ -317,10 +311,12 @@ base::SteadyTime Task::next_wakeup() const {
   if (phase_ == Phase::running && waits_for_disk_) return next_disk_try_;
   // A blocked task waits for a grant, which comes as mail: what is due must wait, too.
   if (phase_ != Phase::running) return base::SteadyTime::max();
-  if (last_progress_ == Progress::blocked && !waits_for_lane_) return base::SteadyTime::max();
+  const bool is_blocked = last_progress_ == Progress::blocked;
+  if (is_blocked && !waits_for_lane_) return base::SteadyTime::max();
   const auto now = clock_.steady();
   auto next = base::SteadyTime::max();
-  if (const Time due = chain_->next_due(); due != Time::max()) {
+  if (!is_blocked && ending_ == Ending::finishing && !chain_->waits_for_retries()) return now;
+  if (const Time due = is_blocked ? chain_->next_retry() : chain_->next_due(); due != Time::max()) {
     const Time wall = clock_.wall();
     next = due <= wall ? now : now + std::min(due - wall, kLongestRest);  // the clocks may drift apart
   }
@@ -366,6 +362,7 @@ wire::TaskStatus Task::status() {
   status.watermark_ms = chain_->watermark_ms();
   status.latency_us = latency_.to_counts();
   status.operators = chain_->statuses();
+  status.waits_for_lane = waits_for_lane_;
   if (const SpillTrouble* trouble = chain_->spill_trouble(); trouble != nullptr && waits_for_disk_)
     status.full_disk = wire::FullDisk{trouble->folder, trouble->free_bytes, trouble->why};
   return status;

@@ -55,7 +55,6 @@ class Task {
   void read_mail();
   bool drain();
   bool settle();
-  bool holds_barrier() const;
   Progress without_settling() const;
   bool pass_barrier_on();
   void begin_save();

@@ -84,9 +84,10 @@ class TaskMaker {
     return operators;
   }
 
-  /// Of what an operator of this task draws by chance: another in each task and attempt.
+  /// Of what an operator of this task draws by chance: another in each task and attempt of all jobs.
   std::uint64_t seed_of(std::uint32_t node) const {
-    return (std::uint64_t{setup_.worker.attempt.value} << 40) ^ (std::uint64_t{node} << 20) ^ number_;
+    return key_hash(setup_.run) ^ (std::uint64_t{setup_.worker.attempt.value} << 40) ^ (std::uint64_t{node} << 20) ^
+           number_;
   }
 
   /// The edges out of this task; and tells each operator where its outputs go, inside the chain or out of it.

@@ -52,13 +52,14 @@ void Worker::send_progress() {
   if (failure_) send(*failure_);
   if (broken_) send(*broken_);
   for (const auto& [task, told] : snapshots_told_) send(told);
-  if (sources_at_end_ == source_tasks()) send(wire::DataEnded{setup_.key});
+  if (tasks_at_end_ == tasks_that_tell_their_end()) send(wire::DataEnded{setup_.key});
   if (ended_ == tasks_.size()) send(wire::TasksFinished{setup_.key});
 }
 
-std::size_t Worker::source_tasks() const {
-  return static_cast<std::size_t>(
-      std::count_if(tasks_.begin(), tasks_.end(), [](const auto& task) { return task->chain().source() != nullptr; }));
+std::size_t Worker::tasks_that_tell_their_end() const {
+  return static_cast<std::size_t>(std::count_if(tasks_.begin(), tasks_.end(), [](const auto& task) {
+    return task->chain().source() != nullptr || task->chain().has_lanes();
+  }));
 }
 
 void Worker::on_message(const wire::ControlMessage& message) {
@@ -327,7 +328,7 @@ void Worker::fail_at_end(const wire::TaskFailed& report) {
 
 void Worker::on_data_ended(const TaskId&) {
   setup_.post([this] {
-    if (++sources_at_end_ == source_tasks() && phase_ == Phase::running) send(wire::DataEnded{setup_.key});
+    if (++tasks_at_end_ == tasks_that_tell_their_end() && phase_ == Phase::running) send(wire::DataEnded{setup_.key});
   });
 }
 

@@ -108,7 +108,7 @@ class Worker final : public task::TaskListener {
   void tell_tasks(const Command& command);
   /// That the tasks run, and all they have told that a job manager who has not heard it waits for.
   void send_progress();
-  std::size_t source_tasks() const;
+  std::size_t tasks_that_tell_their_end() const;
   void stop_tasks(bool finished);
   void ask_for_statuses();
   void hold_sources(bool held);
@@ -140,7 +140,7 @@ class Worker final : public task::TaskListener {
   std::shared_ptr<LiveJob> live_;  // shared with threads that read; null: nothing is queryable
   bool sources_held_ = false;
   std::map<TaskId, wire::ControlBody> snapshots_told_;  // SnapshotStored or SnapshotDeclined; the newest of each task
-  std::size_t sources_at_end_ = 0;
+  std::size_t tasks_at_end_ = 0;
   std::size_t ended_ = 0;
   std::optional<wire::TaskFailed> failure_;  // the first; told again to each job manager
   std::optional<wire::TaskFailed> broken_;   // a channel, since all tasks have ended; told again as well

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
+
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
@@ -165,10 +167,13 @@ TEST_F(SignalsToCluster, AnAgentThatIsStartedAnewTakesItsWorkersOver) {
   ASSERT_TRUE(all_gone({killed}));
   const auto started = cluster_.start_again();
   ASSERT_EQ(started.exit_code, 0) << started.output;
-  ASSERT_TRUE(eventually(kPatience, [&] {
-    const auto cluster = cluster_.view().cluster();
-    return cluster.contains("agents") && cluster["agents"].at(0).value("pid", killed) != killed;
-  })) << cluster_.view().cluster();
+  ASSERT_TRUE(eventually(kPatience,
+                         [&] {
+                           const auto cluster = cluster_.view().cluster();
+                           return cluster.contains("agents") && cluster["agents"].at(0).value("pid", killed) != killed;
+                         }))
+      << cluster_.view().cluster() << "\n"
+      << std::ifstream(cluster_.data() + "/local-1.log").rdbuf();
   const auto events = [&] { return cluster_.view().job(kJob).value("records_in", 0LL); };
   const long long before = events();
   EXPECT_TRUE(eventually(kPatience, [&] { return events() > before; })) << status();

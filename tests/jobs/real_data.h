@@ -7,6 +7,10 @@
 #include <map>
 #include <string>
 
+#ifndef FRESHET_TEST_DATA
+#define FRESHET_TEST_DATA "../shared/data"  // from the top of the tree; the build names it in full
+#endif
+
 /// What tests on data that nobody of this project wrote share, whose results were computed outside of it. The data
 /// stands beside the checkout, in ../shared/data; where it is absent, the tests are skipped.
 namespace freshet::testing {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <map>
+#include <set>
 
 #include "runtime/base/random.h"
 #include "runtime/worker/local_engine.h"
@@ -104,10 +105,11 @@ class JobRun {
  public:
   using Build = std::function<void(Job&)>;
   explicit JobRun(const Build& build, std::int64_t parallelism = 1) {
+    static std::uint32_t attempt = 0;
     build(job_);
     job_.finish();
     engine_ = std::make_unique<worker::LocalEngine>(
-        job_, worker::LocalEngine::Options{.parallelism = parallelism, .snapshots = true});
+        job_, worker::LocalEngine::Options{.parallelism = parallelism, .snapshots = true, .attempt = ++attempt});
     for (const auto& problem : engine_->problems()) problems.push_back(problem.message);
     world.clock = &engine_->clock();
   }
@@ -436,6 +438,7 @@ TEST_F(Retry, OrderIsKeptAcrossFailures) {
   };
   FRESHET_SEEDED(seed);
   base::Random random(seed);
+  bool waited = false;
   for (int round = 0; round < 10; ++round) {
     world = {};
     std::shared_ptr<const worker::JobSnapshot> from;
@@ -447,6 +450,7 @@ TEST_F(Retry, OrderIsKeptAcrossFailures) {
       run->clock().advance(Duration(static_cast<std::int64_t>(random.below(300))));
       from = run.save(checkpoint);
       ASSERT_NE(from, nullptr);
+      waited = waited || run.status("ask").retrying != 0;
     }
     world.is_down = false;
     JobRun last(build, static_cast<std::int64_t>(1 + random.below(3)));
@@ -456,6 +460,32 @@ TEST_F(Retry, OrderIsKeptAcrossFailures) {
     for (const auto& [user, total] : world.totals) orders += total.orders;
     EXPECT_EQ(orders, kAll) << "round " << round;
   }
+  EXPECT_TRUE(waited) << "nothing was ever saved while it waited: this shows nothing";
+}
+
+/// Without a key, records that wait are dealt out anew: none may take the place of another.
+TEST_F(Retry, WithoutAKeyTheyMoveToo) {
+  const auto build = [](Job& job) { ask_each(job, {.attempts = 100, .first = 1s}); };
+  world.is_down = true;
+  std::shared_ptr<const worker::JobSnapshot> from;
+  std::uint64_t checkpoint = 0;
+  for (const std::int64_t parallelism : {1, 2, 3, 1, 3}) {
+    JobRun run(build, parallelism);
+    run.start(from.get());
+    run->run(30);
+    from = run.save(++checkpoint);
+    ASSERT_NE(from, nullptr);
+  }
+  world.is_down = false;
+  world.arrived.clear();
+  world.attempts.clear();
+  JobRun last(build);
+  last.start(from.get());
+  ASSERT_TRUE(last.ends_within(1min));
+  std::set<std::uint64_t> asked;
+  for (const Order& order : world.arrived)
+    if (needs_service(order)) asked.insert(order.id);
+  EXPECT_EQ(asked.size(), kAsking) << "all of them waited, wherever they were, or came then";
 }
 
 TEST_F(Retry, WhatCannotBeTriedAgainIsRefusedBeforeTheStart) {

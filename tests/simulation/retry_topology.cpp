@@ -21,13 +21,17 @@ class Unsteady {
   std::map<std::pair<std::uint64_t, std::uint64_t>, int> failures_;
 };
 
-/// items ─by key─┬▶ shaky, in order, or not ─▶ shelf
+/// items ─by key─┬▶ shaky, in order, or not ─┬▶ shelf
+///               │                           └─by source─▶ all ─▶ all_shelf
 ///               └▶ totals, which throws when it has added ─▶ totals_shelf
+/// more ─▶ asked ─▶ asked_shelf
 class Retries final : public OneShelf {
  public:
   explicit Retries(const TopologyOptions& options)
       : OneShelf(options),
         totals_(make_shelf<Total>(options)),
+        all_(make_shelf<Total>(options)),
+        asked_(make_shelf<Item>(options)),
         service_(std::make_shared<Unsteady>(options.seed, random_.chance(0.5) ? 0.2 : 0.7)) {
     const std::uint64_t records = options.full_size ? 100'000 : random_.below(3'000) + 100;
     feed_ = std::make_shared<const Feed>(make_feed(random_, 0, random_.below(4) + 1, records, 100));
@@ -40,15 +44,33 @@ class Retries final : public OneShelf {
   void build(Job& job) const override {
     const auto by_key =
         job.source<FeedSource>("items", feed_, spending_, seed_).parallelism(source_tasks_).key_by(&Item::key);
-    by_key
-        .map("shaky",
+    const auto shaky = by_key
+                           .map("shaky",
+                                [service = service_](const Item& item) {
+                                  service->ask(item);
+                                  return item;
+                                })
+                           .parallelism(shaky_tasks_)
+                           .on_error(retry(policy_));
+    shaky.sink("shelf", ShelfSink<Item>{shelf_});
+    // Behind an edge: what comes out of a lane last must be among what goes out at the end.
+    shaky.key_by(&Item::source)
+        .fold("all",
+              [](Total& total, const Item& item) {
+                total.add({item.source, 1, item.value});
+              })
+        .emit(at_end())
+        .sink("all_shelf", ShelfSink<Total>{all_});
+    // Without a key.
+    job.source<FeedSource>("more", feed_, spending_, seed_ + 1)
+        .map("asked",
              [service = service_](const Item& item) {
                service->ask(item);
                return item;
              })
         .parallelism(shaky_tasks_)
-        .on_error(retry(policy_))
-        .sink("shelf", ShelfSink<Item>{shelf_});
+        .on_error(retry({.attempts = 1000, .first = policy_.first, .limit = policy_.limit}))
+        .sink("asked_shelf", ShelfSink<Item>{asked_});
     by_key
         .fold("totals",
               [service = service_](Total& total, const Item& item) {
@@ -67,15 +89,25 @@ class Retries final : public OneShelf {
     if (auto text = compare("shelf, published", shelf_->published, expected, finished); !text.empty()) return text;
     std::map<std::uint64_t, Total> by_key;
     for (const Item& item : expected) by_key[item.key].add({item.key, 1, item.value});
-    std::vector<Total> totals;
-    for (const auto& [key, total] : by_key) totals.push_back(total);
+    std::vector<Total> totals, all(1);
+    for (const auto& [key, total] : by_key) {
+      totals.push_back(total);
+      all[0].add({0, total.items, total.sum});
+    }
+    if (auto text = compare("all_shelf, published", all_->published, all, finished); !text.empty()) return text;
+    if (auto text = compare("asked_shelf, published", asked_->published, expected, finished); !text.empty())
+      return text;
     return compare("totals_shelf, published", totals_->published, totals, finished);
   }
-  bool published_any() const override { return OneShelf::published_any() || !totals_->published.empty(); }
-  std::uint32_t tasks() const override { return 30; }
+  bool published_any() const override {
+    return OneShelf::published_any() || !totals_->published.empty() || !all_->published.empty() ||
+           !asked_->published.empty();
+  }
+  std::uint32_t tasks() const override { return 50; }
 
  private:
-  const std::shared_ptr<Shelf<Total>> totals_;
+  const std::shared_ptr<Shelf<Total>> totals_, all_;
+  const ItemShelf asked_;
   const std::shared_ptr<Unsteady> service_;
   std::shared_ptr<const Feed> feed_;
   std::int64_t source_tasks_, shaky_tasks_;

@@ -100,6 +100,7 @@ struct RetryPolicy {
   bool keep_order = false;     ///< records of a key wait for one that is to be tried again: of a keyed stream
   /// Records that may wait, per task. When as many do, the operator takes nothing in until some are through.
   std::uint64_t max_waiting = 1'000'000;
+  double pause_above = 0.05;  ///< as of dead_letter(), of those that were tried in vain
 };
 /// The first record that throws fails the job.
 inline ErrorPolicy fail() { return {.kind = ErrorPolicyKind::fail}; }
@@ -114,6 +115,7 @@ inline ErrorPolicy dead_letter(DeadLetterPolicy policy = {}) {
 /// crashes the process, and what throws where no record is at hand (timers, results of windows).
 inline ErrorPolicy retry(RetryPolicy policy = {}) {
   return {.kind = ErrorPolicyKind::retry,
+          .pause_above = policy.pause_above,
           .attempts = policy.attempts,
           .first_delay = policy.first,
           .limit = policy.limit,

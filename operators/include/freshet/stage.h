@@ -288,6 +288,7 @@ class UserCodeStage : public Stage {
       } catch (const StateLost&) {
         throw;
       } catch (...) {
+        host_->at_hand.index = i;
         FailedRecord failed = describe_current_exception();
         if (failed.record.empty())
           append_json(failed.record, static_cast<const Batch<T>&>(*view.batch).records[view.index(i)]);

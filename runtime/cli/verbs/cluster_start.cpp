@@ -121,11 +121,18 @@ class ClusterStart {
     return std::nullopt;
   }
 
+  std::int64_t process_of(const std::string& name) const {
+    const auto found = std::ranges::find(daemons_, name, &ClusterDaemon::name);
+    return found == daemons_.end() ? 0 : found->process.pid;
+  }
+
   bool all_agents_ready(const json& cluster) const {
     for (int number = 1; number <= FLAGS_agents; ++number) {
       const json& agents = list(cluster, "agents");
       const bool ready = std::any_of(agents.begin(), agents.end(), [&](const json& agent) {
-        return text_or(agent, "id", "") == agent_name(number) && text_or(agent, "state", "") == "ready";
+        // One that was started anew is known by its process: the manager may not have missed the one before it.
+        return text_or(agent, "id", "") == agent_name(number) && text_or(agent, "state", "") == "ready" &&
+               integer_or(agent, "pid", 0) == process_of(agent_name(number));
       });
       if (!ready) return false;
     }

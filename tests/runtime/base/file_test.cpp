@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <thread>
+
 namespace freshet::base {
 namespace {
 
@@ -80,6 +82,22 @@ TEST_F(FileTest, DescriptorClosesWithItsOwner) {
     EXPECT_EQ(fcntl(number, F_GETFD), 0);
   }
   EXPECT_EQ(fcntl(number, F_GETFD), -1);
+}
+
+TEST_F(FileTest, ALockIsWaitedForAWhileAndHeldUntilItIsClosed) {
+  auto first = lock_file(path("lock"), Duration(0));
+  ASSERT_TRUE(first && *first);
+  const auto second = lock_file(path("lock"), Duration(30));
+  ASSERT_TRUE(second);
+  EXPECT_FALSE(*second) << "somebody has it";
+  std::thread lets_go([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    (*first)->reset();
+  });
+  const auto third = lock_file(path("lock"), Duration(60'000));
+  lets_go.join();
+  EXPECT_TRUE(third && *third) << "who had it was on its way out";
+  EXPECT_FALSE(lock_file(path("none/lock"), Duration(0)).ok());
 }
 
 }  // namespace

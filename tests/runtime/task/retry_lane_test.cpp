@@ -69,6 +69,14 @@ std::vector<std::uint64_t> drain(RetryLane& lane, Time now) {
   return numbers;
 }
 
+void expect_order(const std::vector<std::uint64_t>& came, std::uint64_t keys) {
+  std::map<std::uint64_t, std::uint64_t> last;
+  for (const auto number : came) {
+    EXPECT_LE(last[number % keys], number) << "of its key";
+    last[number % keys] = number;
+  }
+}
+
 std::vector<std::uint64_t> numbers(std::uint64_t to) {
   std::vector<std::uint64_t> all(to);
   for (std::uint64_t i = 0; i < to; ++i) all[i] = i;
@@ -89,13 +97,37 @@ TEST(RetryLane, RecordsWaitOnDiskAndComeBackAsTheyWere) {
     EXPECT_THAT(came, testing::UnorderedElementsAreArray(numbers(1000)));
     EXPECT_TRUE(lane.empty());
     EXPECT_TRUE(disk.entries.empty());
-    if (!keep_order) continue;
-    std::map<std::uint64_t, std::uint64_t> last;
-    for (const auto number : came) {
-      EXPECT_LE(last[number % 50], number) << "of its key";
-      last[number % 50] = number;
-    }
+    if (keep_order) expect_order(came, 50);
   }
+}
+
+/// One that fails again is still the first of its line, and those that are saved meanwhile are saved as they are.
+TEST(RetryLane, WhatFailsAgainKeepsItsPlaceAndItsCountThroughASave) {
+  RetryLane lane(in_order(true), kCodec, 1);
+  fail(lane, 0, 30, 10);
+  Entries first;
+  lane.begin_save(first, true);
+  ASSERT_TRUE(lane.save_some(SIZE_MAX));
+  ASSERT_TRUE(lane.take_due(kStart + 2s));
+  const detail::BatchView view(lane.batch());
+  ASSERT_EQ(view.size, 10u) << "one of each key";
+  for (std::size_t i = 0; i < view.size; i += 2) {
+    FailedRecord failed{.reason = "exception", .message = "still not"};
+    ASSERT_TRUE(lane.take(view, i, failed, kStart + 2s));
+    EXPECT_EQ(failed.attempts, 2u);
+  }
+  lane.tried(kStart + 2s);
+  Entries changes;
+  lane.begin_save(changes, false);
+  while (!lane.save_some(1)) (void)lane.take_due(kStart + 2s), lane.tried(kStart + 2s);
+
+  RetryLane restored(in_order(true), kCodec, 2);
+  for (const Entries* saved : {&first, &changes})
+    saved->for_each([&](const StateEntry& entry) { EXPECT_TRUE(restored.restore(entry)); });
+  EXPECT_EQ(restored.entries(), 25u) << "five were through when it was saved";
+  const auto came = drain(restored, kStart + 1h);
+  EXPECT_EQ(came.size(), 25u);
+  expect_order(came, 10);
 }
 
 TEST(RetryLane, IsTakenBackByOneThatKeepsOrderAndOneThatDoesNot) {
@@ -109,8 +141,10 @@ TEST(RetryLane, IsTakenBackByOneThatKeepsOrderAndOneThatDoesNot) {
       saved.for_each([&](const StateEntry& entry) { EXPECT_TRUE(restored.restore(entry)); });
       EXPECT_EQ(restored.entries(), 200u);
       fail(restored, 200, 220, 20);
-      EXPECT_THAT(drain(restored, kStart + 2s), testing::UnorderedElementsAreArray(numbers(220)))
+      const auto came = drain(restored, kStart + 2s);
+      EXPECT_THAT(came, testing::UnorderedElementsAreArray(numbers(220)))
           << before << after << ": none waits for ever, and none has another's place";
+      if (after) expect_order(came, 20);
     }
   }
 }
