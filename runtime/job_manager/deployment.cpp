@@ -23,6 +23,13 @@ std::optional<std::uint32_t> worker_of_task(const dag::ExecutionPlan& plan, std:
 
 }  // namespace
 
+void DeploymentSpec::note_operators(const LogicalGraph& graph) {
+  for (std::uint32_t i = 0; i < graph.operators.size(); ++i) {
+    if (graph.operators[i].kind == OperatorKind::source) sources.push_back(i);
+    if (graph.operators[i].on_error.kind == ErrorPolicyKind::retry) retrying.push_back(i);
+  }
+}
+
 std::vector<wire::AssignedSplit> deal_splits(const DeploymentSpec& spec, const std::vector<wire::SourceSplits>& found,
                                              std::vector<wire::AssignedSplit> restored) {
   std::vector<wire::AssignedSplit> assigned = std::move(restored);

@@ -38,6 +38,9 @@ struct DeploymentSpec {
   std::vector<std::uint32_t> sources{};   ///< operator indices, ascending
   std::vector<std::uint32_t> retrying{};  ///< of those that try records again
   dag::ExecutionPlan plan{};              ///< placed
+
+  /// Fills in `sources` and `retrying`.
+  void note_operators(const LogicalGraph& graph);
 };
 
 struct DeployedWorker {

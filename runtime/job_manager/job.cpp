@@ -105,11 +105,7 @@ DeploymentSpec Job::spec_of(Attempt attempt, dag::ExecutionPlan plan) const {
   spec.data = submission().data;
   spec.directory = submission().directory;
   spec.status_interval = options_.status_interval;
-  for (std::uint32_t i = 0; i < submission().graph.operators.size(); ++i) {
-    const OperatorNode& op = submission().graph.operators[i];
-    if (op.kind == OperatorKind::source) spec.sources.push_back(i);
-    if (op.on_error.kind == ErrorPolicyKind::retry) spec.retrying.push_back(i);
-  }
+  spec.note_operators(submission().graph);
   spec.plan = std::move(plan);
   const CheckpointId restore = checkpoints_.restore_point().value_or(CheckpointId{0});
   spec.checkpoints = {checkpoints_.enabled(),

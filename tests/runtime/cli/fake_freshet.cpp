@@ -41,8 +41,9 @@ ExitCode serve(Invocation&) {
     json agents = json::array();
     for (int number = 1; number <= 9; ++number) {
       const std::string name = "local-" + std::to_string(number);
-      if (!fs::exists(cluster_folder() / (name + ".registered"))) continue;
-      agents.push_back({{"id", name}, {"state", "ready"}, {"slots", 4}, {"used", 0}});
+      std::int64_t pid = 0;
+      if (!(std::ifstream(cluster_folder() / (name + ".registered")) >> pid)) continue;
+      agents.push_back({{"id", name}, {"state", "ready"}, {"slots", 4}, {"used", 0}, {"pid", pid}});
     }
     response.set_content(json{{"version", 1}, {"manager", {{"pid", getpid()}}}, {"agents", agents}}.dump(),
                          "application/json");
@@ -53,7 +54,7 @@ ExitCode serve(Invocation&) {
 ExitCode attend(Invocation&) {
   end_by_signal();
   if (FLAGS_slots == 13) signal(SIGTERM, SIG_IGN);  // the lever for an agent that must be killed
-  std::ofstream(FLAGS_data + ".registered") << FLAGS_manager;
+  std::ofstream(FLAGS_data + ".registered") << getpid() << std::endl;
   for (;;) pause();
 }
 

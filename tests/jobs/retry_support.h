@@ -1,0 +1,170 @@
+#pragma once
+
+#include <freshet/freshet.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "runtime/worker/local_engine.h"
+
+/// Orders some of which need a service outside, and a job that runs, waits and is saved as a test wants it to.
+namespace freshet::retry_test {
+
+struct Order {
+  std::uint64_t id = 0;
+  std::uint64_t user = 0;
+  std::uint64_t amount = 0;
+  Time at{};
+  FRESHET_RECORD(id, user, amount, at)
+};
+struct Total {
+  std::uint64_t user = 0, orders = 0, amount = 0;
+  FRESHET_RECORD(user, orders, amount)
+};
+struct Count {
+  std::uint64_t user = 0;
+  Window window{};
+  std::uint64_t orders = 0;
+  FRESHET_RECORD(user, window, orders)
+};
+
+constexpr std::uint64_t kPartitions = 3;
+
+/// What the world outside looks like, and what arrived.
+struct World {
+  std::uint64_t orders_each = 100;
+  bool is_down = false;                                 // the service that every tenth order needs
+  std::map<std::uint64_t, std::vector<Time>> attempts;  // on each of these
+  std::uint64_t rejected = ~0ULL;                       // this one it will never take
+  std::vector<Order> arrived;
+  std::map<std::uint64_t, Total> totals;
+  std::uint64_t in_windows = 0;
+  const base::Clock* clock = nullptr;
+  std::uint64_t seen = 0;
+};
+inline World world;
+
+class Orders final : public Source<Order> {
+ public:
+  std::vector<Split> discover() override {
+    std::vector<Split> splits;
+    for (std::uint64_t p = 0; p < kPartitions; ++p) splits.push_back({std::to_string(p), 0, world.orders_each, 0});
+    return splits;
+  }
+  Progress read(Split& split, Out<Order>& out) override {
+    const std::uint64_t until = std::min(split.end, split.position + 5);
+    while (!out.full() && split.position < until) {
+      const std::uint64_t id = split.position++ * kPartitions + std::stoull(split.partition);
+      out.emit({id, std::stoull(split.partition) * 10 + id % 7, id % 100,
+                Time(Duration(1'700'000'000'000 + static_cast<std::int64_t>(id * 100)))});
+    }
+    return split.position == split.end ? Progress::done : Progress::progress;
+  }
+};
+class Arrived final : public Sink<Order> {
+ public:
+  void write(const Order& order) override { world.arrived.push_back(order); }
+};
+class Totals final : public Sink<Total> {
+ public:
+  void write(const Total& total) override { world.totals[total.user] = total; }
+};
+class Counts final : public Sink<Count> {
+ public:
+  void write(const Count& count) override { world.in_windows += count.orders; }
+};
+
+inline bool needs_service(const Order& order) { return order.id % 10 == 3; }
+/// Asks the service.
+inline void ask(const Order& order) {
+  ++world.seen;
+  if (!needs_service(order)) return;
+  world.attempts[order.id].push_back(world.clock->wall());
+  if (order.id == world.rejected) throw RejectRecord("no such thing", "unknown");
+  if (world.is_down) throw TryAgain("the service is down");
+}
+inline const auto kAsk = [](const Order& order) {
+  ask(order);
+  return order;
+};
+inline const auto kAdd = [](Total& total, const Order& order) {
+  total.user = order.user;
+  ++total.orders;
+  total.amount += order.amount;
+  ask(order);  // when it throws, what was added must not stay
+};
+
+class JobRun {
+ public:
+  using Build = std::function<void(Job&)>;
+  explicit JobRun(const Build& build, std::int64_t parallelism = 1) {
+    static std::uint32_t attempt = 0;
+    build(job_);
+    job_.finish();
+    engine_ = std::make_unique<worker::LocalEngine>(
+        job_, worker::LocalEngine::Options{.parallelism = parallelism, .snapshots = true, .attempt = ++attempt});
+    for (const auto& problem : engine_->problems()) problems.push_back(problem.message);
+    world.clock = &engine_->clock();
+  }
+  void start(const worker::JobSnapshot* from = nullptr) {
+    engine_->start(from);
+    if (engine_->failure()) ADD_FAILURE() << engine_->failure()->what();
+  }
+  /// Until there is nothing to do but wait.
+  JobRun& settle() {
+    engine_->run(100'000);
+    if (engine_->failure()) ADD_FAILURE() << engine_->failure()->what();
+    return *this;
+  }
+  JobRun& wait(Duration time) {
+    engine_->clock().advance(time);
+    return settle();
+  }
+  /// True: the job has ended within `most`.
+  bool ends_within(Duration most) {
+    engine_->end_stream();
+    for (Duration passed{}; passed <= most; passed += 50ms) {
+      if (engine_->run()) return true;
+      if (engine_->failure()) {
+        ADD_FAILURE() << engine_->failure()->what();
+        return false;
+      }
+      engine_->clock().advance(50ms);
+    }
+    return false;
+  }
+  std::shared_ptr<const worker::JobSnapshot> save(std::uint64_t checkpoint) {
+    engine_->inject_barrier(checkpoint);
+    for (int i = 0; i < 1000 && engine_->snapshot(checkpoint) == nullptr; ++i) {
+      engine_->run(50);
+      engine_->clock().advance(1ms);
+    }
+    const auto* snapshot = engine_->snapshot(checkpoint);
+    EXPECT_NE(snapshot, nullptr) << "a barrier does not come through";
+    return snapshot == nullptr ? nullptr : std::make_shared<worker::JobSnapshot>(*snapshot);
+  }
+  wire::OperatorStatus status(std::string_view id) {
+    wire::OperatorStatus sum;
+    for (auto* task : engine_->tasks()) {
+      for (const auto& op : task->status().operators) {
+        if (job_.graph().operators[op.operator_index].id != id) continue;
+        sum.retrying += op.retrying;
+        sum.errors += op.errors;
+        sum.dead_letters += op.dead_letters;
+        sum.records_in += op.records_in;
+        sum.records_out += op.records_out;
+        sum.attempts += op.attempts;
+      }
+    }
+    return sum;
+  }
+  worker::LocalEngine* operator->() { return engine_.get(); }
+
+  std::vector<std::string> problems;
+
+ private:
+  Job job_;
+  std::unique_ptr<worker::LocalEngine> engine_;
+};
+
+}  // namespace freshet::retry_test
