@@ -217,6 +217,16 @@ TEST_F(Retry, AFullLaneHoldsTheSourceUntilThereIsRoom) {
   EXPECT_THAT(world.arrived, SizeIs(60'000));
 }
 
+/// Goes on from a snapshot for some steps and some time, the service down or not, and is saved then.
+std::shared_ptr<const worker::JobSnapshot> run_a_while(JobRun& run, const worker::JobSnapshot* from,
+                                                       std::uint64_t checkpoint, base::Random& random) {
+  world.is_down = random.below(3) != 0;
+  run.start(from);
+  run->run(random.below(60));
+  run->clock().advance(Duration(static_cast<std::int64_t>(random.below(300))));
+  return run.save(checkpoint);
+}
+
 /// Saved somewhere, restored with other parallelism, some time down and some up: each order counts once.
 TEST_F(Retry, WhatWaitsOutlivesFailuresAndMovesWithItsKeys) {
   const auto build = [](Job& job) { total_each_user(job, {.attempts = 100, .first = 100ms}); };
@@ -236,11 +246,7 @@ TEST_F(Retry, WhatWaitsOutlivesFailuresAndMovesWithItsKeys) {
     std::shared_ptr<const worker::JobSnapshot> from;
     for (std::uint64_t checkpoint = 1; checkpoint < 6; ++checkpoint) {
       JobRun run(build, static_cast<std::int64_t>(1 + random.below(3)));
-      world.is_down = random.below(3) != 0;
-      run.start(from.get());
-      run->run(random.below(60));
-      run->clock().advance(Duration(static_cast<std::int64_t>(random.below(300))));
-      from = run.save(checkpoint);
+      from = run_a_while(run, from.get(), checkpoint, random);
       ASSERT_NE(from, nullptr);
       committed = world.totals;
       waited = waited || run.status("totals").retrying != 0;
@@ -285,11 +291,7 @@ TEST_F(Retry, OrderIsKeptAcrossFailures) {
     std::shared_ptr<const worker::JobSnapshot> from;
     for (std::uint64_t checkpoint = 1; checkpoint < 5; ++checkpoint) {
       JobRun run(build, static_cast<std::int64_t>(1 + random.below(3)));
-      world.is_down = random.below(3) != 0;
-      run.start(from.get());
-      run->run(random.below(60));
-      run->clock().advance(Duration(static_cast<std::int64_t>(random.below(300))));
-      from = run.save(checkpoint);
+      from = run_a_while(run, from.get(), checkpoint, random);
       ASSERT_NE(from, nullptr);
       waited = waited || run.status("ask").retrying != 0;
     }
