@@ -59,6 +59,7 @@ void Chain::begin_step(Time now, std::int64_t origin_us) {
   gave_way_ = gives_way();
   rounds_left_ = kRoundsPerStep;
   tries_left_ = kTriesPerStep;
+  waits_for_lane_ = false;
   for (auto& node : nodes_) {
     node.op.host->refresh(now);
     const bool is_source = node.op.stage.get() == source_;
@@ -166,7 +167,10 @@ bool Chain::serve_lane(std::uint32_t index) {
 bool Chain::has_room_in_lanes_behind(std::uint32_t index) {
   for (std::uint32_t behind = index + 1; behind < nodes_.size(); ++behind) {
     RetryLane* lane = nodes_[behind].op.lane.get();
-    if (lane != nullptr && lane->is_full() && (!serve_lane(behind) || lane->is_full())) return false;
+    if (lane == nullptr || !lane->is_full()) continue;
+    if (!serve_lane(behind)) return false;
+    waits_for_lane_ = lane->is_full();
+    if (waits_for_lane_) return false;
   }
   return true;
 }

@@ -55,6 +55,8 @@ class Chain {
   }
   /// So many records wait to be tried again in some operator that nothing more is to be taken in, or emitted to it.
   bool has_full_lane();
+  /// What is to be emitted waits for room in such a lane, not in an output.
+  bool waits_for_lane() const { return waits_for_lane_; }
   /// When the next record is to be tried again.
   Time next_retry() const;
 
@@ -184,6 +186,7 @@ class Chain {
   /// Times that a lane gives out records in one step: never so often that others have to wait for it.
   static constexpr std::uint32_t kTriesPerStep = 2;
   std::uint32_t tries_left_ = kTriesPerStep;
+  bool waits_for_lane_ = false;   // in this step
   bool gave_way_ = false;         // in the step before
   std::size_t control_edge_ = 0;  // edges that have the control element being sent
   bool is_idle_ = false, idle_sent_ = false;

@@ -115,15 +115,16 @@ void Task::read_mail() {
 Progress Task::step_running() {
   const std::int64_t now_us = clock_.wall_us();
   chain_->begin_step(Time(Duration(now_us / 1000)), gate_.has_channels() ? gate_.origin_us() : now_us);
-  waits_for_disk_ = waits_for_lane_ = false;
+  waits_for_disk_ = waits_for_lane_ = rests_for_lane_ = false;
   commit();
   const bool has_room = has_room_for_state();  // before anything is emitted by time, which may bring state into memory
-  waits_for_lane_ = chain_->has_full_lane();
   if (!settle()) return without_settling();
   if (phase_ == Phase::ended) return Progress::done;
   waits_for_disk_ = !has_room;
   if (waits_for_disk_) return step_without_room();
   if (!chain_->emit_due()) return without_settling();
+  waits_for_lane_ = chain_->has_full_lane();
+  rests_for_lane_ = waits_for_lane_ && barriers_.empty();
   if (waits_for_lane_) return step_without_room();
   return chain_->source() != nullptr ? step_source() : step_gate();
 }
@@ -312,7 +313,7 @@ base::SteadyTime Task::next_wakeup() const {
   // A blocked task waits for a grant, which comes as mail: what is due must wait, too.
   if (phase_ != Phase::running) return base::SteadyTime::max();
   const bool is_blocked = last_progress_ == Progress::blocked;
-  if (is_blocked && !waits_for_lane_) return base::SteadyTime::max();
+  if (is_blocked && !rests_for_lane_ && !chain_->waits_for_lane()) return base::SteadyTime::max();
   const auto now = clock_.steady();
   auto next = base::SteadyTime::max();
   if (!is_blocked && ending_ == Ending::finishing && !chain_->waits_for_retries()) return now;
@@ -362,7 +363,7 @@ wire::TaskStatus Task::status() {
   status.watermark_ms = chain_->watermark_ms();
   status.latency_us = latency_.to_counts();
   status.operators = chain_->statuses();
-  status.waits_for_lane = waits_for_lane_;
+  status.waits_for_lane = waits_for_lane_ || chain_->waits_for_lane();
   if (const SpillTrouble* trouble = chain_->spill_trouble(); trouble != nullptr && waits_for_disk_)
     status.full_disk = wire::FullDisk{trouble->folder, trouble->free_bytes, trouble->why};
   return status;

@@ -102,6 +102,7 @@ class Task {
   bool waits_for_disk_ = false;       // state does not fit into memory, and its disk has no room
   base::SteadyTime next_disk_try_{};  // while that is so
   bool waits_for_lane_ = false;       // too many records wait to be tried again
+  bool rests_for_lane_ = false;       // it is blocked by that, not by a want of credit
 
   // Sources only.
   bool paused_ = false;

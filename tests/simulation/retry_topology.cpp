@@ -24,6 +24,7 @@ class Unsteady {
 /// items ─by key─┬▶ shaky, in order, or not ─┬▶ shelf
 ///               │                           └─by source─▶ all ─▶ all_shelf
 ///               └▶ totals, which throws when it has added ─▶ totals_shelf
+///               └▶ last, at the end ─▶ told ─▶ told_shelf
 /// more ─▶ asked ─▶ asked_shelf
 class Retries final : public OneShelf {
  public:
@@ -31,6 +32,7 @@ class Retries final : public OneShelf {
       : OneShelf(options),
         totals_(make_shelf<Total>(options)),
         all_(make_shelf<Total>(options)),
+        told_(make_shelf<Total>(options)),
         asked_(make_shelf<Item>(options)),
         service_(std::make_shared<Unsteady>(options.seed, random_.chance(0.5) ? 0.2 : 0.7)) {
     const std::uint64_t records = options.full_size ? 100'000 : random_.below(3'000) + 100;
@@ -61,6 +63,19 @@ class Retries final : public OneShelf {
               })
         .emit(at_end())
         .sink("all_shelf", ShelfSink<Total>{all_});
+    // What an operator emits at the end meets a lane that is full.
+    by_key.fold("last",
+                [](Total& total, const Item& item) {
+                  total.add({item.key, 1, item.value});
+                })
+        .emit(at_end())
+        .map("told",
+             [service = service_](const Total& total) {
+               service->ask({.key = total.key, .number = 3});
+               return total;
+             })
+        .on_error(retry({.attempts = 1000, .first = policy_.first, .limit = policy_.limit, .max_waiting = 2}))
+        .sink("told_shelf", ShelfSink<Total>{told_});
     // Without a key.
     job.source<FeedSource>("more", feed_, spending_, seed_ + 1)
         .map("asked",
@@ -94,6 +109,7 @@ class Retries final : public OneShelf {
       totals.push_back(total);
       all[0].add({0, total.items, total.sum});
     }
+    if (auto text = compare("told_shelf, published", told_->published, totals, finished); !text.empty()) return text;
     if (auto text = compare("all_shelf, published", all_->published, all, finished); !text.empty()) return text;
     if (auto text = compare("asked_shelf, published", asked_->published, expected, finished); !text.empty())
       return text;
@@ -101,12 +117,12 @@ class Retries final : public OneShelf {
   }
   bool published_any() const override {
     return OneShelf::published_any() || !totals_->published.empty() || !all_->published.empty() ||
-           !asked_->published.empty();
+           !told_->published.empty() || !asked_->published.empty();
   }
   std::uint32_t tasks() const override { return 50; }
 
  private:
-  const std::shared_ptr<Shelf<Total>> totals_, all_;
+  const std::shared_ptr<Shelf<Total>> totals_, all_, told_;
   const ItemShelf asked_;
   const std::shared_ptr<Unsteady> service_;
   std::shared_ptr<const Feed> feed_;
