@@ -331,6 +331,33 @@ TEST_F(Retry, WithoutAKeyTheyMoveToo) {
   EXPECT_EQ(asked.size(), kAsking) << "all of them waited, wherever they were, or came then";
 }
 
+TEST_F(Retry, ThePolicyMayBeTakenOffWhenNothingWaits) {
+  const auto without = [](Job& job) {
+    job.source<Orders>("orders").map("ask", kAsk).on_error(dead_letter({.pause_above = 1})).sink<Arrived>("arrived");
+  };
+  for (const bool is_down : {false, true}) {
+    world = {};
+    world.is_down = is_down;
+    JobRun run([](Job& job) { ask_each(job, {.attempts = 100, .first = 1s}); });
+    run.start();
+    run.settle();
+    const auto from = run.save(1);
+    ASSERT_NE(from, nullptr);
+    JobRun next(without);
+    if (!is_down) {
+      next.start(from.get());
+      EXPECT_TRUE(next.ends_within(0ms));
+      continue;
+    }
+    try {
+      next.start(from.get());
+      ADD_FAILURE() << "what waits is lost";
+    } catch (const task::TaskFailure& refused) {
+      EXPECT_THAT(refused.what(), ::testing::HasSubstr("records wait there to be tried again"));
+    }
+  }
+}
+
 TEST_F(Retry, WhatCannotBeTriedAgainIsRefusedBeforeTheStart) {
   const auto problems_of = [](const JobRun::Build& build) { return JobRun(build).problems; };
   const auto refused = [&](const RetryPolicy& policy) { return problems_of([&](Job& job) { ask_each(job, policy); }); };

@@ -115,15 +115,11 @@ TEST_F(LookUp, AServerThatIsGoneFailsTheRecordsAndServesAgainWhenItIsBack) {
   EXPECT_THAT(look_up(*reader, {"a"}), ElementsAre("2")) << "it is tried again when the rest is over";
 }
 
-TEST_F(LookUp, AServerThatStandsStillIsWaitedForOnceATimeOut) {
+TEST_F(LookUp, AServerThatStandsStillFailsTheRecordsWhenItsTimeIsOver) {
   set("shop:item:a", "1");
-  const auto reader = reader_of(server(300ms));
+  const auto reader = reader_of(server(100ms));
   EXPECT_THAT(look_up(*reader, {"a"}), ElementsAre("1"));
   redis->stand_still();
-  const auto begin = std::chrono::steady_clock::now();
-  EXPECT_THAT(look_up(*reader, {"a"}), ElementsAre(HasSubstr("does not answer")));
-  const auto waited = std::chrono::steady_clock::now() - begin;
-  EXPECT_GE(waited, 300ms);
   EXPECT_THAT(look_up(*reader, {"a"}), ElementsAre(HasSubstr("does not answer")));
   redis->go_on();
 }
