@@ -51,7 +51,6 @@ FailedRecord describe_crashed(const std::vector<CrashedRecord>& crashed, const R
   failed.message = "set aside after " + std::to_string(found.crashes) + (found.crashes == 1 ? " crash" : " crashes");
   failed.meta = meta;
   failed.attempts = found.crashes + 1;
-  failed.is_final = true;
   return failed;
 }
 

@@ -255,8 +255,8 @@ bool Chain::route(Node& node, OutputEdge& edge, const detail::BatchView& view, C
 void Chain::set_aside(Node& node, FailedRecord failed, bool is_letter) {
   const RecordMeta meta = failed.meta;
   DeadLetter letter;
-  if (!node.op.host->record_failed(std::move(failed), letter) || is_letter)
-    return;  // a letter that cannot be sent is counted and told, and makes no further letter
+  node.op.host->record_failed(std::move(failed), letter);
+  if (is_letter) return;  // a letter that cannot be sent is counted and told, and makes no further letter
   auto& letters = static_cast<detail::Batch<DeadLetter>&>(node.op.stage->outputs().back().batch());
   letters.records.add() = std::move(letter);
   letters.metas.push_back(meta);

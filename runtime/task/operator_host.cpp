@@ -36,12 +36,14 @@ void OperatorHost::keep_failed_in(RetryLane& lane) {
   ends_behind_kept = lane.keeps_order();
 }
 
-bool OperatorHost::record_failed(FailedRecord failed, DeadLetter& letter) {
+bool OperatorHost::keep_failed(FailedRecord& failed) {
+  if (lane_ == nullptr || !keeps_failed || !lane_->take(*at_hand.view, at_hand.index, failed, now_)) return false;
   ++errors;
-  // Where no record is at hand there is none to try again.
-  if (lane_ != nullptr && keeps_failed && at_hand.view != nullptr &&
-      lane_->take(*at_hand.view, at_hand.index, failed, now_))
-    return false;
+  return true;
+}
+
+void OperatorHost::record_failed(FailedRecord failed, DeadLetter& letter) {
+  ++errors;
   cut(failed.record);
   if (!sets_aside) {
     TaskFailure failure(operator_id, failed.reason, failed.message);
@@ -60,7 +62,6 @@ bool OperatorHost::record_failed(FailedRecord failed, DeadLetter& letter) {
             .at = now_};
   last_letter_ = letter;
   listener_.on_dead_letter(letter);
-  return true;
 }
 
 void OperatorHost::check_brake(std::uint64_t records) {

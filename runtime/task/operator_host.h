@@ -59,7 +59,8 @@ class OperatorHost final : public StageHost {
   const PartitionTable::Entry* partition_of(const SourcePosition& position) const {
     return partitions_->find(position.partition);
   }
-  bool record_failed(FailedRecord failed, DeadLetter& letter) override;
+  bool keep_failed(FailedRecord& failed) override;
+  void record_failed(FailedRecord failed, DeadLetter& letter) override;
   /// From now on the lane keeps what is to be tried again. It outlives the host.
   void keep_failed_in(RetryLane& lane);
 

@@ -115,7 +115,7 @@ bool RetryLane::take(const BatchView& view, std::size_t i, FailedRecord& failed,
     record.attempts = trying->attempts + 1;
     if (trying->attempts != 0) record.first_ms = trying->first_ms;
   }
-  failed.attempts = std::max(failed.attempts, record.attempts);
+  failed.attempts = record.attempts;
   if (failed.is_final || record.attempts >= policy_.attempts || now_ms - record.first_ms >= policy_.limit.count())
     return false;
   const WaitingKey key = trying != nullptr ? trying->key : new_key(record.meta);

@@ -128,7 +128,7 @@ class TypedSourceStage final : public SourceStageOf<typename S::Output> {
   void set_aside(const FailedRecord& failed) {
     auto& letters = static_cast<Batch<DeadLetter>&>(this->outputs_[1].batch());
     DeadLetter letter;
-    if (!host_->record_failed(failed, letter)) return;
+    host_->record_failed(failed, letter);
     letters.records.add() = std::move(letter);
     letters.metas.push_back(failed.meta);
   }

@@ -17,7 +17,7 @@ class HarnessHost final : public StageHost {
   std::string describe(const SourcePosition& position) const override {
     return "harness, record " + std::to_string(position.offset);
   }
-  bool record_failed(FailedRecord failed, DeadLetter& letter) override {
+  void record_failed(FailedRecord failed, DeadLetter& letter) override {
     if (!sets_aside) throw std::runtime_error(failed.reason + ": " + failed.message + " on " + failed.record);
     letter = {.id = ++letters,
               .operator_id = operator_id,
@@ -27,7 +27,6 @@ class HarnessHost final : public StageHost {
               .record = failed.record,
               .attempts = failed.attempts,
               .at = now_value};
-    return true;
   }
   Time now_value{};
   std::uint64_t letters = 0;

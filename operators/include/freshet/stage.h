@@ -30,7 +30,7 @@ struct FailedRecord {
   std::string record{};
   RecordMeta meta{};
   std::uint32_t attempts = 1;
-  bool is_final = false;  ///< another attempt would end the same: it was rejected, or crashed the process
+  bool is_final = false;  ///< it was rejected: another attempt would end the same
 };
 
 /// A place in the input whose records one operator is not to process: the process crashed on them too often.
@@ -47,9 +47,12 @@ class StageHost {
   virtual Time now() const = 0;
   /// A record's origin in words; empty when unknown.
   virtual std::string describe(const SourcePosition& position) const = 0;
-  /// Decides what becomes of a record: throws to fail the job, or fills in the dead letter to pass on. False: there is
-  /// no letter, the record at hand is kept and tried again later.
-  [[nodiscard]] virtual bool record_failed(FailedRecord failed, DeadLetter& letter) = 0;
+  /// Keeps the record at hand, to try it again later. Asked before the record is described. False: it has failed for
+  /// good, after the attempts that `failed` then names.
+  [[nodiscard]] virtual bool keep_failed(FailedRecord& /*failed*/) { return false; }
+  /// Decides what becomes of a record that was not kept: throws to fail the job, or fills in the dead letter to pass
+  /// on.
+  virtual void record_failed(FailedRecord failed, DeadLetter& letter) = 0;
 
   std::string operator_id;
   std::uint32_t task_index = 0;
@@ -290,11 +293,14 @@ class UserCodeStage : public Stage {
       } catch (...) {
         host_->at_hand.index = i;
         FailedRecord failed = describe_current_exception();
-        if (failed.record.empty())
-          append_json(failed.record, static_cast<const Batch<T>&>(*view.batch).records[view.index(i)]);
         failed.meta = view.meta(i);
         if (host_->sets_aside) undo();
-        const bool is_kept = !set_aside(std::move(failed));
+        const bool is_kept = host_->keep_failed(failed);
+        if (!is_kept) {
+          if (failed.record.empty())
+            append_json(failed.record, static_cast<const Batch<T>&>(*view.batch).records[view.index(i)]);
+          set_aside(std::move(failed));
+        }
         ++i;
         if (is_kept && host_->ends_behind_kept) break;
       }
@@ -320,15 +326,17 @@ class UserCodeStage : public Stage {
     }
   }
 
-  /// False: the record is kept, to be tried again.
-  bool set_aside(FailedRecord failed) {
+  void set_aside(FailedRecord failed) {
     const RecordMeta meta = failed.meta;
-    DeadLetter letter;
-    if (!host_->record_failed(std::move(failed), letter)) return false;
     auto& letters = static_cast<Batch<DeadLetter>&>(outputs_.back().batch());
-    letters.records.add() = std::move(letter);
+    DeadLetter& letter = letters.records.add();
+    try {
+      host_->record_failed(std::move(failed), letter);
+    } catch (...) {
+      letters.records.truncate(letters.records.size() - 1);
+      throw;
+    }
     letters.metas.push_back(meta);
-    return true;
   }
 
   std::size_t next_crashed(const BatchView& view, std::size_t from) const {

@@ -41,7 +41,7 @@ class Host final : public StageHost {
  public:
   Time now() const override { return Time{}; }
   std::string describe(const SourcePosition&) const override { return {}; }
-  bool record_failed(FailedRecord, DeadLetter&) override { std::abort(); }
+  void record_failed(FailedRecord, DeadLetter&) override { std::abort(); }
 };
 
 void count_by_fold(benchmark::State& state) {

@@ -4,6 +4,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <thread>
 
 #include "tests/operators/connectors/test_files.h"
@@ -31,6 +32,7 @@ class Impostor {
     thread_ = std::thread([this] { serve(); });
   }
   Impostor(const Impostor&) = delete;
+  int callers() const { return callers_; }
   ~Impostor() {
     shutdown(listener_, SHUT_RDWR);
     thread_.join();
@@ -38,8 +40,9 @@ class Impostor {
   }
 
  private:
-  void serve() const {
+  void serve() {
     for (int peer = accept(listener_, nullptr, nullptr); peer >= 0; peer = accept(listener_, nullptr, nullptr)) {
+      ++callers_;
       std::size_t sent = 0;
       while (sent < says_.size()) {
         const auto count = ::send(peer, says_.data() + sent, says_.size() - sent, MSG_NOSIGNAL);
@@ -54,6 +57,7 @@ class Impostor {
     }
   }
   const std::string says_;
+  std::atomic<int> callers_{0};
   int listener_ = -1;
   std::thread thread_;
 };
@@ -142,6 +146,24 @@ std::vector<std::string> looked_up(const std::string& says) {
     }
   }
   return found;
+}
+
+TEST(HostileRedis, AServerThatFailedIsLeftAloneForAWhile) {
+  const files::testing::TestDirectory directory;
+  const Impostor impostor(directory.path("s"), "-LOADING for ever\r\n");
+  // It fails for the whole of the time-out, and the time-out again is how long it is left alone.
+  const auto reader = texts({.address = "unix:" + directory.path("s"), .timeout = 1s}, "{item}").make("item");
+  const auto ask = [&] {
+    reader->begin();
+    reader->ask("a");
+    reader->fetch();
+    EXPECT_THROW((void)reader->found(0), TryAgain);
+  };
+  ask();
+  const int callers = impostor.callers();
+  EXPECT_GT(callers, 1) << "while there was time";
+  for (int i = 0; i < 100; ++i) ask();
+  EXPECT_EQ(impostor.callers(), callers);
 }
 
 TEST(HostileRedis, LookUpsBelieveOnlyWhatIsAnAnswer) {

@@ -74,6 +74,14 @@ TEST_F(Verbs, StatusShowsStateThenNumbersThenOperators) {
   test::expect_golden("status_operators.txt", fake_.out.str());
 }
 
+TEST_F(Verbs, StatusCountsWhatWaitsToBeTriedAgainWhereSomethingDoes) {
+  json waiting = status("Running");
+  waiting["retrying"] = 4000;
+  manager_.answer("GET /v1/jobs/shop", 200, waiting.dump());
+  ASSERT_EQ(fake_.run("status shop"), ExitCode::kDone) << fake_.err.str();
+  EXPECT_NE(fake_.out.str().find("    retrying 4,000    late 40"), std::string::npos) << fake_.out.str();
+}
+
 TEST_F(Verbs, StatusPutsProblemsBeforeNumbers) {
   manager_.answer("GET /v1/jobs/shop", 200, with_problem());
   ASSERT_EQ(fake_.run("status shop"), ExitCode::kDone);

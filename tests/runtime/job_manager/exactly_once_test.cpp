@@ -111,6 +111,32 @@ TEST_F(ExactlyOnce, AJobThatHasReadEverythingEndsBehindItsFinalCheckpoint) {
   EXPECT_TRUE(cluster.processes.empty());
 }
 
+/// Worker 0 has the source, worker 1 tries records again.
+TEST_F(ExactlyOnce, TheFinalCheckpointWaitsForRecordsThatAreTriedAgain) {
+  cluster.add_agent("a", 8);
+  cluster.deliver();
+  Submission wanted = cluster.submission("shop", 1, 2);
+  wanted.checkpoint_interval = Duration(1000);
+  wanted.graph.operators[1].on_error = {.kind = ErrorPolicyKind::retry,
+                                        .attempts = 5,
+                                        .first_delay = Duration(1000),
+                                        .limit = Duration(60'000),
+                                        .max_waiting = 1000};
+  ASSERT_TRUE(std::holds_alternative<SubmitAnswer>(cluster.manager->submit(std::move(wanted))));
+  cluster.deliver();
+  const JobId id = cluster.manager->table().all().rbegin()->first;
+  ASSERT_EQ(cluster.state(id), JobState::running);
+  ASSERT_EQ(cluster.prepared.at(worker(id, 0)).plan.tasks.size(), 2u);
+  cluster.from_worker(worker(id, 0), wire::DataEnded{worker(id, 0)});
+  cluster.run_for(1100ms);
+  EXPECT_EQ(cluster.sent<wire::InjectBarrier>().back().second.kind, BarrierKind::checkpoint) << "they go on";
+  EXPECT_EQ(cluster.state(id), JobState::running);
+  cluster.from_worker(worker(id, 1), wire::DataEnded{worker(id, 1)});
+  cluster.run_for(100ms);
+  EXPECT_EQ(cluster.sent<wire::InjectBarrier>().back().second.kind, BarrierKind::final_checkpoint);
+  EXPECT_EQ(cluster.state(id), JobState::finished);
+}
+
 TEST_F(ExactlyOnce, AWorkerThatDiesBehindTheFinalCheckpointBringsAnotherAttemptThatEnds) {
   const JobId id = running_job();
   const WorkerKey dies = worker(id, 1);

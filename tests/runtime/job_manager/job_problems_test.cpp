@@ -223,6 +223,24 @@ TEST_F(JobProblems, TasksThatWaitForRoomOnADiskAreToldUntilTheyGoOn) {
   EXPECT_TRUE(view(id).problems.empty());
 }
 
+TEST_F(JobProblems, CheckpointsThatWaitBehindAFullLaneAreNotHeldAgainstTheJob) {
+  const JobId id = running_job();
+  const WorkerKey key{id, cluster.job(id).attempt(), {0}};
+  const auto report = [&](bool waits) {
+    wire::TaskStatus status{.task = {0, 0}, .phase = "running"};
+    status.waits_for_lane = waits;
+    cluster.from_worker(key, wire::WorkerStatus{key, {status}});
+    cluster.deliver();
+  };
+  cluster.saves = false;  // no barrier comes through
+  report(true);
+  cluster.run_for(4000s);
+  EXPECT_EQ(cluster.job(id).attempt().value, 1u);
+  report(false);
+  cluster.run_for(4000s);
+  EXPECT_GT(cluster.job(id).attempt().value, 1u);
+}
+
 TEST_F(JobProblems, AJobThatIsOverWaitsForNoDisk) {
   const JobId id = running_job();
   const WorkerKey key{id, cluster.job(id).attempt(), {0}};
