@@ -34,7 +34,7 @@ class LookUp : public ::testing::Test {
     redis.emplace();
     redis->start();
   }
-  Server server(Duration timeout = 2s) const {
+  Server server(Duration timeout = 60s) const {
     return {.address = redis->address(), .prefix = "shop:", .timeout = timeout};
   }
   void set(const std::string& key, const std::string& text) const { redis->client().call({"SET", key, text}); }
@@ -63,6 +63,18 @@ std::vector<std::string> look_up(StoreReader& reader, const std::vector<std::str
   return found;
 }
 
+/// The same, again and again as long as the time-out is shorter than this machine is slow.
+std::vector<std::string> look_up_patiently(StoreReader& reader, const std::vector<std::string>& keys) {
+  const auto limit = std::chrono::steady_clock::now() + 60s;
+  for (;;) {
+    auto found = look_up(reader, keys);
+    const bool is_answered =
+        std::none_of(found.begin(), found.end(), [](const auto& text) { return text.starts_with("again"); });
+    if (is_answered || std::chrono::steady_clock::now() > limit) return found;
+    std::this_thread::sleep_for(5ms);
+  }
+}
+
 TEST_F(LookUp, FindsTextsUnderTheirKeysInTheOrderOfTheQuestions) {
   set("shop:item:a", "1");
   set("shop:item:b", std::string("2\r\n\0", 4));
@@ -83,7 +95,7 @@ TEST_F(LookUp, ThousandsOfLongTextsComeThrough) {
     if (i % 3 != 0) set("shop:item:" + keys.back(), wanted.back());
     if (i % 3 == 0) wanted.back() = "-";
   }
-  EXPECT_EQ(look_up(*reader_of(server(10s)), keys), wanted);
+  EXPECT_EQ(look_up(*reader_of(server()), keys), wanted);
 }
 
 TEST_F(LookUp, WhatIsWrongWithOneKeyIsNoTroubleOfTheOthers) {
@@ -105,20 +117,18 @@ TEST_F(LookUp, WhatIsWrongWithOneKeyIsNoTroubleOfTheOthers) {
 TEST_F(LookUp, AServerThatIsGoneFailsTheRecordsAndServesAgainWhenItIsBack) {
   set("shop:item:a", "1");
   const auto reader = reader_of(server(200ms));
-  EXPECT_THAT(look_up(*reader, {"a"}), ElementsAre("1"));
+  EXPECT_THAT(look_up_patiently(*reader, {"a"}), ElementsAre("1"));
   redis->kill();
   EXPECT_THAT(look_up(*reader, {"a", "b"}), ::testing::Each(HasSubstr("again: Redis at unix:")));
   redis->start();
   set("shop:item:a", "2");
-  for (int i = 0; i < 100 && look_up(*reader, {"a"}) != std::vector<std::string>{"2"}; ++i)
-    std::this_thread::sleep_for(20ms);
-  EXPECT_THAT(look_up(*reader, {"a"}), ElementsAre("2")) << "it is tried again when the rest is over";
+  EXPECT_THAT(look_up_patiently(*reader, {"a"}), ElementsAre("2")) << "it is tried again when the rest is over";
 }
 
 TEST_F(LookUp, AServerThatStandsStillFailsTheRecordsWhenItsTimeIsOver) {
   set("shop:item:a", "1");
   const auto reader = reader_of(server(100ms));
-  EXPECT_THAT(look_up(*reader, {"a"}), ElementsAre("1"));
+  EXPECT_THAT(look_up_patiently(*reader, {"a"}), ElementsAre("1"));
   redis->stand_still();
   EXPECT_THAT(look_up(*reader, {"a"}), ElementsAre(HasSubstr("does not answer")));
   redis->go_on();
@@ -129,16 +139,11 @@ TEST_F(LookUp, AnAnswerThatComesTooLateIsNobodys) {
   set("shop:item:a", "1");
   set("shop:item:b", "2");
   const auto reader = reader_of(server(50ms));
-  EXPECT_THAT(look_up(*reader, {"a"}), ElementsAre("1"));
+  EXPECT_THAT(look_up_patiently(*reader, {"a"}), ElementsAre("1"));
   redis->stand_still();
   EXPECT_THAT(look_up(*reader, {"a"}), ElementsAre(HasSubstr("again")));
   redis->go_on();
-  std::vector<std::string> found;
-  for (int i = 0; i < 100 && (found = look_up(*reader, {"b"})) != std::vector<std::string>{"2"}; ++i) {
-    ASSERT_THAT(found, ElementsAre(HasSubstr("again")));
-    std::this_thread::sleep_for(20ms);
-  }
-  EXPECT_THAT(found, ElementsAre("2"));
+  EXPECT_THAT(look_up_patiently(*reader, {"b"}), ElementsAre("2"));
 }
 
 class Views final : public Source<View> {
@@ -172,7 +177,7 @@ TEST_F(LookUp, AJobGoesOnWhileRedisIsAwayAndLosesNothing) {
                 if (view.number == 1500) throw RejectRecord("not this one");
                 return Priced{view.number, found == nullptr ? "none" : *found};
               })
-      .on_error(retry({.attempts = 50, .first = 100ms, .limit = 10min}))
+      .on_error(retry({.attempts = 50, .first = 100ms, .limit = 24h}))
       .sink<Arrived>("arrived");
   job.finish();
   ASSERT_THAT(job.problems(), IsEmpty());
@@ -186,9 +191,11 @@ TEST_F(LookUp, AJobGoesOnWhileRedisIsAwayAndLosesNothing) {
   EXPECT_LT(arrived.size(), kViews) << "nothing could be looked up after it died";
   redis->start();
   for (int i = 0; i < 100; ++i) set("shop:item:" + std::to_string(i), "price " + std::to_string(i));
-  for (int i = 0; i < 1000 && !engine.run(); ++i) {
+  const auto limit = std::chrono::steady_clock::now() + 60s;
+  while (!engine.run()) {
     ASSERT_FALSE(engine.failure()) << engine.failure()->what();
-    engine.clock().advance(100ms);
+    ASSERT_LT(std::chrono::steady_clock::now(), limit);
+    engine.clock().advance(1s);
     std::this_thread::sleep_for(1ms);
   }
   EXPECT_THAT(arrived, SizeIs(kViews - 1));
