@@ -55,7 +55,7 @@ void find_problems(const SavedOperator& saved, const OperatorNode* next, std::ve
                         "Keep it a source, or give up its positions: " + drop});
   for (const auto& state : saved.states) {
     const auto* now = find_state(next->states, state.name);
-    if (now == nullptr && state.name == detail::kLaneState)
+    if (now == nullptr && (state.name == detail::kLaneState || state.name == detail::kLettersState))
       continue;  // if something waits there, who restores it says so
     if (now == nullptr) {
       problems.push_back({where, "state " + readable(state.name) + " is in the checkpoint, and gone from the operator",

@@ -10,7 +10,7 @@ namespace freshet::dag {
 namespace {
 
 /// Grows when what goes into the digest changes, so that no old one can match by chance.
-constexpr std::uint32_t kVersion = 4;
+constexpr std::uint32_t kVersion = 5;
 
 std::vector<GivenValue> sorted(std::vector<GivenValue> values) {
   std::sort(values.begin(), values.end(), [](const GivenValue& a, const GivenValue& b) {

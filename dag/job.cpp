@@ -40,17 +40,37 @@ std::uint32_t Job::add_operator(OperatorNode node, detail::OperatorImplementatio
   return index;
 }
 
-std::vector<bool> Job::below_dead_letters() const {
+/// That operator, and all that its records reach.
+std::vector<bool> Job::below(std::uint32_t node) const {
   std::vector<bool> below(graph_.operators.size(), false);
-  below[*dead_letters_] = true;
+  below[node] = true;
   for (bool grew = true; grew;) {
     grew = false;
     for (const auto& edge : graph_.edges) {
-      if (!below[edge.from] || below[edge.to]) continue;
+      if (edge.from >= below.size() || edge.to >= below.size() || !below[edge.from] || below[edge.to]) continue;
       below[edge.to] = grew = true;
     }
   }
   return below;
+}
+
+/// A record that gets through in the end may be too late for what goes by event time behind.
+void Job::warn_of_long_retries() {
+  for (std::uint32_t node = 0; node < operators_.size(); ++node) {
+    const auto& policy = graph_.operators[node].on_error;
+    if (policy.kind != ErrorPolicyKind::retry) continue;
+    const auto reached = below(node);
+    for (std::uint32_t other = 0; other < operators_.size(); ++other) {
+      const auto takes_late = operators_[other].takes_late;
+      if (!reached[other] || !takes_late || *takes_late >= policy.limit) continue;
+      warnings_.push_back({"operator " + graph_.operators[node].id,
+                           "a record may be tried again for " + format_duration(policy.limit) + ", and " +
+                               graph_.operators[other].id + " behind it takes what is late for " +
+                               format_duration(*takes_late) + ": what gets through later is booked there as late",
+                           "a shorter limit, .allow_late(" + format_duration(policy.limit) +
+                               ") of a window, or .late() to have these records"});
+    }
+  }
 }
 
 /// What needs event time must have it from all sources above.
@@ -99,23 +119,30 @@ void Job::replace_edges() {
   }
 }
 
-/// Records that wait to be tried again are state.
+/// Records that wait to be tried again are state, and so are dead letters that are kept.
 void Job::declare_lanes() {
   for (std::uint32_t node = 0; node < operators_.size(); ++node) {
     auto& op = graph_.operators[node];
-    if (op.on_error.kind != ErrorPolicyKind::retry || op.kind == OperatorKind::source) continue;
-    if (const auto& records = operators_[node].records; records != nullptr)
-      op.states.push_back(detail::lane_declaration(*records));
-    else
-      problems_.push_back(
-          {"operator " + op.id, "on_error(retry(…)) behind a step that cannot take back a record",
-           "windows and joins take dead_letter() or fail(); put what may fail for a time into a map before them"});
+    if (!op.on_error.has_lane() || op.kind == OperatorKind::source) continue;
+    const auto& records = operators_[node].records;
+    if (records == nullptr) {
+      const bool retries = op.on_error.kind == ErrorPolicyKind::retry;
+      problems_.push_back({"operator " + op.id,
+                           std::string("on_error(") + (retries ? "retry(…)" : "dead_letter({.keep = …})") +
+                               ") behind a step that cannot take back a record",
+                           "windows and joins take dead_letter() without keep, or fail(); put what may fail for a time "
+                           "into a map before them"});
+      continue;
+    }
+    op.states.push_back(detail::lane_declaration(*records));
+    if (op.on_error.keep != 0) op.states.push_back(detail::lane_declaration(*records, detail::kLettersState));
   }
 }
 
 void Job::finish() {
   declare_lanes();
   check_event_time();
+  warn_of_long_retries();
   replace_edges();
   for (std::size_t i = 0; i < graph_.edges.size(); ++i) {
     if (graph_.edges[i].to >= operators_.size()) continue;  // the validator says so
@@ -126,11 +153,11 @@ void Job::finish() {
     if (!code.takes_parts) graph_.edges[i].combines = edges_[i].type->can_combine(*code.combiner);
   }
   if (!dead_letters_) return;
-  const auto below = below_dead_letters();
+  const auto below_letters = below(*dead_letters_);
   const auto type = detail::make_edge<void, DeadLetter>(detail::NoKey{}, detail::FirstTask{});
   for (std::uint32_t node = 0; node < graph_.operators.size(); ++node) {
     const auto& from = graph_.operators[node];
-    if (below[node] || !sets_aside(from)) continue;
+    if (below_letters[node] || !sets_aside(from)) continue;
     graph_.edges.push_back({node,
                             static_cast<std::uint32_t>(from.outputs.size() - 1),
                             *dead_letters_,

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint32_t kMaxAttempts = 1000;
 constexpr Duration kLongestRetry = days(30);
+constexpr std::uint64_t kMaxKept = 1'000'000;
 constexpr const char* kIdRule = "Use 1 to 64 letters, digits, '_', '-' or '.', the first a letter or a digit";
 
 void check_ids(const LogicalGraph& graph, Problems& problems) {
@@ -60,6 +61,16 @@ void check_retry(const LogicalGraph& graph, std::uint32_t node, Problems& proble
 void check_error_policy(const LogicalGraph& graph, std::uint32_t node, Problems& problems) {
   const auto& policy = graph.operators[node].on_error;
   if (policy.kind == ErrorPolicyKind::retry) check_retry(graph, node, problems);
+  if (policy.kind == ErrorPolicyKind::dead_letter && policy.keep != 0 &&
+      graph.operators[node].kind == OperatorKind::source)
+    problems.push_back({operator_label(graph, node),
+                        "a source cannot keep dead letters: what it cannot read is no record",
+                        "Take keep away; write job.dead_letters() to a file to have what could not be read"});
+  if (policy.keep > kMaxKept)
+    problems.push_back({operator_label(graph, node),
+                        "keep = " + std::to_string(policy.keep) + ": at most " + std::to_string(kMaxKept) +
+                            " dead letters are kept per task",
+                        "Write job.dead_letters() to a file to have them all"});
   const bool in_range = policy.pause_above > 0 && policy.pause_above <= 1;  // false for NaN, too
   const bool has_brake = policy.kind == ErrorPolicyKind::dead_letter || policy.kind == ErrorPolicyKind::retry;
   if (has_brake && !in_range)

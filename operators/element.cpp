@@ -15,7 +15,7 @@ void write_control(ByteBuffer& out, const ControlElement& element) {
 
 bool read_control(ByteReader& in, ControlElement& element) {
   std::uint8_t tag = 0;
-  if (!in.byte(tag) || tag == static_cast<std::uint8_t>(ElementKind::record)) return false;
+  if (!in.byte(tag) || detail::is_record(tag)) return false;
   element.kind = static_cast<ElementKind>(tag);
   if (enumerator_name(element.kind).empty()) return false;  // also a tag with flags
   if (element.kind == ElementKind::watermark) return decode(in, element.time_ms);

@@ -3,7 +3,8 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
-names=(keyed_count pipeline user_behavior latency skew rare_branch startup idle recovery checkpoint state scale micro)
+names=(keyed_count pipeline user_behavior latency skew rare_branch reads retries startup idle recovery checkpoint state
+  scale micro)
 
 usage() {
   cat <<'TEXT'
@@ -18,6 +19,8 @@ ends the benchmark with exit code 1. A missed target is shown, and is no failure
   latency       age of records in another worker, at given rates and at shares of the maximum, exactly once
   skew          half of all records of one key, against uniform keys
   rare_branch   latency of a branch that one record in 100,000 takes, beside one at full speed
+  reads         state read while it changes: time of an answer, its freshness, what ingest loses
+  retries       what records that fail and are tried again cost the others
   startup       a cluster up; a job's first record
   idle          memory of job manager, agent and worker that have nothing to do
   recovery      from the kill of a worker to the first record that the next attempt counts; four kills a run

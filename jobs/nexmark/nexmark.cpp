@@ -3,100 +3,68 @@
 #include <set>
 #include <sstream>
 
-#include "jobs/nexmark/bid.h"
-#include "jobs/nexmark/results.h"
+#include "jobs/nexmark/queries.h"
 
 using namespace freshet;
+using namespace nexmark;
 
 namespace {
 
-constexpr Duration kDay = 24h;
+const std::set<std::string> kQueries{"q4", "q5", "q7", "q8", "q15", "q17", "q18", "q102", "q103"};
 
-// Query 5: the auctions with most bids of the last ten seconds, every two seconds.
-void add_q5(const Stream<Bid>& bids, const std::string& output) {
-  bids.key_by(&Bid::auction)
-      .window(sliding(10s, 2s))
-      .aggregate<AuctionBids>("auction_bids", count().as(&AuctionBids::bids))
-      .key_by("start", [](const AuctionBids& one) { return one.window.start; })
-      .window(same_window())
-      .aggregate<HotWindow>("most_bids", custom(FindMostBids()).as(&HotWindow::most))
-      .flat_map("q5",
-                [](const HotWindow& hot, Out<HotAuction>& out) {
-                  for (const auto auction : hot.most.auctions) out.emit({hot.window, auction, hot.most.bids});
-                })
-      .sink("q5_file", files::jsonl(output + "/q5"));
-}
-
-// Query 7: the dearest bids of each ten seconds.
-void add_q7(const Stream<Bid>& bids, const std::string& output) {
-  bids.key_by(&Bid::auction)
-      .window(tumbling(10s))
-      .aggregate<AuctionDearest>("auction_dearest", custom(FindDearest()).as(&AuctionDearest::dearest))
-      .key_by("start", [](const AuctionDearest& one) { return one.window.start; })
-      .window(same_window())
-      .aggregate<WindowDearest>("dearest", custom(FindDearestOfAll()).as(&WindowDearest::dearest))
-      .flat_map("q7",
-                [](const WindowDearest& window, Out<Bid>& out) {
-                  for (const Bid& bid : window.dearest.bids) out.emit(bid);
-                })
-      .sink("q7_file", files::csv(output + "/q7"));
-}
-
-// Query 17: statistics of each auction and day; and 15, those of the day, which are put together from them.
-void add_days(const Stream<Bid>& bids, const std::string& output, bool q15, bool q17) {
-  const auto auctions =
-      bids.key_by(&Bid::auction)
-          .window(tumbling(kDay))
-          .aggregate<AuctionDay>("q17", count().as(&AuctionDay::bids), count_if(is_low).as(&AuctionDay::low),
-                                 count_if(is_middle).as(&AuctionDay::middle), count_if(is_high).as(&AuctionDay::high),
-                                 min(&Bid::price).as(&AuctionDay::least), max(&Bid::price).as(&AuctionDay::dearest),
-                                 mean(&Bid::price).as(&AuctionDay::mean), sum(&Bid::price).as(&AuctionDay::sum));
-  if (q17) auctions.sink("q17_file", files::jsonl(output + "/q17"));
-  if (!q15) return;
-  const auto auction_parts = auctions.map("auction_parts", Day::of);
-  const auto bidder_parts =
-      bids.key_by(&Bid::bidder)
-          .window(tumbling(kDay))
-          .aggregate<BidderDay>("bidders", count_if(is_low).as(&BidderDay::low),
-                                count_if(is_middle).as(&BidderDay::middle), count_if(is_high).as(&BidderDay::high))
-          .map("bidder_parts", Day::of_bidder);
-  Stream<Day>(auctions.job(), auction_parts.from())
-      .merge(bidder_parts)
-      .key_by(&Day::date)
-      .window(same_window())
-      .aggregate<Day>(
-          "q15", sum(&Day::bids).as(&Day::bids), sum(&Day::low_bids).as(&Day::low_bids),
-          sum(&Day::middle_bids).as(&Day::middle_bids), sum(&Day::high_bids).as(&Day::high_bids),
-          sum(&Day::bidders).as(&Day::bidders), sum(&Day::low_bidders).as(&Day::low_bidders),
-          sum(&Day::middle_bidders).as(&Day::middle_bidders), sum(&Day::high_bidders).as(&Day::high_bidders),
-          sum(&Day::auctions).as(&Day::auctions), sum(&Day::low_auctions).as(&Day::low_auctions),
-          sum(&Day::middle_auctions).as(&Day::middle_auctions), sum(&Day::high_auctions).as(&Day::high_auctions))
-      .sink("q15_file", files::jsonl(output + "/q15"));
+/// Those that a parameter names, by comma.
+std::set<std::string> wanted_queries(Job& job, const std::string& listed) {
+  std::set<std::string> queries;
+  std::istringstream names(listed);
+  for (std::string name; std::getline(names, name, ',');) queries.insert(name);
+  std::string known;
+  for (const auto& name : kQueries) known += (known.empty() ? "" : ", ") + name;
+  for (const auto& name : queries)
+    if (!kQueries.contains(name))
+      job.add_problem({"parameter queries", "there is no query '" + name + "' here", "name some of " + known});
+  if (queries.empty()) job.add_problem({"parameter queries", "no query is wanted", "name one at least"});
+  return queries;
 }
 
 }  // namespace
 
-FRESHET_JOB(nexmark, "Queries 5, 7, 15 and 17 of the Nexmark benchmark, on bids of auctions")
+FRESHET_JOB(nexmark, "Queries of the Nexmark benchmark, on auctions, bids at them and people")
 {
   const auto input =
       files::input<Bid>(job, "bids", "bid.csv", "files of bids",
                         {.columns = "time=date_time", .required = {"auction", "bidder", "price", "time"}});
   const auto output = job.param("output", "out/nexmark", "folder of the results");
-  const auto listed = job.param("queries", "q5,q7,q15,q17", "which are wanted, by comma");
-  const auto disorder = job.param("max_disorder", 4s, "how much later than its successors a bid may come");
-  std::set<std::string> queries;
-  std::istringstream names(listed);
-  for (std::string name; std::getline(names, name, ',');) queries.insert(name);
-  for (const auto& name : queries) {
-    if (name != "q5" && name != "q7" && name != "q15" && name != "q17")
-      job.add_problem({"parameter queries", "there is no query '" + name + "' here", "name some of q5, q7, q15, q17"});
-  }
-  if (queries.empty()) job.add_problem({"parameter queries", "no query is wanted", "name one at least"});
-  const auto wants = [&](const std::string& name) { return queries.count(name) > 0; };
+  const auto listed = job.param("queries", "q5,q7,q15,q17,q18", "which are wanted, by comma");
+  const auto disorder = job.param("max_disorder", 4s, "how much later than its successors a record may come");
+  const auto queries = wanted_queries(job, listed);
+  const auto wants = [&](const std::string& name) { return queries.contains(name); };
+  const bool wants_often = wants("q102") || wants("q103");
+  // Inputs and parameters of queries that are not wanted need not be there.
+  files::Input auction_input, person_input;
+  Duration longest_auction = kDay;
+  if (wants("q4") || wants("q8") || wants_often)
+    auction_input = files::input<Auction>(
+        job, "auctions", "auction.csv", "files of auctions",
+        {.columns = "time=date_time,name=item_name", .required = {"id", "time", "expires", "seller", "category"}});
+  if (wants("q8"))
+    person_input = files::input<Person>(job, "persons", "person.csv", "files of people",
+                                        {.columns = "time=date_time", .required = {"id", "time"}});
+  if (wants("q4")) longest_auction = job.param("longest_auction", kDay, "for so long an auction and its bids are kept");
 
-  const auto bids = job.source("bids", files::read<Bid>(input)).event_time(&Bid::time, {.max_disorder = disorder});
+  const EventTimeOptions options{.max_disorder = disorder};
+  const auto bids = job.source("bids", files::read<Bid>(input)).event_time(&Bid::time, options);
   if (wants("q5")) add_q5(bids, output);
   if (wants("q7")) add_q7(bids, output);
   if (wants("q15") || wants("q17")) add_days(bids, output, wants("q15"), wants("q17"));
+  if (wants("q18")) add_q18(bids, output);
+  if (wants("q4") || wants("q8") || wants_often) {
+    const auto auctions =
+        job.source("auctions", files::read<Auction>(auction_input)).event_time(&Auction::time, options);
+    if (wants("q4")) add_q4(auctions, bids, longest_auction, output);
+    if (wants_often) add_often(auctions, bids, output, wants("q102"), wants("q103"));
+    if (wants("q8"))
+      add_q8(job.source("persons", files::read<Person>(person_input)).event_time(&Person::time, options), auctions,
+             output);
+  }
   job.dead_letters().sink("dead_letters_file", files::csv(output + "/dead_letters"));
 }

@@ -152,12 +152,12 @@ Result<StatePage> read_state(CheckpointStorage& storage, const Manifest& manifes
   for (; next != snapshots.end(); ++next) {
     const auto& [index, ref] = *next;
     if (index != after.task) after = {index, {}, {}};
-    if (page.entries.size() >= query.most_entries || bytes >= StateQuery::kMaxPageBytes) {
+    if (page.entries.size() >= query.most_entries || bytes >= query.most_bytes) {
       page.next = after;
       break;
     }
     FirstEntries entries({after.key, after.map_key}, query.most_entries - page.entries.size(),
-                         StateQuery::kMaxPageBytes - bytes);
+                         query.most_bytes - bytes);
     if (const auto done = read_task(storage, manifest, *ref, query, entries); !done) return done.error();
     entries.move_to(page, index, query.now_ms);
     bytes += entries.bytes();

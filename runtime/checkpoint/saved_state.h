@@ -40,7 +40,8 @@ struct StateQuery {
   bool is_map = false;               ///< `key` may have several entries
   StatePosition after{};
   std::size_t most_entries = 100;
-  std::int64_t now_ms = 0;  ///< entries whose TTL is over by then are left out
+  std::size_t most_bytes = kMaxPageBytes;  ///< of the page, about
+  std::int64_t now_ms = 0;                 ///< entries whose TTL is over by then are left out
 };
 
 /// Entries in order.
@@ -59,7 +60,7 @@ Result<std::vector<StateDeclaration>> saved_states(CheckpointStorage& storage, c
                                                    std::string_view operator_id);
 
 /// The next entries behind `query.after`. Of a value or list with a key, files are read from the newest back to the one
-/// that tells; else all of each task that it comes to. Keeps at most query.most_entries and about kMaxPageBytes.
+/// that tells; else all of each task that it comes to. Keeps at most query.most_entries and about query.most_bytes.
 Result<StatePage> read_state(CheckpointStorage& storage, const Manifest& manifest, const StateQuery& query);
 
 }  // namespace freshet::checkpoint

@@ -36,6 +36,7 @@ DECLARE_string(operator);
 DECLARE_string(worker);
 DECLARE_string(level);
 DECLARE_string(grep);
+DECLARE_string(reason);
 DECLARE_int32(attempt);
 DECLARE_string(format);
 DECLARE_string(job);

@@ -142,6 +142,17 @@ Result<nlohmann::json> inspect_chosen_job(const Invocation& invocation, const st
   return Failure{ExitCode::kUsage, path + " has several jobs. Say which: " + names};
 }
 
+namespace {
+
+/// "operator price: … (remedy)"
+std::string problem_line(const nlohmann::json& problem, const std::string& path) {
+  const std::string remedy = text_or(problem, "remedy", "");
+  return text_or(problem, "where", path) + ": " + text_or(problem, "message", "no message") +
+         (remedy.empty() ? "" : " (" + remedy + ")");
+}
+
+}  // namespace
+
 std::optional<Failure> errors_of(const Invocation& invocation, const nlohmann::json& inspection,
                                  const std::string& path) {
   const auto& errors = list(inspection, "errors");
@@ -149,13 +160,14 @@ std::optional<Failure> errors_of(const Invocation& invocation, const nlohmann::j
   const std::size_t count = errors.size();
   std::string message =
       "refused: " + std::to_string(count) + (count == 1 ? " error" : " errors") + ", nothing was started";
-  for (const auto& error : errors) {
-    const std::string where = text_or(error, "where", path);
-    const std::string remedy = text_or(error, "remedy", "");
-    message +=
-        "\n  " + where + ": " + text_or(error, "message", "no message") + (remedy.empty() ? "" : " (" + remedy + ")");
-  }
+  for (const auto& error : errors) message += "\n  " + problem_line(error, path);
   return Failure{only_files_are_missing(invocation, errors) ? ExitCode::kNotFound : ExitCode::kRefused, message};
+}
+
+void say_warnings(const Invocation& invocation, const nlohmann::json& inspection) {
+  if (FLAGS_quiet || FLAGS_json) return;
+  for (const auto& warning : list(inspection, "warnings"))
+    *invocation.around.err << "warning: " << problem_line(warning, "job") << std::endl;
 }
 
 bool looks_like_file(const std::string& argument) {

@@ -44,6 +44,9 @@ Result<nlohmann::json> understand_inspection(const ChildOutput& child, const Chi
 std::optional<Failure> errors_of(const Invocation& invocation, const nlohmann::json& inspection,
                                  const std::string& path);
 
+/// What the inspection warns of, on stderr, unless --quiet or --json.
+void say_warnings(const Invocation& invocation, const nlohmann::json& inspection);
+
 /// Whether the argument of a verb that takes LIB|JOB means a file.
 bool looks_like_file(const std::string& argument);
 

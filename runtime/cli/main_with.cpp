@@ -30,6 +30,7 @@ VerbTable make_verbs(const Roles& roles) {
       rescale_verb(), upgrade_verb(),       rollback_verb(),     revisions_verb(),     events_verb(), logs_verb(),
       audit_verb(),   cluster_start_verb(), cluster_stop_verb(), cluster_status_verb()};
   for (Verb& verb : state_verbs()) verbs.push_back(std::move(verb));
+  for (Verb& verb : dead_letter_verbs()) verbs.push_back(std::move(verb));
   for (Verb& verb : checkpoint_verbs()) verbs.push_back(std::move(verb));
   for (Verb& verb : role_verbs(roles)) verbs.push_back(std::move(verb));
   verbs.push_back(version_verb());

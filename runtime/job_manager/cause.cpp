@@ -230,7 +230,22 @@ ProblemView flood_problem(const wire::BrakePulled& brake, const std::string& job
       brake.operator_id);
   view.cause = brake.example;
   view.effect = "PAUSED" + (brake.origin.empty() ? std::string() : " at " + brake.origin);
-  view.commands = {"freshet logs " + job + " --operator " + brake.operator_id, "freshet cancel " + job};
+  view.commands = {"freshet logs " + job + " --operator " + brake.operator_id, "freshet resume " + job,
+                   "freshet cancel " + job};
+  return view;
+}
+
+ProblemView hot_key_problem(const StatusBook::HotKey& hot, const std::string& operator_id, const std::string& key,
+                            const std::string& job) {
+  const auto percent = [](double share) { return std::to_string(std::lround(share * 100)) + " %"; };
+  ProblemView view = problem(ProblemKind::HOT_KEY,
+                             operator_id + ": " + (key.empty() ? "one key" : "key " + key) + " carries " +
+                                 percent(hot.share) + " of the records; its task " + std::to_string(hot.task) + " is " +
+                                 percent(hot.busy) + " busy, the others " + percent(hot.others),
+                             operator_id);
+  view.cause = "all records of a key go to one task; sums of windows are added up before, what a fold does cannot be";
+  view.effect = "other keys of that task wait behind it";
+  view.commands = {"freshet status " + job + " --operators"};
   return view;
 }
 

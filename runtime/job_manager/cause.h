@@ -56,6 +56,9 @@ Cause not_adopted_cause(std::uint32_t worker, const std::string& agent);
 Cause deployment_timeout_cause(Duration limit, const std::string& waiting_for);
 Cause silent_worker_cause(std::uint32_t worker, const std::string& agent, Duration limit, const std::string& job);
 
+/// `key`: "user=0", or a record in which it stands; empty: it is not known.
+ProblemView hot_key_problem(const StatusBook::HotKey& hot, const std::string& operator_id, const std::string& key,
+                            const std::string& job);
 /// "38 % of the records of events: field time … · PAUSED at in/events.csv line 12"
 ProblemView flood_problem(const wire::BrakePulled& brake, const std::string& job);
 ProblemView no_slots_problem(const std::string& text);

@@ -201,4 +201,13 @@ OperationView operation_view(std::string name, const CheckpointVerifier::Verific
   return view;
 }
 
+OperationView operation_view(std::string name, const LetterOperation& operation) {
+  OperationView view{1, std::move(name), operation.replays ? "replay" : "drop", text_of(operation.state)};
+  if (operation.saved) view.checkpoint = operation.saved->value;
+  view.why = operation.why;
+  view.letters = operation.letters;
+  view.refused = operation.refused;
+  return view;
+}
+
 }  // namespace freshet::manager

@@ -102,7 +102,7 @@ struct ComparedOperatorView {
 struct OperationView {
   std::uint32_t version = 1;
   std::string operation{};
-  std::string kind{};   ///< checkpoint, savepoint, verify, compare
+  std::string kind{};   ///< checkpoint, savepoint, verify, compare, replay, drop
   std::string state{};  ///< open, done, failed
   std::optional<std::uint64_t> checkpoint{};
   std::string why{};                  ///< why it failed
@@ -112,8 +112,10 @@ struct OperationView {
   std::uint64_t bytes = 0;
   std::uint32_t revision = 0;                     ///< of compare: that made the checkpoint
   std::vector<ComparedOperatorView> operators{};  ///< of compare
+  std::uint64_t letters = 0;                      ///< of replay and drop: that were
+  std::uint32_t refused = 0;                      ///< of these two: tasks that left theirs where they were
   FRESHET_RECORD(version, operation, kind, state, checkpoint, why, damages, more_damages, files, bytes, revision,
-                 operators)
+                 operators, letters, refused)
 };
 
 inline constexpr std::size_t kMaxListedCheckpoints = 500;
@@ -130,5 +132,6 @@ Result<std::optional<CheckpointView>> checkpoint_view(const Job& job, checkpoint
                                                       CheckpointId id, Moment now);
 OperationView operation_view(std::string name, const CheckpointOperation& operation);
 OperationView operation_view(std::string name, const CheckpointVerifier::Verification& verification);
+OperationView operation_view(std::string name, const LetterOperation& operation);
 
 }  // namespace freshet::manager

@@ -26,7 +26,7 @@ std::optional<std::uint32_t> worker_of_task(const dag::ExecutionPlan& plan, std:
 void DeploymentSpec::note_operators(const LogicalGraph& graph) {
   for (std::uint32_t i = 0; i < graph.operators.size(); ++i) {
     if (graph.operators[i].kind == OperatorKind::source) sources.push_back(i);
-    if (graph.operators[i].on_error.kind == ErrorPolicyKind::retry) retrying.push_back(i);
+    if (graph.operators[i].on_error.has_lane()) retrying.push_back(i);
   }
 }
 

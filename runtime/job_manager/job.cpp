@@ -236,19 +236,11 @@ bool Job::on(const std::string&, const wire::WorkerRunning& running, Moment now,
 bool Job::on(const std::string&, const wire::WorkerStatus& status, Moment now, Orders& orders) {
   status_->take(status, now.steady);
   note_disks(now);
+  note_hot_key(now);
   if (status.sources_held) not_yet_paused_.erase(status.worker.worker);
   hold_while_uncommitted(now, orders);
   repeat_hold(status, orders);
   if (state_ == JobState::pausing && not_yet_paused_.empty() && !ending_) move_to(JobState::paused, now);
-  return true;
-}
-
-bool Job::on(const std::string&, const wire::BrakePulled& brake, Moment now, Orders& orders) {
-  if (state_ != JobState::running || ending_) return false;
-  const ProblemView problem = shortened(flood_problem(brake, name()));
-  begin_problem(problem, now);
-  reason_ = problem.what;
-  hold_sources(now, orders);
   return true;
 }
 
@@ -390,6 +382,7 @@ void Job::fail(Cause cause, Moment now, Orders& orders) {
 
 void Job::begin_ending(EndKind kind, Cause cause, Moment now, Orders& orders) {
   CHECK(!ending_, "a job ends once");
+  letter_changes_.end("the attempt ended before a checkpoint held the change, which may be undone");
   ending_ = Ending{kind, EndStep::asked, std::move(cause), now.steady + options_.stop_grace};
   deployment_->order_stop(keeps_results(kind), options_.kill_grace, orders);
   end_if_all_gone(now);

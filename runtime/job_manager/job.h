@@ -12,6 +12,7 @@
 #include "runtime/job_manager/deployment.h"
 #include "runtime/job_manager/job_change.h"
 #include "runtime/job_manager/job_checkpoints.h"
+#include "runtime/job_manager/letter_changes.h"
 #include "runtime/job_manager/manager_options.h"
 #include "runtime/job_manager/recoveries.h"
 #include "runtime/job_manager/status_book.h"
@@ -122,6 +123,10 @@ class Job {
   /// A user asked for something: "savepoint create".
   void note_verb(const std::string& verb, Moment now);
   void on_request_ended(const RequestEnded& ended, Moment now, Orders& orders);
+  /// Dead letters are to be replayed or dropped, as `order` says, whose number is greater than that of any before it.
+  /// How it goes is to be seen in letter_changes(). Error: not possible now, and why.
+  Status change_letters(const wire::ChangeLetters& order, Moment now, Orders& orders);
+  const LetterChanges& letter_changes() const { return letter_changes_; }
   /// The history of its checkpoints has changed.
   void on_checkpoints_noted(Moment now);
   /// Why the job manager's journal cannot be written; empty: it can.
@@ -187,6 +192,7 @@ class Job {
   bool on(const std::string& peer, const wire::SnapshotStored& stored, Moment now, Orders& orders);
   bool on(const std::string& peer, const wire::SnapshotDeclined& declined, Moment now, Orders& orders);
   bool on(const std::string& peer, const wire::DataEnded& ended, Moment now, Orders& orders);
+  bool on(const std::string& peer, const wire::LettersChanged& changed, Moment now, Orders& orders);
   bool on(const std::string& peer, const wire::TasksFinished& finished, Moment now, Orders& orders);
   bool on(const std::string& peer, const wire::WorkerEnded& ended, Moment now, Orders& orders);
 
@@ -208,11 +214,13 @@ class Job {
   void hold_while_uncommitted(Moment now, Orders& orders);
   void repeat_hold(const wire::WorkerStatus& status, Orders& orders);
   void hold_sources(Moment now, Orders& orders);
+  void save_letters(Moment now);
   void repeat_checkpoint_orders(const DeployedWorker& worker, Orders& orders);
   void begin_problem(const ProblemView& problem, Moment now);
   void clear_problem(ProblemKind kind, Moment now);
   void keep_problem(ProblemKind kind, ProblemView problem, Moment now);
   void note_disks(Moment now);
+  void note_hot_key(Moment now);
   void note_recovery(Moment now);
   void forget_old_failures(Moment now);
   const DeployedWorker* living(const WorkerKey& key) const;
@@ -240,6 +248,8 @@ class Job {
   std::map<ProblemKind, ProblemView> problems_;
   std::string journal_failure_;
   JobCheckpoints checkpoints_;
+  LetterChanges letter_changes_;
+  base::SteadyTime hot_key_seen_{};
   CrashBook crashes_;
   RestartStrategy restarts_;
   Recoveries recoveries_;

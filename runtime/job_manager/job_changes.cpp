@@ -73,6 +73,34 @@ void Job::on_request_ended(const RequestEnded& ended, Moment now, Orders& orders
   begin_ending(change_->kind == ChangeKind::stop ? EndKind::stopped : EndKind::changed, {}, now, orders);
 }
 
+Status Job::change_letters(const wire::ChangeLetters& order, Moment now, Orders& orders) {
+  if ((state_ != JobState::running && state_ != JobState::paused) || ending_)
+    return Error{"job " + name() + " is " + state_text(state_) +
+                 ", and dead letters can be replayed or dropped while it is Running or Paused"};
+  if (letter_changes_.is_open())
+    return Error{"another order to replay or drop dead letters of job " + name() + " is not over yet"};
+  std::set<WorkerId> workers;
+  for (const DeployedWorker& worker : deployment_->workers())
+    if (worker.phase != WorkerPhase::ended) workers.insert(worker.key.worker);
+  note_verb(std::string("dead-letters ") + (order.replays ? "replay" : "drop"), now);
+  letter_changes_.begin(order, std::move(workers));
+  deployment_->broadcast(order, orders);
+  return {};
+}
+
+bool Job::on(const std::string&, const wire::LettersChanged& changed, Moment now, Orders&) {
+  if (letter_changes_.on_changed(changed)) save_letters(now);
+  return true;
+}
+
+/// What was done counts only when a checkpoint holds it: the one that is asked for now, or when that fails a later one.
+void Job::save_letters(Moment now) {
+  letter_changes_.save_above(checkpoints_.enabled() ? std::optional(checkpoints_.last()) : std::nullopt);
+  if (!letter_changes_.is_open()) return;
+  if (const auto asked = checkpoints_.request(BarrierKind::checkpoint, now.steady); !asked)
+    time_line_.add(now.wall_ms, "checkpoint", "none right behind dead-letters: " + asked.error().message);
+}
+
 /// All tasks run, of what a change led to or went back to.
 void Job::on_change_runs(Moment now) {
   if (!change_ || !change_->stands_since) return;
@@ -186,6 +214,7 @@ void Job::inject_barrier(CheckpointId id, BarrierKind kind, Orders& orders) {
 
 /// A worker whose connection was lost may not have heard what was said last.
 void Job::repeat_checkpoint_orders(const DeployedWorker& worker, Orders& orders) {
+  if (auto order = letter_changes_.to_repeat(worker.key)) orders.push_back(to_worker(worker.peer, *std::move(order)));
   const bool comes_up = state_ == JobState::deploying || adopting_;  // then the coordinator is of another attempt
   if (comes_up || checkpoints_.coordinator() == nullptr || worker.phase < WorkerPhase::running) return;
   const CheckpointSummary now = checkpoints_.coordinator()->summary();
@@ -200,6 +229,7 @@ void Job::repeat_checkpoint_orders(const DeployedWorker& worker, Orders& orders)
 }
 
 void Job::commit_checkpoint(CheckpointId id, BarrierKind kind, Orders& orders) {
+  letter_changes_.on_complete(id);
   if (ending_) return;  // the next attempt commits again what the checkpoint holds
   deployment_->broadcast(wire::CommitCheckpoint{{}, id}, orders);
   if (kind == BarrierKind::final_checkpoint) deployment_->broadcast(wire::EndStream{}, orders);

@@ -52,6 +52,8 @@ class JobManager {
 
   /// The same for a user. Answers the number of an operation in the history of the job's checkpoints.
   Answer<std::uint64_t> begin_checkpoint(JobId job, BarrierKind kind);
+  /// Replays or drops dead letters, for a user. Answers the number of the order in the job's letter_changes().
+  Answer<std::uint64_t> change_letters(JobId job, wire::ChangeLetters order);
   /// See savepoint_removal.h.
   Answer<DeletedSavepoint> delete_savepoint(JobId job, CheckpointId savepoint);
   /// To look into.
@@ -121,6 +123,7 @@ class JobManager {
 
   Term term_{};
   std::uint64_t next_job_ = 1;
+  std::uint32_t letter_orders_ = 0;  // under this term
   AgentRegistry agents_;
   JobTable jobs_;
   std::set<JobId> end_not_journalled_;  // jobs that are not over, as the journal knows it

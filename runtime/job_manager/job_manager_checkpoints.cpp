@@ -84,6 +84,17 @@ Answer<std::uint64_t> JobManager::begin_checkpoint(JobId id, BarrierKind kind) {
   return operation;
 }
 
+Answer<std::uint64_t> JobManager::change_letters(JobId id, wire::ChangeLetters order) {
+  Job* job = jobs_.find(id);
+  if (job == nullptr) return no_job(id);
+  order.number = (term_.value << 32) | ++letter_orders_;
+  Orders orders;
+  if (const Status begun = job->change_letters(order, now(), orders); !begun)
+    return cannot(Refusal::Code::bad_state, begun.error().message);
+  send_all(orders);
+  return order.number;
+}
+
 Answer<DeletedSavepoint> JobManager::delete_savepoint(JobId id, CheckpointId savepoint) {
   Job* job = jobs_.find(id);
   if (job == nullptr) return no_job(id);

@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include <nlohmann/json.hpp>
+
 #include "runtime/job_manager/job.h"
 
 /// What a job says is wrong with it.
@@ -14,6 +16,19 @@ constexpr ProblemKind kFailures[] = {ProblemKind::WORKER_OOM, ProblemKind::WORKE
                                      ProblemKind::POISON};
 /// One checkpoint may fail by chance.
 constexpr std::uint32_t kFailuresToTell = 2;
+
+/// "user=0", of a record that has these fields, else the record; empty when there is none.
+std::string key_text(const std::string& record, const std::vector<std::string>& fields) {
+  const auto json = nlohmann::json::parse(record, nullptr, false);
+  std::string text;
+  for (const std::string& field : fields) {
+    if (!json.is_object() || !json.contains(field)) return record.empty() ? "" : "of " + record;
+    const auto& value = json[field];
+    text +=
+        (text.empty() ? "" : ", ") + field + "=" + value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  }
+  return text.empty() && !record.empty() ? "of " + record : text;
+}
 
 }  // namespace
 
@@ -96,6 +111,31 @@ void Job::keep_problem(ProblemKind kind, ProblemView problem, Moment now) {
   if (found == problems_.end()) return begin_problem(problem, now);
   problem.since_ms = found->second.since_ms;
   found->second = std::move(problem);
+}
+
+bool Job::on(const std::string&, const wire::BrakePulled& brake, Moment now, Orders& orders) {
+  if (state_ != JobState::running || ending_) return false;
+  const ProblemView problem = shortened(flood_problem(brake, name()));
+  begin_problem(problem, now);
+  reason_ = problem.what;
+  hold_sources(now, orders);
+  return true;
+}
+
+void Job::note_hot_key(Moment now) {
+  const auto hot = state_ == JobState::running ? status_->hot_key() : std::nullopt;
+  constexpr auto kOver = std::chrono::seconds(10);  // after so long without
+  if (!hot) {
+    if (now.steady - hot_key_seen_ > kOver) clear_problem(ProblemKind::HOT_KEY, now);
+    return;
+  }
+  hot_key_seen_ = now.steady;
+  const LogicalGraph& graph = submission().graph;
+  const auto into = std::ranges::find(graph.edges, hot->operator_index, &Edge::to);
+  // What a sender has added up, or cut down to some fields, does not show its key.
+  const bool shows_key = into != graph.edges.end() && !into->narrows && !into->combines;
+  const std::string key = shows_key ? key_text(hot->record, into->key_fields) : "";
+  keep_problem(ProblemKind::HOT_KEY, hot_key_problem(*hot, graph.operators[hot->operator_index].id, key, name()), now);
 }
 
 void Job::note_journal(const std::string& why, Moment now) {

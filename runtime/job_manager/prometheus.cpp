@@ -81,6 +81,7 @@ void write_operators(PrometheusText& out, const std::vector<TaskRow>& rows) {
       {"freshet_operator_errors_total", "counter", "Calls that threw on a record.", &Status::errors},
       {"freshet_operator_dead_letters_total", "counter", "Records that were set aside.", &Status::dead_letters},
       {"freshet_operator_retrying", "gauge", "Records that wait to be tried again.", &Status::retrying},
+      {"freshet_operator_dead_letters_kept", "gauge", "Dead letters that can be replayed.", &Status::letters_kept},
       {"freshet_operator_retries_total", "counter", "Records that were tried again.", &Status::attempts},
       {"freshet_operator_late_total", "counter", "Records behind the watermark.", &Status::late},
       {"freshet_operator_state_entries", "gauge", "Entries of its state tables.", &Status::state_entries},

@@ -8,6 +8,7 @@
 #include "runtime/job_manager/manager_views.h"
 #include "runtime/job_manager/prometheus.h"
 #include "runtime/job_manager/rest_checkpoints.h"
+#include "runtime/job_manager/rest_dead_letters.h"
 #include "runtime/job_manager/rest_response.h"
 #include "runtime/job_manager/rest_state.h"
 #include "runtime/job_manager/rest_submission.h"
@@ -115,6 +116,7 @@ RestResponse RestApi::handle_job(const RestRequest& request, const Path& path) {
   if (path.size() == 3 && request.method == "DELETE") return answer_done(manager_.remove(job));
   if (path.size() == 3) return is_get ? answer(manager_.job(job)) : not_allowed(request);
   if (RestCheckpoints::takes(path[3])) return RestCheckpoints(manager_, verifier_).handle(request, path);
+  if (path[3] == "dead-letters") return RestDeadLetters(manager_).handle(request, path);
   if (path[3] == "state") return RestState(manager_).handle(request, path);
   if (path.size() != 4) return nothing_here(request.path);
   if (path[3] == "actions") return request.method == "POST" ? act(job, request.body) : not_allowed(request);

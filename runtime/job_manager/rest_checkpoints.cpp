@@ -6,6 +6,7 @@
 
 #include "runtime/checkpoint/verify.h"
 #include "runtime/job_manager/checkpoint_views.h"
+#include "runtime/job_manager/rest_dead_letters.h"
 #include "runtime/job_manager/rest_response.h"
 #include "runtime/job_manager/rest_submission.h"
 
@@ -152,6 +153,10 @@ RestResponse RestCheckpoints::operation(const Job& job, const std::string& name)
   const auto number = dot == std::string::npos ? std::nullopt : whole_number<std::uint64_t>(name.substr(dot + 1));
   if (number && name == operation_name(kRequested, *number)) {
     if (const CheckpointOperation* found = job.checkpoints().history().operation(*number))
+      return json_response(to_json(operation_view(name, *found)));
+  } else if (number && name == operation_name(RestDeadLetters::kOperation, *number)) {
+    const std::uint64_t order = RestDeadLetters::order_number(manager_.term(), *number);
+    if (const LetterOperation* found = job.letter_changes().find(order))
       return json_response(to_json(operation_view(name, *found)));
   } else if (number) {
     const auto found = verifier_.find(job.id(), *number);

@@ -57,6 +57,8 @@ void StatusBook::take(const wire::WorkerStatus& status, base::SteadyTime now) {
     }
     task.worker = worker;
     task.status = reported;
+    for (wire::OperatorStatus& each : task.status.operators)
+      if (each.hot_record.size() > kMaxHotRecordBytes) each.hot_record.clear();
     if (auto& disk = task.status.full_disk)
       for (std::string* text : {&disk->folder, &disk->why})
         if (text->size() > kMaxSampleTextBytes) text->resize(kMaxSampleTextBytes);
@@ -140,6 +142,7 @@ void StatusBook::add_operator(const wire::OperatorStatus& status, OperatorView& 
   view.dead_letters += status.dead_letters;
   view.late += status.late;
   view.retrying += status.retrying;
+  view.letters_kept += status.letters_kept;
   if (!node.states.empty()) {
     view.state_bytes = view.state_bytes.value_or(0) + status.state_bytes;
     view.state_entries = view.state_entries.value_or(0) + status.state_entries;
@@ -154,6 +157,28 @@ void StatusBook::add_operator(const wire::OperatorStatus& status, OperatorView& 
     else
       view.counters.push_back({node.id, node.counters[i], status.counters[i]});
   }
+}
+
+std::optional<StatusBook::HotKey> StatusBook::hot_key() const {
+  std::optional<HotKey> hottest;
+  for (const dag::Chain& chain : plan_.chains) {
+    if (chain.parallelism < 2) continue;
+    Rate all;
+    for (const auto& [id, task] : tasks_)
+      if (id.chain == chain.id) all.in += rate_of(task).in, all.busy += rate_of(task).busy;
+    for (const auto& [id, task] : tasks_) {
+      if (id.chain != chain.id || all.in <= 0) continue;
+      const Rate rate = rate_of(task);
+      for (const wire::OperatorStatus& each : task.status.operators) {
+        const double share = each.hot_share * rate.in / all.in;
+        const double others = (all.busy - rate.busy) / (chain.parallelism - 1);
+        const bool is_hot = share >= kHotShare && rate.busy >= kHotBusy && others <= rate.busy / 2;
+        if (!is_hot || (hottest && hottest->share >= share)) continue;
+        hottest = {each.operator_index, id.index, std::min(share, 1.0), rate.busy, others, each.hot_record};
+      }
+    }
+  }
+  return hottest;
 }
 
 OperatorView StatusBook::describe_chain(const dag::Chain& chain) const {
@@ -224,6 +249,7 @@ void StatusBook::describe(JobView& view) const {
     view.dead_letters += each.dead_letters;
     view.late += each.late;
     view.retrying += each.retrying;
+    view.letters_kept += each.letters_kept;
     if (each.state_bytes) view.state_bytes = view.state_bytes.value_or(0) + *each.state_bytes;
     view.operators.push_back(std::move(each));
   }

@@ -21,6 +21,7 @@ class StatusBook {
   /// Samples of a task kept for that, however often its worker reports.
   static constexpr std::size_t kMaxSamples = 16;
   static constexpr std::size_t kMaxDeadLetterSamples = 20;
+  static constexpr std::size_t kMaxHotRecordBytes = 1u << 10;  ///< a longer one is left out
   /// Of each text of a dead letter's sample; longer ones are cut.
   static constexpr std::size_t kMaxSampleTextBytes = 4u << 10;
 
@@ -48,6 +49,19 @@ class StatusBook {
     std::uint32_t tasks = 0;  ///< of the job, on whatever disk
   };
   std::optional<WaitingForDisk> waiting_for_disk() const;
+  /// One key of an operator that has more than its task can do, while others have less.
+  struct HotKey {
+    std::uint32_t operator_index = 0;
+    std::uint32_t task = 0;
+    double share = 0;      ///< of all records of the operator
+    double busy = 0;       ///< of the time of that task
+    double others = 0;     ///< of the time of the others, on average
+    std::string record{};  ///< JSON; may be empty
+  };
+  /// With at least this share of the records.
+  static constexpr double kHotShare = 0.2;
+  static constexpr double kHotBusy = 0.7;
+  std::optional<HotKey> hot_key() const;
   /// Some task takes nothing in because too many records wait to be tried again.
   bool has_full_lane() const;
 

@@ -24,9 +24,10 @@ enum class ProblemKind : std::uint8_t {
   CHECKPOINT_FAILING,
   CHECKPOINT_SLOW,
   DISK_FULL,
+  HOT_KEY,
 };
 FRESHET_ENUM(ProblemKind, WORKER_OOM, WORKER_CRASHED, AGENT_LOST, NO_SLOTS, DEAD_LETTER_FLOOD, POISON,
-             CHECKPOINT_FAILING, CHECKPOINT_SLOW, DISK_FULL)
+             CHECKPOINT_FAILING, CHECKPOINT_SLOW, DISK_FULL, HOT_KEY)
 
 struct ProblemView {
   std::string kind{};
@@ -91,10 +92,11 @@ struct OperatorView {
   std::vector<CounterView> counters{};
   std::vector<std::string> where{};
   std::vector<TaskView> tasks_detail{};
-  std::uint64_t retrying = 0;  ///< records that wait to be tried again
+  std::uint64_t retrying = 0;      ///< records that wait to be tried again
+  std::uint64_t letters_kept = 0;  ///< dead letters that can be replayed
   FRESHET_RECORD(id, chain, tasks, records_in, records_out, bytes_in, bytes_out, in_per_s, out_per_s, busy, blocked,
                  idle, p50_ms, p99_ms, p999_ms, state_bytes, state_entries, errors, dead_letters, late, queue_bytes,
-                 in_flight_bytes, counters, where, tasks_detail, retrying)
+                 in_flight_bytes, counters, where, tasks_detail, retrying, letters_kept)
 };
 
 struct WorkerView {
@@ -160,10 +162,11 @@ struct JobView {
   std::vector<SetAsideView> set_aside{};
   std::optional<std::int64_t> held_ms{};  ///< for how long its sources were held, the last time they were
   std::uint64_t retrying = 0;             ///< records that wait to be tried again
+  std::uint64_t letters_kept = 0;         ///< dead letters that can be replayed
   FRESHET_RECORD(version, now_ms, id, name, state, health, reason, attempt, revision, restarts, submitted_ms,
                  started_ms, since_ms, tasks, records_in, records_in_per_s, watermark_ms, p99_ms, dead_letters, late,
                  state_bytes, last_checkpoint, checkpoints_failed_in_a_row, library_sha256, problems, operators,
-                 workers, dead_letter_samples, change, set_aside, held_ms, retrying)
+                 workers, dead_letter_samples, change, set_aside, held_ms, retrying, letters_kept)
 };
 
 struct JobLine {

@@ -45,6 +45,8 @@ void Chain::open() {
   for_each_operator("could not commit again what its checkpoint holds", [](Node& node) {
     if (node.op.host->commits) node.op.stage->recover(std::exchange(node.handles, {}));
   });
+  // What was restored is no matter of the last minute.
+  for (auto& node : nodes_) node.op.host->begin_brake_anew(records_for_brake(node));
 }
 
 void Chain::commit(std::uint64_t checkpoint) {
@@ -62,10 +64,20 @@ void Chain::begin_step(Time now, std::int64_t origin_us) {
   waits_for_lane_ = false;
   for (auto& node : nodes_) {
     node.op.host->refresh(now);
-    const bool is_source = node.op.stage.get() == source_;
-    node.op.host->check_brake(is_source ? node.records_out + node.op.host->dead_letters : node.records_in);
+    node.op.host->check_brake(records_for_brake(node));
   }
   for (auto& edge : edges_) edge->set_origin(origin_us);
+}
+
+/// Those that came in, or once more; what a source sets aside came out of nowhere.
+std::uint64_t Chain::records_for_brake(const Node& node) const {
+  const bool is_source = node.op.stage.get() == source_;
+  return is_source ? node.records_out + node.op.host->dead_letters : node.records_in + node.op.host->replayed;
+}
+
+void Chain::begin_brakes_anew() {
+  for (auto& node : nodes_)
+    if (node.op.host->has_pulled_brake()) node.op.host->begin_brake_anew(records_for_brake(node));
 }
 
 void Chain::offer(std::uint32_t input, const detail::BatchView& view) {
@@ -125,10 +137,25 @@ void Chain::process_input(Node& node) {
     next = node.op.stage->process(node.input_index, view, node.cursor);
     running_ = nullptr;
     node.refused += node.op.host->dead_letters - letters_before;
+    if (node.op.is_keyed && next > node.cursor) note_key(node, view, node.cursor, next);
   }
   node.records_in += next - node.cursor;
   node.cursor = next;
   node.has_input = next < node.input.size;
+}
+
+/// One of what was processed, by chance.
+void Chain::note_key(Node& node, const detail::BatchView& view, std::size_t from, std::size_t to) {
+  constexpr std::size_t kMostBytes = 1024;
+  const std::size_t at = from + mixed(node.records_in) % (to - from);
+  const std::uint64_t hash = view.meta(at).key_hash;
+  if (!node.keys.note(hash) || node.example_hash == hash || node.keys.hottest()->hash != hash) return;
+  const auto append = node.op.host->at_hand.append_record;
+  if (append == nullptr) return;
+  node.example_hash = hash;
+  node.example.clear();
+  append(view, at, node.example);
+  if (node.example.size() > kMostBytes) node.example.clear();  // cut JSON is none
 }
 
 /// Works on what the lane took out. They have come in already, and are not counted again.
@@ -149,6 +176,39 @@ Time Chain::next_retry() const {
   for (const Node& node : nodes_)
     if (node.op.lane != nullptr) next = std::min(next, node.op.lane->next_due());
   return next;
+}
+
+bool Chain::is_meant(const Node& node, const LetterOrder& order) {
+  return node.op.letters != nullptr && (order.operator_id.empty() || node.op.host->operator_id == order.operator_id);
+}
+
+bool Chain::keeps_letters(const LetterOrder& order) const {
+  return std::any_of(nodes_.begin(), nodes_.end(),
+                     [&](const Node& node) { return is_meant(node, order) && node.op.letters->may_have(order); });
+}
+
+bool Chain::change_letters(LetterWork& work, std::size_t most) {
+  const auto& order = work.order;
+  if (!std::exchange(work.has_begun, true)) {
+    for (std::uint32_t index = 0; index < nodes_.size(); ++index) {
+      if (!is_meant(nodes_[index], order)) continue;
+      for (const std::uint64_t id : nodes_[index].op.letters->chosen(order)) work.left.emplace_back(index, id);
+    }
+  }
+  for (; most != 0 && !work.left.empty(); --most) {
+    const auto [index, id] = work.left.back();
+    work.left.pop_back();
+    Node& node = nodes_[index];
+    running_ = node.op.host.get();
+    auto record = node.op.letters->take(id, order);
+    if (record) ++work.changed;
+    if (record && order.replays) {
+      ++node.op.host->replayed;
+      node.op.lane->take_replayed(*std::move(record), node.op.host->now());
+    }
+    running_ = nullptr;
+  }
+  return work.left.empty();
 }
 
 /// Tries some records again that are due, if it may still do so in this step. False: an output has no room.
@@ -393,8 +453,13 @@ std::vector<wire::OperatorStatus> Chain::statuses() {
     status.records_out = node.records_out;
     status.dead_letters = node.op.host->dead_letters;
     status.errors = node.op.host->errors;
+    if (const auto hottest = node.keys.hottest(); hottest && hottest->hash == node.example_hash) {
+      status.hot_share = hottest->share;
+      status.hot_record = node.example;
+    }
     if (node.op.lane != nullptr) {
       status.retrying = node.op.lane->entries();
+      if (node.op.letters != nullptr) status.letters_kept = node.op.letters->entries();
       status.attempts = node.op.lane->attempts();
     }
     status.late = node.op.stage->late_records();

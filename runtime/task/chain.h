@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <freshet/evolution.h>
+#include "runtime/task/hot_keys.h"
 #include "runtime/task/operator_host.h"
 #include "runtime/task/output_edge.h"
 #include "runtime/task/table_save.h"
@@ -23,9 +24,11 @@ class Chain {
   };
   struct Operator {
     std::uint32_t graph_index = 0;
-    std::unique_ptr<RetryLane> lane;  ///< null where nothing is tried again; outlives the host
+    std::unique_ptr<RetryLane> lane;       ///< null where nothing is tried again; outlives the host
+    std::unique_ptr<KeptLetters> letters;  ///< null where none are kept; outlives the host, and there is a lane
     std::unique_ptr<OperatorHost> host;
     std::unique_ptr<Stage> stage;
+    bool is_keyed = false;                         ///< records of one key come to one task
     std::vector<std::vector<Consumer>> consumers;  ///< by output
   };
 
@@ -59,6 +62,11 @@ class Chain {
   bool waits_for_lane() const { return waits_for_lane_; }
   /// When the next record is to be tried again.
   Time next_retry() const;
+  /// Replays or drops up to `most` dead letters that its operators keep; replays only while no operator has finished.
+  /// True: all of those that the order speaks of.
+  [[nodiscard]] bool change_letters(LetterWork& work, std::size_t most);
+  /// Some operator has finished, in this attempt or before it.
+  bool has_begun_to_finish() const { return finishing_ != 0; }
 
   /// A new merged watermark reached the head, or, with kNone, watermarks made in the chain may have moved. Each
   /// operator emits what is due then before it passes the watermark on; the greatest one waits for finish(). Only when
@@ -76,6 +84,8 @@ class Chain {
 
   /// Once a step: time for the operators, the records' stamp for the edges, the dead-letter brakes.
   void begin_step(Time now, std::int64_t origin_us);
+  /// The sources are let go again: by somebody who knows of the dead letters, where a brake of its had stopped them.
+  void begin_brakes_anew();
   /// Once a step, before it takes more in. False: state does not fit into memory, and there is no room on the disk.
   [[nodiscard]] bool keep_state_within_budget();
   /// What keeps it from that; null while nothing does.
@@ -109,6 +119,8 @@ class Chain {
   bool has_lanes() const {
     return std::any_of(nodes_.begin(), nodes_.end(), [](const Node& node) { return node.op.lane != nullptr; });
   }
+  /// Some operator keeps dead letters that the order may mean.
+  bool keeps_letters(const LetterOrder& order) const;
   /// Index into the graph of the operator at the head.
   std::uint32_t head_operator() const { return nodes_[0].op.graph_index; }
   std::vector<std::unique_ptr<OutputEdge>>& edges() { return edges_; }
@@ -138,6 +150,9 @@ class Chain {
     bool is_trying = false;  ///< what its lane took out is in work, from try_cursor on
     std::size_t try_cursor = 0;
     std::vector<bool> offered;  ///< by output: its batch is with the consumers
+    HotKeys keys;               ///< of its input, where it is keyed
+    std::uint64_t example_hash = 0;
+    std::string example;  ///< a record, as JSON, of a key that stands out: of that one
     std::uint64_t records_in = 0;
     std::uint64_t refused = 0;  ///< of those that came in: it threw on them
     std::uint64_t records_out = 0;
@@ -154,12 +169,15 @@ class Chain {
 
   template <class Do>
   void for_each_operator(const char* what, Do act);
+  std::uint64_t records_for_brake(const Node& node) const;
+  static bool is_meant(const Node& node, const LetterOrder& order);
   bool serve_lane(std::uint32_t node);
   bool has_room_in_lanes_behind(std::uint32_t node);
   using States = std::vector<std::pair<std::string, StateTable*>>;
   static States states_of(Node& node);
   bool drive(std::uint32_t node);
   void process_input(Node& node);
+  static void note_key(Node& node, const detail::BatchView& view, std::size_t from, std::size_t to);
   void try_again(Node& node);
   bool emit_due(std::uint32_t node);
   bool tell_watermark(std::uint32_t node);

@@ -43,6 +43,7 @@ std::string in_words(const StateDeclaration& state) {
 Chain::States Chain::states_of(Node& node) {
   States states = node.op.stage->states();
   if (node.op.lane != nullptr) states.emplace_back(detail::kLaneState, node.op.lane.get());
+  if (node.op.letters != nullptr) states.emplace_back(detail::kLettersState, node.op.letters.get());
   return states;
 }
 
@@ -185,12 +186,12 @@ bool Chain::restore_progress(Node& node, std::string_view bytes, const RestoreSc
   const auto index = static_cast<std::uint32_t>(&node - nodes_.data());
   if (saved.finished && first && finishing_ == index) ++finishing_;
   if (!saved.finished) finishing_ = std::min(finishing_, index);
+  node.op.host->go_on_counting_letters(saved.next_letter_id, scope.same_tasks);
   if (!scope.same_tasks && scope.task_index != 0) return true;  // what is summed up is kept once
   node.records_in += saved.records_in;
   node.records_out += saved.records_out;
   node.op.host->dead_letters += saved.dead_letters;
   node.op.host->errors += saved.dead_letters;
-  if (scope.same_tasks) node.op.host->next_letter_id = saved.next_letter_id;
   auto* author = node.op.stage->author();
   if (author == nullptr) return true;
   for (const auto& [name, value] : saved.counters) {
@@ -210,7 +211,7 @@ void Chain::restore_state(Node& node, const SavedRecord& saved, const RestoreSco
     for (const auto& [name, table] : states_of(node)) {
       if (name == saved.name) restoring_ = table;
     }
-    if (restoring_ == nullptr && saved.name == detail::kLaneState) return;
+    if (restoring_ == nullptr && (saved.name == detail::kLaneState || saved.name == detail::kLettersState)) return;
     if (restoring_ == nullptr) refuse("it was saved, and the operator has it no longer");
     StateDeclaration then;
     if (!decode_all(saved.bytes, then)) refuse("its declaration is malformed");
@@ -227,6 +228,10 @@ void Chain::restore_state(Node& node, const SavedRecord& saved, const RestoreSco
     conversion_.emplace(*std::move(conversion));
     return;
   }
+  if (restoring_ == nullptr && saved.name == detail::kLettersState)
+    refuse(
+        "dead letters are kept there, and the operator keeps none any more; replay or drop them first: freshet "
+        "dead-letters");
   if (restoring_ == nullptr)
     refuse(
         "records wait there to be tried again, and the operator has no on_error(retry(…)) any more; keep it until "

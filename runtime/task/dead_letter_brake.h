@@ -16,6 +16,12 @@ class DeadLetterBrake {
 
   explicit DeadLetterBrake(double pause_above) : pause_above_(pause_above) {}
 
+  /// What came until now does not count.
+  void begin_anew(std::uint64_t records, std::uint64_t letters) {
+    marks_.fill({records, letters});
+    last_records_ = records;
+    last_letters_ = letters;
+  }
   /// `records` and `letters`: totals so far.
   void observe(base::SteadyTime now, std::uint64_t records, std::uint64_t letters) {
     const auto stretch = now.time_since_epoch() / std::chrono::seconds(10);

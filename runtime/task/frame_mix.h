@@ -10,10 +10,10 @@ namespace freshet::task {
 /// Stands in for the checksum of a frame that is handed over as a batch: where its records come from, and when. The
 /// order within the batch does not matter.
 inline std::uint64_t batch_checksum(const detail::BatchBase& batch) {
-  constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;
+  constexpr std::uint64_t kOddFactor = 0x9e3779b97f4a7c15;
   std::uint64_t sum = batch.size();
   for (const RecordMeta& meta : batch.metas)
-    sum += (meta.position.offset ^ (std::uint64_t{meta.position.partition} << 40)) * kOdd +
+    sum += (meta.position.offset ^ (std::uint64_t{meta.position.partition} << 40)) * kOddFactor +
            static_cast<std::uint64_t>(meta.event_time_ms);
   return sum;
 }

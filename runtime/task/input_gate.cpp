@@ -134,7 +134,7 @@ InputGate::Kind InputGate::next_in_bytes() {
   auto& edge = edges_[channels_[current_].edge];
   while (reader_.remaining() != 0) {
     const auto tag = static_cast<std::uint8_t>(*reader_.position());
-    if ((tag & detail::kKindBits) == static_cast<std::uint8_t>(ElementKind::record)) {
+    if (detail::is_record(tag)) {
       check_data_open();
       edge.batch->clear();
       if (!edge.setup.type->read_records(reader_, delta_, *edge.batch, kBatchRecords)) refuse("a record is malformed");
@@ -165,6 +165,7 @@ InputGate::Kind InputGate::on_control(const ControlElement& element) {
   if (channel.ended) refuse("an element stands behind the end of its stream");
   switch (element.kind) {
     case ElementKind::record:
+    case ElementKind::tried_again:
       refuse("a record stands among control elements");
     case ElementKind::watermark:
       watermarks_.on_watermark(current_, element.time_ms);

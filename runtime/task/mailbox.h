@@ -9,6 +9,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/task/frame.h"
+#include "runtime/task/kept_letters.h"
 
 /// How other threads reach a task: they post, the task looks at the start of each step.
 namespace freshet::task {
@@ -37,6 +38,12 @@ struct EndStreamCommand {};
 struct PauseSourceCommand {
   bool paused = false;
 };
+/// Dead letters are to be replayed or dropped, some in each step. `done` is called when they are, or are not to be; see
+/// ReportCommand.
+struct ChangeLettersCommand {
+  LetterWork work{};
+  std::function<void(const LetterWork& work)> done;
+};
 /// Asks something of the task: its status, what it has under a key. `answer` is called on the task's thread, between
 /// two steps or before close() does anything; it must not throw.
 struct ReportCommand {
@@ -44,7 +51,7 @@ struct ReportCommand {
 };
 
 using Letter = std::variant<Frame, GrantReceived, InjectBarrierCommand, CommitCommand, EndStreamCommand,
-                            PauseSourceCommand, ReportCommand>;
+                            PauseSourceCommand, ChangeLettersCommand, ReportCommand>;
 
 /// Many writers, one reader: the task's thread. What comes in is bounded by the channels' credit.
 class Mailbox {

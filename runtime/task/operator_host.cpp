@@ -44,6 +44,7 @@ bool OperatorHost::keep_failed(FailedRecord& failed) {
 
 void OperatorHost::record_failed(FailedRecord failed, DeadLetter& letter) {
   ++errors;
+  const bool is_kept = failed.is_at_hand && keeps_failed && letters_ != nullptr;
   cut(failed.record);
   if (!sets_aside) {
     TaskFailure failure(operator_id, failed.reason, failed.message);
@@ -60,6 +61,7 @@ void OperatorHost::record_failed(FailedRecord failed, DeadLetter& letter) {
             .record = std::move(failed.record),
             .attempts = failed.attempts,
             .at = now_};
+  if (is_kept) letters_->keep(*at_hand.view, at_hand.index, letter);
   last_letter_ = letter;
   listener_.on_dead_letter(letter);
 }

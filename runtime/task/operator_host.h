@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include <freshet/graph.h>
@@ -7,6 +8,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/task/dead_letter_brake.h"
 #include "runtime/task/failure.h"
+#include "runtime/task/kept_letters.h"
 #include "runtime/task/partition_table.h"
 #include "runtime/task/retry_lane.h"
 #include "runtime/wire/control.h"
@@ -63,17 +65,32 @@ class OperatorHost final : public StageHost {
   void record_failed(FailedRecord failed, DeadLetter& letter) override;
   /// From now on the lane keeps what is to be tried again. It outlives the host.
   void keep_failed_in(RetryLane& lane);
+  /// And this those that have failed for good. It outlives the host.
+  void keep_letters_in(KeptLetters& letters) { letters_ = &letters; }
 
   /// What now() says until the next step, so that it costs nothing.
   void refresh(Time now) { now_ = now; }
   /// Looks whether too many of `records` were set aside; tells the listener once.
   void check_brake(std::uint64_t records);
+  /// What was set aside before does not count, and the listener is told again.
+  void begin_brake_anew(std::uint64_t records) {
+    brake_.begin_anew(records, dead_letters);
+    brake_told_ = false;
+  }
+  bool has_pulled_brake() const { return brake_told_; }
 
   std::uint64_t dead_letters = 0;
-  std::uint64_t errors = 0;  ///< calls that threw on a record
-  bool keeps_failed = true;  ///< the records in work are of the input whose records its lane can keep
-  /// The id that its next dead letter gets; a restored operator goes on counting.
+  std::uint64_t errors = 0;    ///< calls that threw on a record
+  std::uint64_t replayed = 0;  ///< dead letters that were given to it again, since the attempt began
+  bool keeps_failed = true;    ///< the records in work are of the input whose records its lane can keep
+  /// The id that its next dead letter gets.
   std::uint64_t next_letter_id = 0;
+  /// Goes on behind the ids that the task `saved` its next one of has given out: in its own, when it `was_this` task,
+  /// else in this one's. So no letter that was restored here has the id of one to come.
+  void go_on_counting_letters(std::uint64_t saved, bool was_this) {
+    constexpr std::uint64_t kLow = (std::uint64_t{1} << kLetterBits) - 1;
+    next_letter_id = was_this ? saved : std::max(next_letter_id, (next_letter_id & ~kLow) | (saved & kLow));
+  }
 
  private:
   // Set once in the constructor.
@@ -84,6 +101,7 @@ class OperatorHost final : public StageHost {
 
   Time now_{};
   RetryLane* lane_ = nullptr;
+  KeptLetters* letters_ = nullptr;
   DeadLetterBrake brake_;
   bool brake_told_ = false;
   DeadLetter last_letter_;

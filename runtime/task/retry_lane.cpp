@@ -6,106 +6,10 @@
 namespace freshet::task {
 
 using freshet::detail::BatchView;
-using freshet::detail::WaitingFor;
-
-namespace {
-
-/// Of what an exception says, so much is kept.
-constexpr std::size_t kMaxMessageBytes = 256;
-constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15ULL;
-
-/// Spreads a number over all bits (splitmix64, Steele et al. 2014).
-std::uint64_t mixed(std::uint64_t number) {
-  number = (number ^ (number >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  number = (number ^ (number >> 27)) * 0x94d049bb133111ebULL;
-  return number ^ (number >> 31);
-}
-
-std::optional<Time> time_or_none(std::int64_t time_ms, std::int64_t none) {
-  if (time_ms == none) return std::nullopt;
-  return Time(Duration(time_ms));
-}
-
-std::int64_t ms_of(Time time) { return time.time_since_epoch().count(); }
-
-}  // namespace
-
-WaitingRecords::WaitingRecords(std::shared_ptr<const freshet::detail::RecordCodec> codec)
-    : codec_(std::move(codec)), checked_(codec_->make_batch()) {}
-
-void WaitingRecords::write_blank(ByteBuffer& out) const {
-  const char header = static_cast<char>(0x90 | parts());
-  out.write(&header, 1);
-  encode(out, WaitingFor{});
-  codec_->write_blank(out);
-}
-
-void WaitingRecords::write_slot(std::uint32_t slot, StateWriter& out, freshet::detail::EntryBytes& bytes, bool) const {
-  const auto& [key, record] = std::tie(cells_.at(slot).key, cells_.at(slot).value);
-  constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
-  const WaitingFor waiting{.attempts = record.attempts,
-                           .first = Time(Duration(record.first_ms)),
-                           .next = time_or_none(record.due_ms, kNever),
-                           .reason = record.reason,
-                           .message = record.message,
-                           .event_time = time_or_none(record.meta.event_time_ms, RecordMeta::kNoTime),
-                           .partition = record.meta.position.partition,
-                           .offset = record.meta.position.offset,
-                           .key_hash = record.meta.key_hash};
-  ByteBuffer value;
-  const char header = static_cast<char>(0x90 | parts());
-  value.write(&header, 1);
-  encode(value, waiting);
-  value.append(record.bytes);
-  out.put({.key_hash = key.first, .key = bytes.of_key(key), .value = value.view()});
-}
-
-std::size_t WaitingRecords::heap_of(std::uint32_t slot) const {
-  const WaitingRecord& record = cells_.at(slot).value;
-  using freshet::detail::heap_bytes;
-  return heap_bytes(record.reason) + heap_bytes(record.message) + heap_bytes(record.bytes);
-}
-
-std::uint64_t WaitingRecords::hash_of(const WaitingKey& key) { return (key.first ^ mixed(key.second)) * kOdd; }
-
-bool WaitingRecords::decode_address(const StateEntry& entry, WaitingKey& key, std::uint64_t& hash) const {
-  if (!decode_key(entry.key, key)) return false;
-  hash = hash_of(key);
-  return key.first == entry.key_hash;
-}
-
-bool WaitingRecords::take_back(const StateEntry& entry, const WaitingKey& key, std::uint64_t hash) {
-  if (entry.erased) {
-    if (const auto slot = cells_.find(key, hash); slot != Cells::kNone) cells_.erase(slot);
-    return true;
-  }
-  ByteReader in(entry.value);
-  std::uint32_t count = 0;
-  WaitingFor waiting;
-  if (!in.array_header(count) || count != static_cast<std::uint32_t>(parts()) || !decode(in, waiting)) return false;
-  WaitingRecord record{.attempts = waiting.attempts,
-                       .first_ms = ms_of(waiting.first),
-                       .due_ms = waiting.next ? ms_of(*waiting.next) : std::numeric_limits<std::int64_t>::max(),
-                       .reason = std::move(waiting.reason),
-                       .message = std::move(waiting.message),
-                       .bytes = std::string(entry.value.substr(entry.value.size() - in.remaining()))};
-  record.meta = {waiting.event_time ? ms_of(*waiting.event_time) : RecordMeta::kNoTime,
-                 waiting.key_hash,
-                 {waiting.partition, waiting.offset}};
-  checked_->clear();
-  if (!codec_->read(record.bytes, record.meta, *checked_)) return false;
-  bool made = false;
-  cells_.at(cells_.find_or_add(key, hash, made)).value = std::move(record);
-  return true;
-}
 
 RetryLane::RetryLane(const ErrorPolicy& policy, std::shared_ptr<const freshet::detail::RecordCodec> codec,
                      std::uint64_t seed)
-    : Timed(std::move(codec)),
-      policy_(policy),
-      seed_(mixed(seed)),
-      is_keyed_(!codec_->key().kind.empty()),
-      batch_(codec_->make_batch()) {}
+    : Timed(std::move(codec)), policy_(policy), seed_(mixed(seed)), batch_(codec_->make_batch()) {}
 
 bool RetryLane::take(const BatchView& view, std::size_t i, FailedRecord& failed, Time now) {
   const std::int64_t now_ms = ms_of(now);
@@ -142,7 +46,9 @@ bool RetryLane::take_due(Time now) {
       continue;
     }
     const WaitingRecord& record = cells_.at(slot).value;
-    if (!codec_->read(record.bytes, record.meta, *batch_)) throw damaged();
+    RecordMeta meta = record.meta;
+    meta.position.tried_again = true;
+    if (!codec_->read(record.bytes, meta, *batch_)) throw damaged();
     trying_.push_back({key, record.attempts, record.first_ms});
     if (record.attempts != 0) ++attempts_;
     take_out(slot);
@@ -184,6 +90,18 @@ void RetryLane::take_behind(const BatchView& view, std::size_t i, Time now) {
   put(key, std::move(record));
 }
 
+void RetryLane::take_replayed(WaitingRecord record, Time now) {
+  know_lines();
+  const WaitingKey key = new_key(record.meta);
+  const bool waits_behind = policy_.keep_order && lines_.contains(key.first);
+  record.attempts = 0;
+  record.first_ms = ms_of(now);
+  record.due_ms = waits_behind ? kNever : record.first_ms;
+  record.origin.clear();
+  if (policy_.keep_order) line_up(key);
+  put(key, std::move(record));
+}
+
 /// Numbers go on behind all that came back, so that they tell the order also among records of several attempts.
 bool RetryLane::restore(const StateEntry& entry) {
   if (!Timed::restore(entry)) return false;
@@ -209,37 +127,17 @@ void RetryLane::line_up(const WaitingKey& key) {
 void RetryLane::know_lines() {
   if (knows_lines_) return;
   knows_lines_ = true;
-  struct Keys final : StateWriter {
-    explicit Keys(RetryLane& lane) : lane_(lane) {}
-    void put(const StateEntry& entry) override {
-      WaitingKey key;
-      std::uint64_t hash = 0;
-      if (!lane_.decode_address(entry, key, hash)) throw damaged();
-      lane_.line_up(key);
-    }
-    RetryLane& lane_;
-  } keys(*this);
   lines_.clear();
   in_lines_ = 0;
-  write(keys);
+  for_each_key([&](const WaitingKey& key, std::size_t) { line_up(key); });
   for (auto& [hash, line] : lines_) line.sort();
 }
 
-void RetryLane::put(const WaitingKey& key, WaitingRecord record) {
-  bool made = false;
-  const std::uint32_t slot = look_up_or_add(key, hash_of(key), made);
-  note_touch(slot);
-  before_change(slot);
-  cells_.at(slot).value = std::move(record);
-  schedule(slot);
-}
+void RetryLane::put(const WaitingKey& key, WaitingRecord record) { schedule(Timed::put(key, std::move(record))); }
 
 void RetryLane::take_out(std::uint32_t slot) {
-  save_.before_erase(slot, saver());
-  const WaitingKey& key = cells_.at(slot).key;
-  if (save_.is_on()) save_.note_erased(key.first, bytes_.of_key(key), {});
   unschedule(slot);
-  cells_.erase(slot);
+  Timed::take_out(slot);
 }
 
 void RetryLane::set_due(std::uint32_t slot, std::int64_t time_ms) {
@@ -251,7 +149,7 @@ void RetryLane::set_due(std::uint32_t slot, std::int64_t time_ms) {
 
 WaitingKey RetryLane::new_key(const RecordMeta& meta) {
   const std::uint64_t number = next_number_++;
-  return {is_keyed_ ? meta.key_hash : mixed(seed_ + number * kOdd), number};
+  return {is_keyed() ? meta.key_hash : mixed(seed_ + number * kOdd), number};
 }
 
 /// The first delay doubled with each attempt, four to six fifths of it; at the limit at the latest.
@@ -266,12 +164,6 @@ std::int64_t RetryLane::next_attempt_ms(const WaitingKey& key, const WaitingReco
   const std::int64_t fifth = delay / 5;
   const auto shift = static_cast<std::int64_t>(static_cast<double>(chance) * 0x1p-32 * static_cast<double>(2 * fifth));
   return std::min(now_ms + delay - fifth + shift, last_ms);
-}
-
-std::string RetryLane::bytes_of(const BatchView& view, std::size_t i) {
-  scratch_.clear();
-  codec_->write(view, i, scratch_);
-  return std::string(scratch_.view());
 }
 
 }  // namespace freshet::task

@@ -4,54 +4,12 @@
 #include <unordered_map>
 
 #include <freshet/graph.h>
-#include <freshet/live_table.h>
-#include <freshet/retry_state.h>
 #include <freshet/stage.h>
 #include <freshet/timed.h>
 
+#include "runtime/task/waiting_records.h"
+
 namespace freshet::task {
-
-/// A record that waits to be tried again.
-struct WaitingRecord {
-  RecordMeta meta{};
-  std::uint32_t attempts = 0;  ///< made so far
-  std::int64_t first_ms = 0;   ///< when it failed first
-  std::int64_t due_ms = 0;     ///< the next attempt
-  std::string reason{};        ///< of the last failure
-  std::string message{};
-  std::string bytes{};  ///< as RecordCodec wrote it
-};
-
-/// The hash by which a record is placed among tasks, and the number that it got as it came.
-using WaitingKey = std::pair<std::uint64_t, std::uint64_t>;
-
-/// The entries of a retry lane: see retry_state.h for what they are when saved.
-class WaitingRecords : public freshet::detail::LiveTable<WaitingKey, WaitingRecord> {
- public:
-  explicit WaitingRecords(std::shared_ptr<const freshet::detail::RecordCodec> codec);
-
-  StateDeclaration declaration() const override { return freshet::detail::lane_declaration(*codec_); }
-  void write_blank(ByteBuffer& out) const override;
-  void sweep(std::size_t, std::int64_t) override {}
-  void commit_call() override {}
-  void undo_call() override {}
-
- protected:
-  void write_slot(std::uint32_t slot, StateWriter& out, freshet::detail::EntryBytes& bytes, bool) const override;
-  std::size_t heap_of(std::uint32_t slot) const override;
-  void append_key(ByteBuffer& out, const WaitingKey& key) const override { encode_key(out, key); }
-  bool decode_address(const StateEntry& entry, WaitingKey& key, std::uint64_t& hash) const override;
-  bool take_back(const StateEntry& entry, const WaitingKey& key, std::uint64_t hash) override;
-  static std::uint64_t hash_of(const WaitingKey& key);
-
-  const std::shared_ptr<const freshet::detail::RecordCodec> codec_;
-
- private:
-  char parts() const { return codec_->key().kind.empty() ? 2 : 3; }
-
-  const std::unique_ptr<freshet::detail::BatchBase>
-      checked_;  // where what comes back is decoded, to see that it can be
-};
 
 /// The records of one operator that failed and are tried again later, beside those that come: after a time that doubles
 /// with each attempt, and differs by up to a fifth so that what failed together does not come back together. State like
@@ -83,6 +41,8 @@ class RetryLane final : public freshet::detail::Timed<WaitingRecords, WaitingKey
   /// The first record from `from` on that has to wait for another of its key; view.size when there is none.
   std::size_t first_held_back(const freshet::detail::BatchView& view, std::size_t from);
   void take_behind(const freshet::detail::BatchView& view, std::size_t i, Time now);
+  /// Takes a dead letter, to be tried as often as a record that has just come; behind others of its key.
+  void take_replayed(WaitingRecord record, Time now);
 
   bool empty() const { return entries() == 0 && trying_.empty(); }
   bool is_full() { return entries() >= policy_.max_waiting || resident_bytes() + line_bytes() >= kMostBytes; }
@@ -133,11 +93,9 @@ class RetryLane final : public freshet::detail::Timed<WaitingRecords, WaitingKey
   std::size_t line_bytes() const { return lines_.size() * kLineBytes + in_lines_ * sizeof(std::uint64_t); }
   void line_up(const WaitingKey& key);
   void know_lines();
-  std::string bytes_of(const freshet::detail::BatchView& view, std::size_t i);
 
   const ErrorPolicy policy_;
   const std::uint64_t seed_;
-  const bool is_keyed_;
   const std::unique_ptr<freshet::detail::BatchBase> batch_;
   std::vector<Trying> trying_;  // by place in batch_
   std::uint64_t next_number_ = 0;
@@ -145,7 +103,6 @@ class RetryLane final : public freshet::detail::Timed<WaitingRecords, WaitingKey
   std::unordered_map<std::uint64_t, Line> lines_;  // by key hash; only where order is kept
   std::size_t in_lines_ = 0;                       // numbers
   bool knows_lines_ = true;                        // false: something came back since
-  ByteBuffer scratch_;
 };
 
 }  // namespace freshet::task

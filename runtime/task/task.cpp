@@ -11,6 +11,7 @@ namespace {
 constexpr auto kWatermarkInterval = std::chrono::milliseconds(20);
 /// How long a source that found nothing is left alone, or a task whose snapshot has no room.
 constexpr auto kShortRest = std::chrono::milliseconds(1);
+constexpr std::size_t kLettersPerStep = 256;
 /// How long a disk that had no room is left alone.
 constexpr auto kDiskRest = std::chrono::milliseconds(500);
 /// A task that waits for something due looks at the clock at least this often.
@@ -78,6 +79,7 @@ Progress Task::step() {
       fail(TaskFailure(running == nullptr ? "" : running->operator_id, failed.reason, failed.message));
     }
   }
+  while (phase_ != Phase::running && !letter_changes_.empty()) change_letters();
   account(progress, start);
   return progress;
 }
@@ -104,7 +106,13 @@ void Task::read_mail() {
                    },
                    [&](const CommitCommand& command) { commits_.push_back(command.checkpoint); },
                    [&](const EndStreamCommand&) { stream_may_end_ = stream_may_end_ || chain_->source() != nullptr; },
-                   [&](const PauseSourceCommand& command) { paused_ = command.paused; },
+                   [&](const PauseSourceCommand& command) {
+                     if (std::exchange(paused_, command.paused) && !paused_) chain_->begin_brakes_anew();
+                   },
+                   [&](ChangeLettersCommand& command) {
+                     if (plant::is_due(plant::Bug::forget_replayed, 2)) command.work.order.replays = false;
+                     letter_changes_.push_back(std::move(command));
+                   },
                    [&](const ReportCommand& command) { command.answer(); },
                },
                letter);
@@ -117,6 +125,7 @@ Progress Task::step_running() {
   chain_->begin_step(Time(Duration(now_us / 1000)), gate_.has_channels() ? gate_.origin_us() : now_us);
   waits_for_disk_ = waits_for_lane_ = rests_for_lane_ = false;
   commit();
+  change_letters();
   const bool has_room = has_room_for_state();  // before anything is emitted by time, which may bring state into memory
   if (!settle()) return without_settling();
   if (phase_ == Phase::ended) return Progress::done;
@@ -147,6 +156,19 @@ void Task::commit() {
     chain_->commit(checkpoint);
     committed_ = std::max(committed_, checkpoint);
   }
+}
+
+/// Operators that have finished have no lane any more that somebody looks at, and no task that is over is saved again.
+void Task::change_letters() {
+  if (letter_changes_.empty()) return;
+  LetterWork& work = letter_changes_.front().work;
+  const bool is_through = ending_ != Ending::no || chain_->has_begun_to_finish();
+  if (phase_ != Phase::running || (is_through && work.order.replays))
+    work.is_refused = chain_->keeps_letters(work.order);
+  else if (!chain_->change_letters(work, kLettersPerStep))
+    return;
+  letter_changes_.front().done(work);
+  letter_changes_.erase(letter_changes_.begin());
 }
 
 /// What a step has done that left something in the chain: it waits for room, or has done enough.
@@ -312,6 +334,7 @@ base::SteadyTime Task::next_wakeup() const {
   if (phase_ == Phase::running && waits_for_disk_) return next_disk_try_;
   // A blocked task waits for a grant, which comes as mail: what is due must wait, too.
   if (phase_ != Phase::running) return base::SteadyTime::max();
+  if (!letter_changes_.empty()) return clock_.steady();
   const bool is_blocked = last_progress_ == Progress::blocked;
   if (is_blocked && !rests_for_lane_ && !chain_->waits_for_lane()) return base::SteadyTime::max();
   const auto now = clock_.steady();

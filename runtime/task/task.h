@@ -56,6 +56,7 @@ class Task {
   bool drain();
   bool settle();
   Progress without_settling() const;
+  void change_letters();
   bool pass_barrier_on();
   void begin_save();
   void save_some(std::size_t entries);
@@ -103,6 +104,8 @@ class Task {
   base::SteadyTime next_disk_try_{};  // while that is so
   bool waits_for_lane_ = false;       // too many records wait to be tried again
   bool rests_for_lane_ = false;       // it is blocked by that, not by a want of credit
+
+  std::vector<ChangeLettersCommand> letter_changes_;  // the first is in work
 
   // Sources only.
   bool paused_ = false;

@@ -20,13 +20,14 @@ struct Kind {
 
 /// In the order of ControlBody; the numbers are grouped by who speaks to whom.
 constexpr std::array<Kind, kKinds> kKindTable{{
-    {1, "AgentHello"},     {2, "AgentHeartbeat"},     {3, "WorkerStarted"},     {4, "WorkerEnded"},
-    {5, "LibraryRequest"}, {32, "AgentWelcome"},      {33, "StartWorker"},      {34, "StopWorker"},
-    {35, "LibraryChunk"},  {36, "ReadPlaces"},        {64, "WorkerHello"},      {65, "WorkerPrepared"},
-    {66, "WorkerRunning"}, {67, "WorkerStatus"},      {68, "BrakePulled"},      {69, "TaskFailed"},
-    {71, "TasksFinished"}, {72, "SnapshotStored"},    {73, "SnapshotDeclined"}, {74, "DataEnded"},
-    {96, "PrepareWorker"}, {97, "StartTasks"},        {98, "InjectBarrier"},    {99, "PauseSources"},
-    {100, "StopTasks"},    {101, "CommitCheckpoint"}, {102, "EndStream"},
+    {1, "AgentHello"},      {2, "AgentHeartbeat"},  {3, "WorkerStarted"},      {4, "WorkerEnded"},
+    {5, "LibraryRequest"},  {32, "AgentWelcome"},   {33, "StartWorker"},       {34, "StopWorker"},
+    {35, "LibraryChunk"},   {36, "ReadPlaces"},     {64, "WorkerHello"},       {65, "WorkerPrepared"},
+    {66, "WorkerRunning"},  {67, "WorkerStatus"},   {68, "BrakePulled"},       {69, "TaskFailed"},
+    {71, "TasksFinished"},  {72, "SnapshotStored"}, {73, "SnapshotDeclined"},  {74, "DataEnded"},
+    {75, "LettersChanged"}, {96, "PrepareWorker"},  {97, "StartTasks"},        {98, "InjectBarrier"},
+    {99, "PauseSources"},   {100, "StopTasks"},     {101, "CommitCheckpoint"}, {102, "EndStream"},
+    {103, "ChangeLetters"},
 }};
 
 template <std::size_t... I>

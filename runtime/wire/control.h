@@ -32,6 +32,10 @@
 /// When all are in, the manager publishes the manifest and sends CommitCheckpoint: sinks commit. Sources are held and
 /// let go by PauseSources.
 ///
+/// Dead letters that operators keep are replayed or dropped when the manager says so to all workers (ChangeLetters);
+/// each answers LettersChanged when its tasks have done so. It is a change of their state like any other: the next
+/// checkpoint holds it.
+///
 /// A bounded job ends by itself. A worker whose sources have read everything, and whose tasks have no record left that
 /// is to be tried again, says DataEnded; when all have, the manager makes a final checkpoint, and behind its
 /// CommitCheckpoint sends EndStream. (A job without checkpoints ends its stream without being told.) Every worker says
@@ -295,7 +299,16 @@ struct SnapshotDeclined {
   FRESHET_RECORD(worker, task, checkpoint, why, no_space)
 };
 
-/// All sources of the worker have read everything.
+/// What an order to change dead letters has come to.
+struct LettersChanged {
+  WorkerKey worker{};
+  std::uint64_t number = 0;
+  std::uint64_t letters = 0;
+  std::uint32_t refused = 0;  ///< tasks that have nothing more to give, and left theirs where they were
+  FRESHET_RECORD(worker, number, letters, refused)
+};
+
+/// All sources of the worker have read everything, and nothing is left in its lanes.
 struct DataEnded {
   WorkerKey worker{};
   FRESHET_RECORD(worker)
@@ -393,6 +406,20 @@ struct PauseSources {
   FRESHET_RECORD(worker, paused)
 };
 
+/// Dead letters that operators keep are to be tried again, or dropped.
+struct ChangeLetters {
+  /// No order names more of them.
+  static constexpr std::size_t kMostIds = 100'000;
+
+  WorkerKey worker{};
+  std::uint64_t number = 0;          ///< of the order; they grow, also from one job manager to the next
+  std::string operator_id{};         ///< empty: of all operators
+  std::string reason{};              ///< only of this; empty: of any
+  std::vector<std::uint64_t> ids{};  ///< only these; empty: all
+  bool replays = true;               ///< else they are dropped
+  FRESHET_RECORD(worker, number, operator_id, reason, ids, replays)
+};
+
 struct StopTasks {
   WorkerKey worker{};
   bool finished = false;  ///< the job ended by itself: keep what the sinks wrote
@@ -415,11 +442,11 @@ struct EndStream {
 // ---- the envelope
 // ----------------------------------------------------------------------------------------------------
 
-using ControlBody =
-    std::variant<AgentHello, AgentHeartbeat, WorkerStarted, WorkerEnded, LibraryRequest, AgentWelcome, StartWorker,
-                 StopWorker, LibraryChunk, ReadPlaces, WorkerHello, WorkerPrepared, WorkerRunning, WorkerStatus,
-                 BrakePulled, TaskFailed, TasksFinished, SnapshotStored, SnapshotDeclined, DataEnded, PrepareWorker,
-                 StartTasks, InjectBarrier, PauseSources, StopTasks, CommitCheckpoint, EndStream>;
+using ControlBody = std::variant<AgentHello, AgentHeartbeat, WorkerStarted, WorkerEnded, LibraryRequest, AgentWelcome,
+                                 StartWorker, StopWorker, LibraryChunk, ReadPlaces, WorkerHello, WorkerPrepared,
+                                 WorkerRunning, WorkerStatus, BrakePulled, TaskFailed, TasksFinished, SnapshotStored,
+                                 SnapshotDeclined, DataEnded, LettersChanged, PrepareWorker, StartTasks, InjectBarrier,
+                                 PauseSources, StopTasks, CommitCheckpoint, EndStream, ChangeLetters>;
 
 struct ControlMessage {
   Term term{};  ///< the manager's; senders other than the manager repeat the last they heard

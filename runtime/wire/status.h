@@ -20,8 +20,11 @@ struct OperatorStatus {
   std::vector<std::uint64_t> counters{};  ///< the author's, in declared order
   std::uint64_t retrying = 0;             ///< records that wait to be tried again
   std::uint64_t attempts = 0;             ///< made to process such records, since the attempt began
+  std::uint64_t letters_kept = 0;         ///< dead letters that can be replayed
+  double hot_share = 0;                   ///< of the records that come to it, those of one key; 0: none stands out
+  std::string hot_record{};               ///< one of these, JSON; empty when it is long
   FRESHET_RECORD(operator_index, records_in, records_out, errors, dead_letters, late, state_entries, state_bytes,
-                 counters, retrying, attempts)
+                 counters, retrying, attempts, letters_kept, hot_share, hot_record)
 };
 
 /// A disk that has no room. Who wants to write there takes nothing in until there is some.

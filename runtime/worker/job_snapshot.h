@@ -32,6 +32,13 @@ class TaskSnapshot final : public SnapshotOut {
       }
     }
   }
+  /// Of all records.
+  std::size_t bytes() const {
+    std::size_t sum = 0;
+    for (const auto& list : lists_)
+      for (const auto& record : list.records) sum += record.size();
+    return sum;
+  }
   /// What sinks asked to have committed, by operator.
   const std::map<std::string, std::vector<std::string>>& handles() const { return handles_; }
 

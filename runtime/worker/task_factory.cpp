@@ -8,9 +8,6 @@ namespace freshet::worker {
 
 namespace {
 
-/// Ids of dead letters: the task's number in the plan above, a running number below.
-constexpr int kLetterBits = 40;
-
 const detail::EdgeImplementation& code_of(const Job& job, const dag::PlanEdge& edge) {
   return job.edge_implementation(edge.logical_edge);
 }
@@ -60,6 +57,7 @@ class TaskMaker {
       op.graph_index = node;
       const auto& code = setup_.job->implementation(node);
       op.stage = code.make_stage();
+      op.is_keyed = spec.keyed && spec.inputs == 1;
       op.host = std::make_unique<task::OperatorHost>(
           task::OperatorHost::Setup{.operator_id = spec.id,
                                     .task_index = index_,
@@ -68,15 +66,19 @@ class TaskMaker {
                                     .policy = spec.on_error,
                                     .is_source = spec.kind == OperatorKind::source,
                                     .first_letter_id = ((number_ + 1) * kMostOperators + operators.size())
-                                                       << kLetterBits,
+                                                       << task::kLetterBits,
                                     .commits = setup_.checkpoints,
                                     .run = setup_.run,
                                     .attempt = setup_.worker.attempt.value},
           *setup_.clock, setup_.partitions, *setup_.listener);
-      if (spec.on_error.kind == ErrorPolicyKind::retry) {
+      if (spec.on_error.has_lane()) {
         CHECK(code.records != nullptr, "a job that retries where it cannot is refused");
         op.lane = std::make_unique<task::RetryLane>(spec.on_error, code.records, seed_of(node));
         op.host->keep_failed_in(*op.lane);
+        if (spec.on_error.keep != 0) {
+          op.letters = std::make_unique<task::KeptLetters>(spec.on_error.keep, code.records);
+          op.host->keep_letters_in(*op.letters);
+        }
       }
       op.consumers.resize(op.stage->outputs().size());
       operators.push_back(std::move(op));

@@ -52,6 +52,7 @@ void Worker::send_progress() {
   if (failure_) send(*failure_);
   if (broken_) send(*broken_);
   for (const auto& [task, told] : snapshots_told_) send(told);
+  if (letters_changed_.number != 0 && changing_letters_ == 0) send(letters_changed_);
   if (tasks_at_end_ == tasks_that_tell_their_end()) send(wire::DataEnded{setup_.key});
   if (ended_ == tasks_.size()) send(wire::TasksFinished{setup_.key});
 }
@@ -83,6 +84,25 @@ void Worker::on(const wire::CommitCheckpoint& order) {
   tell_tasks(task::CommitCommand{order.checkpoint.value});
 }
 void Worker::on(const wire::EndStream&) { tell_tasks(task::EndStreamCommand{}); }
+void Worker::on(const wire::ChangeLetters& order) {
+  if (phase_ != Phase::running || order.number < letters_changed_.number) return;
+  if (order.number > letters_changed_.number) {
+    letters_changed_ = {setup_.key, order.number, 0, 0};
+    changing_letters_ = tasks_.size();
+    tell_tasks(task::ChangeLettersCommand{{{order.operator_id, order.reason, order.ids, order.replays}},
+                                          [this, number = order.number](const task::LetterWork& work) {
+                                            setup_.post(
+                                                [this, number, changed = work.changed, refused = work.is_refused] {
+                                                  if (number != letters_changed_.number) return;
+                                                  letters_changed_.letters += changed;
+                                                  if (refused) ++letters_changed_.refused;
+                                                  if (--changing_letters_ == 0) send(letters_changed_);
+                                                });
+                                          }});
+    return;
+  }
+  if (changing_letters_ == 0) send(letters_changed_);  // told twice: so is the answer
+}
 void Worker::on(const wire::StopTasks& order) { stop_tasks(order.finished); }
 
 void Worker::on(const wire::PrepareWorker& order) {

@@ -97,6 +97,7 @@ class Worker final : public task::TaskListener {
   void on(const wire::PauseSources& order);
   void on(const wire::CommitCheckpoint& order);
   void on(const wire::EndStream& order);
+  void on(const wire::ChangeLetters& order);
   void on(const wire::StopTasks& order);
   std::vector<Problem> make_job(const wire::PrepareWorker& order);
   void make_tasks_of(const wire::PrepareWorker& order);
@@ -142,6 +143,8 @@ class Worker final : public task::TaskListener {
   std::map<TaskId, wire::ControlBody> snapshots_told_;  // SnapshotStored or SnapshotDeclined; the newest of each task
   std::size_t tasks_at_end_ = 0;
   std::size_t ended_ = 0;
+  wire::LettersChanged letters_changed_;     // by the newest order
+  std::size_t changing_letters_ = 0;         // tasks that have not said yet what it came to
   std::optional<wire::TaskFailed> failure_;  // the first; told again to each job manager
   std::optional<wire::TaskFailed> broken_;   // a channel, since all tasks have ended; told again as well
   bool finished_ = false;                    ///< how it was told to end

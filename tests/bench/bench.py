@@ -12,7 +12,9 @@ import latency
 import micro
 import pipeline
 import rare_branch
+import reads
 import recovery
+import retries
 import scale
 import skew
 import startup
@@ -21,8 +23,9 @@ import user_behavior
 from harness import Wrong, machine
 
 BENCHMARKS = {"keyed_count": keyed_count, "pipeline": pipeline, "user_behavior": user_behavior, "latency": latency,
-              "skew": skew, "rare_branch": rare_branch, "startup": startup, "idle": idle, "recovery": recovery,
-              "checkpoint": checkpoint, "state": state, "scale": scale, "micro": micro}
+              "skew": skew, "rare_branch": rare_branch, "reads": reads, "retries": retries, "startup": startup,
+              "idle": idle, "recovery": recovery, "checkpoint": checkpoint, "state": state, "scale": scale,
+              "micro": micro}
 
 
 def table(rows):

@@ -88,14 +88,18 @@ class Cluster:
 
     def __enter__(self):
         begin = time.monotonic()
-        run(FRESHET, "cluster", "start", "--agents", 1, "--port", self.ports[0], "--control-port", self.ports[1],
-            "--data", self.home.name)
+        self.start_again()
         self.up_ms = (time.monotonic() - begin) * 1000
         return self
 
     def __exit__(self, *_):
         run(FRESHET, "cluster", "stop", "--data", self.home.name)
         self.home.cleanup()
+
+    def start_again(self):
+        """Starts what does not run."""
+        run(FRESHET, "cluster", "start", "--agents", 1, "--port", self.ports[0], "--control-port", self.ports[1],
+            "--data", self.home.name)
 
     def call(self, verb, *arguments):
         return run(FRESHET, verb, *arguments, "--manager", f"127.0.0.1:{self.ports[0]}")

@@ -39,6 +39,7 @@ struct World {
   std::vector<Order> arrived;
   std::map<std::uint64_t, Total> totals;
   std::uint64_t in_windows = 0;
+  bool goes_on = false;  // the input: more may come
   const base::Clock* clock = nullptr;
   std::uint64_t seen = 0;
 };
@@ -48,17 +49,20 @@ class Orders final : public Source<Order> {
  public:
   std::vector<Split> discover() override {
     std::vector<Split> splits;
-    for (std::uint64_t p = 0; p < kPartitions; ++p) splits.push_back({std::to_string(p), 0, world.orders_each, 0});
+    const std::uint64_t end = world.goes_on ? ~0ULL : world.orders_each;
+    for (std::uint64_t p = 0; p < kPartitions; ++p) splits.push_back({std::to_string(p), 0, end, 0});
     return splits;
   }
   Progress read(Split& split, Out<Order>& out) override {
-    const std::uint64_t until = std::min(split.end, split.position + 5);
+    const std::uint64_t end = std::min(split.end, world.orders_each);
+    const std::uint64_t until = std::min(end, split.position + 5);
     while (!out.full() && split.position < until) {
       const std::uint64_t id = split.position++ * kPartitions + std::stoull(split.partition);
       out.emit({id, std::stoull(split.partition) * 10 + id % 7, id % 100,
                 Time(Duration(1'700'000'000'000 + static_cast<std::int64_t>(id * 100)))});
     }
-    return split.position == split.end ? Progress::done : Progress::progress;
+    if (split.position != end) return Progress::progress;
+    return world.goes_on ? Progress::idle : Progress::done;
   }
 };
 class Arrived final : public Sink<Order> {
@@ -104,6 +108,7 @@ class JobRun {
     engine_ = std::make_unique<worker::LocalEngine>(
         job_, worker::LocalEngine::Options{.parallelism = parallelism, .snapshots = true, .attempt = ++attempt});
     for (const auto& problem : engine_->problems()) problems.push_back(problem.message);
+    for (const auto& warning : job_.warnings()) warnings.push_back(warning.where + ": " + warning.message);
     world.clock = &engine_->clock();
   }
   void start(const worker::JobSnapshot* from = nullptr) {
@@ -154,13 +159,43 @@ class JobRun {
         sum.records_in += op.records_in;
         sum.records_out += op.records_out;
         sum.attempts += op.attempts;
+        sum.letters_kept += op.letters_kept;
+        sum.state_entries += op.state_entries;
+        sum.state_bytes += op.state_bytes;
+        sum.late += op.late;
       }
     }
     return sum;
   }
+  /// A counter of the author's, or of the engine's.
+  std::uint64_t counter(std::string_view id, std::string_view name) {
+    std::uint64_t sum = 0;
+    for (auto* task : engine_->tasks()) {
+      for (const auto& op : task->status().operators) {
+        const auto& node = job_.graph().operators[op.operator_index];
+        for (std::size_t i = 0; i < op.counters.size() && node.id == id; ++i)
+          if (node.counters[i] == name) sum += op.counters[i];
+      }
+    }
+    return sum;
+  }
+  /// What all tasks make of an order about dead letters, before they do anything else.
+  task::LetterWork change_letters(const task::LetterOrder& order) {
+    task::LetterWork sum;
+    std::size_t answers = 0;
+    for (auto* task : engine_->tasks())
+      task->mailbox().post(task::ChangeLettersCommand{{order}, [&](const task::LetterWork& work) {
+                                                        ++answers;
+                                                        sum.changed += work.changed;
+                                                        sum.is_refused = sum.is_refused || work.is_refused;
+                                                      }});
+    for (int i = 0; i < 1000 && answers < engine_->tasks().size(); ++i) engine_->run(10);
+    EXPECT_EQ(answers, engine_->tasks().size());
+    return sum;
+  }
   worker::LocalEngine* operator->() { return engine_.get(); }
 
-  std::vector<std::string> problems;
+  std::vector<std::string> problems, warnings;
 
  private:
   Job job_;

@@ -358,6 +358,30 @@ TEST_F(Retry, ThePolicyMayBeTakenOffWhenNothingWaits) {
   }
 }
 
+TEST_F(Retry, ThatMayOutlastAWindowBehindIsWarnedOf) {
+  const auto warnings_of = [](Duration limit, Duration lateness) {
+    return JobRun([&](Job& job) {
+             job.source<Orders>("orders")
+                 .event_time(&Order::at)
+                 .map("ask", kAsk)
+                 .on_error(retry({.first = 1s, .limit = limit}))
+                 .map("pass", [](const Order& order) { return order; })
+                 .key_by(&Order::user)
+                 .window(tumbling(10s))
+                 .allow_late(lateness)
+                 .aggregate<Count>("windows", count().as(&Count::orders))
+                 .sink<Counts>("counts");
+           })
+        .warnings;
+  };
+  EXPECT_THAT(
+      warnings_of(5min, 1min),
+      ElementsAre("operator ask: a record may be tried again for 5min, and windows behind it takes what is late "
+                  "for 1min: what gets through later is booked there as late"));
+  EXPECT_THAT(warnings_of(1min, 1min), IsEmpty());
+  EXPECT_THAT(JobRun([](Job& job) { ask_each(job, {}); }).warnings, IsEmpty());
+}
+
 TEST_F(Retry, WhatCannotBeTriedAgainIsRefusedBeforeTheStart) {
   const auto problems_of = [](const JobRun::Build& build) { return JobRun(build).problems; };
   const auto refused = [&](const RetryPolicy& policy) { return problems_of([&](Job& job) { ask_each(job, policy); }); };

@@ -4,7 +4,11 @@
 #include <freshet/files.h>
 #include <gmock/gmock.h>
 
+#include "runtime/base/random.h"
+#include "tests/jobs/log_lines.h"
 #include "tests/jobs/real_data.h"
+#include "tests/operators/connectors/test_files.h"
+#include "tests/support/seed.h"
 
 namespace freshet::window_answers_test {
 namespace {
@@ -186,6 +190,34 @@ TEST_P(WindowAnswers, HotItems) {
   for (const auto& [rank, item] : hot.at(Time(1'511'661'600s))) first_hour.emplace_back(item.item, item.views);
   EXPECT_THAT(first_hour, ElementsAre(std::pair(2338453, 27), std::pair(2563440, 18), std::pair(812879, 17),
                                       std::pair(138964, 14), std::pair(3244134, 12)));
+}
+
+/// Each line up to five minutes later among the others than its time says, and that is the disorder allowed.
+TEST_P(WindowAnswers, ShopClicksShuffledWithinTheBoundAreTheSame) {
+  constexpr std::int64_t kBound = 300;
+  FRESHET_SEEDED(seed);
+  base::Random random(seed);
+  std::vector<std::pair<std::int64_t, std::string>> lines;
+  for (const auto& entry : std::filesystem::directory_iterator(input("taobao-sorted"))) {
+    if (entry.path().extension() != ".gz") continue;
+    for (auto& line : testing::lines_of(entry.path().string())) {
+      const std::string time = line.substr(line.rfind(',') + 1);
+      if (time.size() == 10)
+        lines.emplace_back(std::stoll(time) + static_cast<std::int64_t>(random.below(kBound + 1)), std::move(line));
+    }
+  }
+  std::stable_sort(lines.begin(), lines.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::string text;
+  for (const auto& [when, line] : lines) text += line + "\n";
+  const files::testing::TestDirectory directory;
+  auto harness = run("activity", {{"input", directory.write("shuffled.csv", text)},
+                                  {"input.columns", "user=1,item=2,action=4,time=5"},
+                                  {"input.time", "s"},
+                                  {"action", "pv"},
+                                  {"disorder", std::to_string(kBound) + "s"}});
+  EXPECT_THAT(summary(harness.output<Session>("sessions_out")), ElementsAre(62116, 42646, 20, 6431, 13322423));
+  EXPECT_THAT(rows(harness.output<Visitors>("visitors_out")),
+              ElementsAre(Row{1511658000, 41890, 28196}, Row{1511661600, 43883, 29659}));
 }
 
 /// What else these logs come to stands in log_answers_test.cpp.

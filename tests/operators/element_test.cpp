@@ -133,5 +133,30 @@ TEST(Element, MetaOfNeighboursTakesThreeBytes) {
   EXPECT_EQ(out.size() - before, 3u);
 }
 
+/// Frozen: a record that has been in a retry lane differs by its kind alone.
+TEST(Element, ARecordThatWasTriedAgainSaysSo) {
+  for (const bool tried_again : {false, true}) {
+    RecordMeta meta{.event_time_ms = 5, .position = {2, 7}};
+    meta.position.tried_again = tried_again;
+    std::string bytes(detail::kMaxMetaSize + 64, '\0');
+    detail::FrameDelta wrote, reads;
+    detail::Cursor out(bytes.data());
+    detail::write_meta(out, wrote, meta, false);
+    const auto tag = static_cast<std::uint8_t>(bytes[0]);
+    EXPECT_EQ(tag & detail::kKindBits, tried_again ? 7 : 0);
+    EXPECT_TRUE(detail::is_record(tag));
+    ByteReader in(bytes);
+    in.skip(1);
+    RecordMeta back;
+    ASSERT_TRUE(detail::read_meta(in, tag, reads, back));
+    EXPECT_EQ(back.position, meta.position);
+    EXPECT_EQ(back.position.tried_again, tried_again);
+    EXPECT_EQ(back.event_time_ms, 5);
+    ControlElement element;
+    ByteReader control(bytes);
+    EXPECT_FALSE(read_control(control, element)) << "it is no control element";
+  }
+}
+
 }  // namespace
 }  // namespace freshet::test

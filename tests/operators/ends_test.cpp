@@ -173,6 +173,17 @@ TEST_F(IdleSplits, TimeInWhichNobodyAskedDoesNotCount) {
   EXPECT_EQ(poll_for(5s), kStart + 7s);
 }
 
+TEST_F(IdleSplits, AStopOfTheProcessMakesNoneOfThemHoweverShortTheTime) {
+  stage_.set_event_time({&Reading::at, {.idle_after = 200ms}});
+  source_.readings["1"] = {{1, kStart + 5s}};
+  EXPECT_EQ(poll_for(50ms, 10ms), Time::min());
+  host_.now_value += 100s;
+  source_.readings["1"] = {{2, kStart + 6s}};
+  EXPECT_EQ(poll_for(10ms, 10ms), Time::min()) << "the second was asked once since";
+  source_.readings["1"] = {{3, kStart + 7s}};
+  EXPECT_EQ(poll_for(190ms, 10ms), kStart + 7s);
+}
+
 TEST_F(IdleSplits, OneWithAnEndIsNever) {
   stage_.add_split({3, {.partition = "3", .end = 100}});
   source_.readings["1"] = {{1, kStart + 5s}};

@@ -58,6 +58,7 @@ class Simulation {
   void run_until_quiet();
   bool is_in_publication() const;
   void act_by_steps();
+  void replay_letters();
   bool do_harm(HarmKind kind);
   bool do_harm_to_processes(HarmKind kind);
   bool do_harm_to_disks(HarmKind kind);
@@ -78,6 +79,7 @@ class Simulation {
   Nanoseconds frozen_time();
   /// What is harmed goes on from a checkpoint, and has to finish.
   bool recovers() const { return setting_.checkpoint_interval != Duration(0); }
+  std::string wrong_letters();
   std::string wrong_storage();
   std::string wrong_memory();
   std::string wrong_end() const;

@@ -18,6 +18,7 @@ void Simulation::act_by_steps() {
       if (manager_->request_checkpoint(job()->id(), kind)) scheduler_.note("checkpoint");
     });
   }
+  if (running) replay_letters();
   while (harms_tried_ < setting_.harms.size()) {
     const auto& harm = setting_.harms[harms_tried_];
     if (harm.at_step > executors_.steps_with_work) return;
@@ -30,6 +31,14 @@ void Simulation::act_by_steps() {
     harm_ += (harm_.empty() ? "" : ", ") + text;
     scheduler_.note(text);
   }
+}
+
+void Simulation::replay_letters() {
+  constexpr double kShare = 0.002;
+  if (topology_->keep_letters().empty() || !random_.chance(kShare)) return;
+  with_manager([&] {
+    if (std::holds_alternative<std::uint64_t>(manager_->change_letters(job()->id(), {}))) scheduler_.note("replay");
+  });
 }
 
 /// False: there is nobody to do it to yet.

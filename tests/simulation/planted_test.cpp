@@ -48,7 +48,7 @@ TEST_P(Planting, IsSeenBySomeSeed) {
 
 TEST(PlantedBug, WithoutOneNoSeedSeesAnything) {
   plant::bug = plant::Bug::none;
-  for (const char* topology : {"diamond", "behaviour", "timers", "retries"}) {
+  for (const char* topology : {"diamond", "behaviour", "timers", "retries", "letters"}) {
     for (std::uint64_t seed = kFirstSeed; seed < kFirstSeed + 50; ++seed) {
       const RunOptions options{.topology = topology, .seed = seed, .spills = seed % 2 == 0};
       EXPECT_EQ(simulate(options).problem, "") << how_to_repeat(options);
@@ -70,6 +70,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Planted{"fold_past_checkpoint", plant::Bug::save_late, "timers", 300, false, true},
                     Planted{"forget_timer", plant::Bug::forget_timer, "timers", 300},
                     Planted{"forget_waiting", plant::Bug::forget_waiting, "retries", 50},
+                    Planted{"forget_replayed", plant::Bug::forget_replayed, "letters", 50},
                     Planted{"forget_unsent", plant::Bug::forget_unsent, "behaviour", 50},
                     Planted{"forget_splits", plant::Bug::forget_splits, "diamond", 50},
                     Planted{"forget_handle", plant::Bug::forget_handle, "diamond", 50}),

@@ -1,6 +1,6 @@
 #include "tests/simulation/topology_parts.h"
 
-/// A job some of whose calls fail, and are made again.
+/// Jobs some of whose calls fail, and are made again: by themselves, or when somebody says so.
 namespace freshet::sim {
 
 namespace {
@@ -130,7 +130,69 @@ class Retries final : public OneShelf {
   RetryPolicy policy_;
 };
 
+/// items ─by key─▶ picky ─▶ shelf; more ─▶ choosy ─▶ choosy_shelf. What fails is a dead letter until it is replayed.
+class Letters final : public OneShelf {
+ public:
+  explicit Letters(const TopologyOptions& options)
+      : OneShelf(options),
+        choosy_(make_shelf<Item>(options)),
+        service_(std::make_shared<Unsteady>(options.seed, random_.chance(0.5) ? 0.2 : 0.7)) {
+    const std::uint64_t records = options.full_size ? 100'000 : random_.below(3'000) + 100;
+    feed_ = std::make_shared<const Feed>(make_feed(random_, 0, random_.below(4) + 1, records, 100));
+    source_tasks_ = some(random_, 1, 3);
+    tasks_ = some(random_, 1, 4);
+    retries_ = random_.chance(0.5);
+    keeps_order_ = random_.chance(0.5);
+  }
+  void build(Job& job) const override {
+    const auto ask = [service = service_](const Item& item) {
+      service->ask(item);
+      return item;
+    };
+    constexpr std::uint64_t kAll = 200'000;
+    const ErrorPolicy kept = dead_letter({.pause_above = 1, .keep = kAll});
+    job.source<FeedSource>("items", feed_, spending_, seed_)
+        .parallelism(source_tasks_)
+        .key_by(&Item::key)
+        .map("picky", ask)
+        .parallelism(tasks_)
+        .on_error(retries_
+                      ? retry({.attempts = 2, .first = 5ms, .keep_order = keeps_order_, .pause_above = 1, .keep = kAll})
+                      : kept)
+        .sink("shelf", ShelfSink<Item>{shelf_});
+    job.source<FeedSource>("more", feed_, spending_, seed_ + 1)
+        .map("choosy", ask)
+        .parallelism(tasks_)
+        .on_error(kept)
+        .sink("choosy_shelf", ShelfSink<Item>{choosy_});
+  }
+  std::string wrong(bool) const override {
+    const Items expected = flat(*feed_);
+    if (auto text = compare("shelf, published", shelf_->published, expected, false); !text.empty()) return text;
+    return compare("choosy_shelf, published", choosy_->published, expected, false);
+  }
+  std::vector<std::string> keep_letters() const override { return {"picky", "choosy"}; }
+  std::string wrong_letters(std::uint64_t kept) const override {
+    const std::size_t arrived = shelf_->published.size() + choosy_->published.size();
+    const std::size_t all = 2 * flat(*feed_).size();
+    if (arrived + kept == all) return {};
+    return std::to_string(kept) + " dead letters are left and " + std::to_string(arrived) + " records arrived, of " +
+           std::to_string(all);
+  }
+  bool published_any() const override { return OneShelf::published_any() || !choosy_->published.empty(); }
+  std::uint32_t tasks() const override { return 20; }
+
+ private:
+  const ItemShelf choosy_;
+  const std::shared_ptr<Unsteady> service_;
+  std::shared_ptr<const Feed> feed_;
+  std::int64_t source_tasks_, tasks_;
+  bool retries_ = false, keeps_order_ = false;
+};
+
 }  // namespace
+
+std::unique_ptr<Topology> make_letters(const TopologyOptions& options) { return std::make_unique<Letters>(options); }
 
 std::unique_ptr<Topology> make_retries(const TopologyOptions& options) { return std::make_unique<Retries>(options); }
 

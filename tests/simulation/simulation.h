@@ -35,6 +35,7 @@ struct RunResult {
   std::uint64_t storage_errors = 0;
   std::uint64_t files_lost = 0;    ///< that a crash took before they were durable
   std::uint64_t late_commits = 0;  ///< by attempts that were replaced, of what their successor began with
+  std::uint64_t replayed = 0;      ///< dead letters, as the last job manager heard of them
   std::uint64_t outlived = 0;      ///< times that a worker did something beside its replacement
 };
 

@@ -106,6 +106,18 @@ TEST(Simulation, LastFramesThatAreLostBehindTheirSendersEndAreMissed) {
   EXPECT_EQ(simulate(options).problem, "") << how_to_repeat(options);
 }
 
+TEST(Simulation, DeadLettersAreReplayed) {
+  FRESHET_SEEDED(seed);
+  std::uint64_t replayed = 0;
+  for (std::uint64_t each = seed % 1'000'000'000; each < seed % 1'000'000'000 + 20; ++each) {
+    const RunOptions options{.topology = "letters", .seed = each};
+    const auto result = simulate(options);
+    ASSERT_EQ(result.problem, "") << how_to_repeat(options);
+    replayed += result.replayed;
+  }
+  EXPECT_GT(replayed, 0u) << "the topology shows nothing";
+}
+
 INSTANTIATE_TEST_SUITE_P(Topology, Simulated, testing::ValuesIn(topology_names()),
                          [](const auto& each) { return each.param; });
 

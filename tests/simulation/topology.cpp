@@ -270,7 +270,7 @@ class Behaviour final : public OneShelf {
 
 const std::vector<std::string>& topology_names() {
   static const std::vector<std::string> names{"burst",  "fan_out", "diamond", "behaviour",
-                                              "timers", "windows", "retries"};
+                                              "timers", "windows", "retries", "letters"};
   return names;
 }
 
@@ -282,6 +282,7 @@ std::unique_ptr<Topology> make_topology(const std::string& name, const TopologyO
   if (name == "timers") return make_timers(options);
   if (name == "windows") return make_windows(options);
   if (name == "retries") return make_retries(options);
+  if (name == "letters") return make_letters(options);
   return nullptr;
 }
 

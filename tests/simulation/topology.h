@@ -168,6 +168,10 @@ class Topology {
   virtual bool published_any() const = 0;
   virtual void refuse_to_publish() = 0;
   virtual bool has_refused() const = 0;
+  /// Operators whose dead letters are kept; they are replayed now and then.
+  virtual std::vector<std::string> keep_letters() const { return {}; }
+  /// What is wrong with so many letters left when the job has finished; empty: nothing.
+  virtual std::string wrong_letters(std::uint64_t /*kept*/) const { return {}; }
   /// Encoded, or in a batch.
   virtual std::uint64_t largest_record_bytes() const { return 512; }
   virtual std::uint32_t tasks() const = 0;
@@ -181,7 +185,7 @@ struct TopologyOptions {
   Spending* spending = nullptr;
 };
 
-/// burst, fan_out, diamond, behaviour, timers, windows. Null: there is no such.
+/// burst, fan_out, diamond, behaviour, timers, windows, retries, letters. Null: there is no such.
 std::unique_ptr<Topology> make_topology(const std::string& name, const TopologyOptions& options);
 const std::vector<std::string>& topology_names();
 

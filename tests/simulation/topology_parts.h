@@ -96,5 +96,6 @@ class OneShelf : public Topology {
 std::unique_ptr<Topology> make_timers(const TopologyOptions& options);
 std::unique_ptr<Topology> make_windows(const TopologyOptions& options);
 std::unique_ptr<Topology> make_retries(const TopologyOptions& options);
+std::unique_ptr<Topology> make_letters(const TopologyOptions& options);
 
 }  // namespace freshet::sim

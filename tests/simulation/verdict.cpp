@@ -1,5 +1,7 @@
-#include "runtime/checkpoint/verify.h"
+#include <nlohmann/json.hpp>
 
+#include "runtime/checkpoint/verify.h"
+#include "runtime/reads/dead_letters.h"
 #include "tests/simulation/cluster.h"
 
 namespace freshet::sim {
@@ -20,11 +22,27 @@ void Simulation::check_end() {
   const bool finished = job()->state() == JobState::finished;
   if (const auto wrong = topology_->wrong(finished); !wrong.empty())
     return watch_.fail("the job is " + manager::state_text(job()->state()) + ", but " + wrong);
+  if (job()->letter_changes().is_open()) return watch_.fail("an order to replay dead letters never ended");
+  if (const auto wrong = wrong_letters(); finished && !wrong.empty()) return watch_.fail(wrong);
   for (const auto& agent : agents_)
     if (job()->slots_on(agent->name()) != 0) return watch_.fail("slots of " + agent->name() + " are still taken");
   if (finished && job()->attempt().value == 1 && manager_deaths_ == 0) watch_.check_balance(job()->plan());
   if (const auto wrong = wrong_storage(); !wrong.empty()) return watch_.fail(wrong);
   if (const auto wrong = wrong_memory(); !wrong.empty()) watch_.fail(wrong);
+}
+
+/// What has not arrived is a dead letter in the last checkpoint.
+std::string Simulation::wrong_letters() {
+  if (topology_->keep_letters().empty() || !recovers()) return "";
+  SimStorage storage(disk_, Nanoseconds(0));
+  disk_.set_error_share(0);
+  reads::LettersRead wanted;
+  wanted.job = job()->id();
+  wanted.operators = topology_->keep_letters();
+  const auto read = reads::read_dead_letters(wanted, storage, [] { return false; });
+  if (const auto* refusal = std::get_if<reads::Refusal>(&read)) return refusal->message;
+  const auto answer = nlohmann::json::parse(std::get<std::string>(read));
+  return topology_->wrong_letters(answer["kept"].get<std::uint64_t>());
 }
 
 /// Every complete checkpoint can be restored, and no file is left that none of them needs, but for those of the numbers
@@ -116,6 +134,7 @@ RunResult Simulation::result() const {
   result.files_lost = disk_.lost();
   result.late_commits = ledger_.late_commits();
   result.outlived = ledger_.outlived();
+  result.replayed = manager_->table().all().empty() ? 0 : job()->letter_changes().letters();
   result.attempts = manager_->table().all().empty() ? 0 : job()->attempt().value;
   return result;
 }

@@ -44,13 +44,18 @@ struct ErrorPolicy {
   Duration limit{};                               ///< from the first attempt to the last
   bool keep_order = false;                        ///< records of a key wait for one that is to be tried again
   std::uint64_t max_waiting = 0;                  ///< records to be tried again, per task
+  std::uint64_t keep = 0;                         ///< dead letters that are kept to be replayed, per task
   /// A record that fails becomes a dead letter, at once or in the end, and its operator goes on.
   bool sets_aside(bool is_source) const {
     return kind == ErrorPolicyKind::dead_letter || kind == ErrorPolicyKind::retry ||
            (kind == ErrorPolicyKind::unset && is_source);
   }
+  /// Its operator has a lane from which records are tried again: by themselves, or since somebody replays them.
+  bool has_lane() const {
+    return kind == ErrorPolicyKind::retry || (kind == ErrorPolicyKind::dead_letter && keep != 0);
+  }
   bool operator==(const ErrorPolicy&) const = default;
-  FRESHET_RECORD(kind, pause_above, attempts, first_delay, limit, keep_order, max_waiting)
+  FRESHET_RECORD(kind, pause_above, attempts, first_delay, limit, keep_order, max_waiting, keep)
 };
 
 /// One named output of an operator. The main one is called "out".

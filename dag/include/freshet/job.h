@@ -32,6 +32,8 @@ struct OperatorImplementation {
   Emission emission{};
   std::function<std::unique_ptr<Stage>(const OperatorImplementation&)> make{};
   bool needs_event_time = false;  ///< it cannot work on records without
+  /// It sets aside as late what comes more than that behind the watermark, or behind its window.
+  std::optional<Duration> takes_late{};
   /// Of a source whose records have an event time: tells its stage.
   std::function<void(Stage&)> event_time{};
   /// Of a sink: for tests, a place for what arrives (a std::vector of the record) and stages that fill it instead.
@@ -157,6 +159,8 @@ class Job {
   const std::map<std::string, std::string>& given() const { return given_; }
   const std::vector<Problem>& problems() const { return problems_; }
   void add_problem(Problem problem) { problems_.push_back(std::move(problem)); }
+  /// What its author may not have meant, and is no reason to refuse it. Behind finish().
+  const std::vector<Problem>& warnings() const { return warnings_; }
   /// The same for files that a source would read; of no importance when a test feeds the sources.
   void add_file_problem(Problem problem) {
     if (!sources_are_fed_) add_problem(std::move(problem));
@@ -185,7 +189,8 @@ class Job {
     T value{};
     return parse_text(found->second, value) ? value : fallback;  // the validator refuses what does not parse
   }
-  std::vector<bool> below_dead_letters() const;
+  std::vector<bool> below(std::uint32_t node) const;
+  void warn_of_long_retries();
   void declare_lanes();
   void check_event_time();
   void replace_edges();
@@ -196,6 +201,7 @@ class Job {
   std::vector<detail::EdgeImplementation> edges_;
   std::vector<std::function<void()>> resources_;
   std::vector<Problem> problems_;
+  std::vector<Problem> warnings_;
   bool sources_are_fed_ = false;
   std::optional<std::uint32_t> dead_letters_;
 };

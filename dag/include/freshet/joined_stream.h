@@ -90,7 +90,7 @@ JoinedStream<K, O, L, R> add_join(std::string_view id, const Left& left, const R
       {"out", schema_of<O>()}, {"late_left", schema_of<L>()}, {"late_right", schema_of<R>()}, dead_letter_output()};
   Stage prototype(pairs, function);
   for (const auto& [name, table] : prototype.states()) step.states.push_back(table->declaration());
-  step.counters = {"late"};
+  step.counters = {"late", "late_after_retry"};
   if constexpr (std::is_same_v<Pairs, WindowSpec>) step.emission = "when the window is over";
   auto from = left.from();
   for (auto upstream : right.from()) {
@@ -101,7 +101,8 @@ JoinedStream<K, O, L, R> add_join(std::string_view id, const Left& left, const R
                                       {.make = [pairs, function](const auto&) -> std::unique_ptr<freshet::Stage> {
                                          return std::make_unique<Stage>(pairs, function);
                                        },
-                                       .needs_event_time = true},
+                                       .needs_event_time = true,
+                                       .takes_late = Duration(0)},
                                       from);
   return JoinedStream<K, O, L, R>::carried(job, added, left.key_fields());
 }

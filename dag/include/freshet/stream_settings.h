@@ -90,8 +90,13 @@ constexpr void check_callable() {
 // ---------------------------------------------------------------------------------------------------------
 
 struct FailPolicy {};
+/// Dead letters that wait to be processed again, per task; see RetryPolicy::max_waiting.
+inline constexpr std::uint64_t kMostReplayed = 1'000'000;
 struct DeadLetterPolicy {
   double pause_above = 0.05;
+  /// The newest so many of each task are kept as state, to be listed and, once what made them fail is mended, replayed:
+  /// `freshet dead-letters`. Not of sources, windows and joins.
+  std::uint64_t keep = 0;
 };
 struct RetryPolicy {
   std::uint32_t attempts = 5;  ///< the first among them
@@ -100,13 +105,17 @@ struct RetryPolicy {
   bool keep_order = false;     ///< records of a key wait for one that is to be tried again: of a keyed stream
   /// Records that may wait, per task. When as many do, the operator takes nothing in until some are through.
   std::uint64_t max_waiting = 1'000'000;
-  double pause_above = 0.05;  ///< as of dead_letter(), of those that were tried in vain
+  double pause_above = 0.05;    ///< as of dead_letter(), of those that were tried in vain
+  std::uint64_t keep = 10'000;  ///< as of dead_letter()
 };
 /// The first record that throws fails the job.
 inline ErrorPolicy fail() { return {.kind = ErrorPolicyKind::fail}; }
 /// Set the record aside and go on; the source pauses when more than this share of a minute's records are set aside.
 inline ErrorPolicy dead_letter(DeadLetterPolicy policy = {}) {
-  return {.kind = ErrorPolicyKind::dead_letter, .pause_above = policy.pause_above};
+  return {.kind = ErrorPolicyKind::dead_letter,
+          .pause_above = policy.pause_above,
+          .max_waiting = policy.keep == 0 ? 0 : kMostReplayed,
+          .keep = policy.keep};
 }
 /// Sets the record aside in a lane of its own and tries it again later, while others go on; then a dead letter. What a
 /// call that throws has changed and emitted is undone, so the record counts once, whenever it gets through: behind the
@@ -120,7 +129,8 @@ inline ErrorPolicy retry(RetryPolicy policy = {}) {
           .first_delay = policy.first,
           .limit = policy.limit,
           .keep_order = policy.keep_order,
-          .max_waiting = policy.max_waiting};
+          .max_waiting = policy.max_waiting,
+          .keep = policy.keep};
 }
 
 /// Where a stream comes from. Copies refer to the same job.

@@ -110,7 +110,7 @@ class WindowedStream {
         {"windows", detail::kind_of_state(spec_, summary), schema_of<K>(), {}, schema_of<detail::Panes<S>>()}};
     step.emission = "when the window is over";
     if (early_) step.emission += ", and every " + format_duration(early_->interval) + " before";
-    step.counters = {"late"};
+    step.counters = {"late", "late_after_retry"};
     const bool by_time = spec_.kind != WindowKind::counting && spec_.kind != WindowKind::same;
     const auto added =
         job().add_operator(std::move(step),
@@ -119,7 +119,8 @@ class WindowedStream {
                               return std::make_unique<detail::WindowStage<K, T, Summary>>(spec, lateness, summary,
                                                                                           code.takes_parts, early);
                             },
-                            .needs_event_time = by_time},
+                            .needs_event_time = by_time,
+                            .takes_late = by_time ? std::optional(lateness_) : std::nullopt},
                            stream_.from());
     job().implementation(added).combiner = before_sending(summary);
     return WindowResults<K, R, T>::carried(job(), added, stream_.key_fields());

@@ -14,9 +14,15 @@ namespace freshet {
 /// Where a record came from: the job-wide number of a partition (0: unknown) and the place in it, for files the 1-based
 /// line. `operator<` is arrival order as far as positions tell.
 struct SourcePosition {
+  constexpr SourcePosition() = default;
+  constexpr SourcePosition(std::uint32_t of_partition, std::uint64_t at) : partition(of_partition), offset(at) {}
   std::uint32_t partition = 0;
+  bool tried_again = false;  ///< it, or what it came of, has been in a retry lane; no part of the place
   std::uint64_t offset = 0;
-  auto operator<=>(const SourcePosition&) const = default;
+  bool operator==(const SourcePosition& other) const { return partition == other.partition && offset == other.offset; }
+  auto operator<=>(const SourcePosition& other) const {
+    return std::tie(partition, offset) <=> std::tie(other.partition, other.offset);
+  }
   FRESHET_RECORD(partition, offset)
 };
 

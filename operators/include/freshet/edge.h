@@ -69,7 +69,7 @@ class TypedEdge final : public EdgeType {
   [[gnu::always_inline]] bool read_all(ByteReader& in, FrameDelta& delta, BatchOf<K, T>& batch, std::size_t max) const {
     while (in.remaining() != 0 && batch.size() < max) {
       const auto tag = static_cast<std::uint8_t>(*in.position());
-      if ((tag & kKindBits) != static_cast<std::uint8_t>(ElementKind::record)) return true;
+      if (!is_record(tag)) return true;
       in.skip(1);
       RecordMeta& meta = batch.metas.emplace_back();
       if (!read_meta(in, tag, delta, meta)) return false;

@@ -22,8 +22,9 @@ enum class ElementKind : std::uint8_t {
   barrier = 4,        ///< everything before belongs to the checkpoint, everything behind does not; id, kind, payload
   end_of_data = 5,    ///< no record will come any more; barriers may
   end_of_stream = 6,  ///< nothing will come any more
+  tried_again = 7,    ///< a record that has been in a retry lane
 };
-FRESHET_ENUM(ElementKind, record, watermark, idle, active, barrier, end_of_data, end_of_stream)
+FRESHET_ENUM(ElementKind, record, watermark, idle, active, barrier, end_of_data, end_of_stream, tried_again)
 
 enum class BarrierKind : std::uint8_t { checkpoint, savepoint, final_checkpoint };
 FRESHET_ENUM(BarrierKind, checkpoint, savepoint, final_checkpoint)
@@ -43,6 +44,10 @@ inline constexpr std::size_t kMaxBarrierPayload = 4096;
 namespace detail {
 
 inline constexpr std::uint8_t kKindBits = 0x0f;
+inline bool is_record(std::uint8_t tag) {
+  const auto kind = static_cast<ElementKind>(tag & kKindBits);
+  return kind == ElementKind::record || kind == ElementKind::tried_again;
+}
 inline constexpr std::uint8_t kHasTime = 0x10;
 inline constexpr std::uint8_t kHasHash = 0x20;
 inline constexpr std::uint8_t kHasPosition = 0x40;
@@ -60,7 +65,8 @@ inline constexpr std::size_t kMaxMetaSize = 1 + 9 + 5 + 9 + 8;
 
 /// Writes where kMaxMetaSize bytes fit, and a cursor's slack.
 inline void write_meta(Cursor& out, FrameDelta& delta, const RecordMeta& meta, bool with_hash) {
-  std::uint8_t tag = static_cast<std::uint8_t>(ElementKind::record);
+  std::uint8_t tag =
+      static_cast<std::uint8_t>(meta.position.tried_again ? ElementKind::tried_again : ElementKind::record);
   if (meta.event_time_ms != RecordMeta::kNoTime) tag |= kHasTime;
   if (meta.position.offset != 0 || meta.position.partition != 0) tag |= kHasPosition;
   if (meta.position.partition != delta.partition) tag |= kNewPartition | kHasPosition;
@@ -94,6 +100,7 @@ inline void write_meta(Cursor& out, FrameDelta& delta, const RecordMeta& meta, b
     if (!difference(delta.offset)) return false;
     meta.position = {delta.partition, delta.offset};
   }
+  meta.position.tried_again = (tag & kKindBits) == static_cast<std::uint8_t>(ElementKind::tried_again);
   if (tag & kHasHash) {
     std::string_view hash;
     if (!in.bytes(sizeof meta.key_hash, hash)) return false;

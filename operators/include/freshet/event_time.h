@@ -68,7 +68,7 @@ class EventTime {
     if (had_some || split.split.end != ~0ULL)
       seen.empty_for = Duration(0);
     else if (seen.polled != Time::min())
-      seen.empty_for += std::clamp(now - seen.polled, Duration(0), kMostBetweenPolls);
+      seen.empty_for += std::clamp(now - seen.polled, Duration(0), most_between_polls());
     seen.polled = now;
   }
   /// Nothing comes for now: no split has records, and one at least may have some later.
@@ -119,8 +119,11 @@ class EventTime {
     Time polled = Time::min();
     Duration empty_for{0};  ///< so long it was polled and had nothing
   };
-  /// A source that has nothing is polled far more often.
-  static constexpr Duration kMostBetweenPolls{1000};
+  /// A source that has nothing is polled far more often. And no single poll makes it idle.
+  Duration most_between_polls() const {
+    constexpr std::int64_t kLeastPolls = 8;
+    return std::min(Duration(1'000), options_.idle_after / kLeastPolls + Duration(1));
+  }
 
   Time newest_of(std::uint32_t partition) const {
     const auto found = seen_.find(partition);

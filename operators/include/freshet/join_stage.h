@@ -92,6 +92,7 @@ class JoinStage : public UserCodeStage {
     late.records.add() = record;
     late.metas.push_back(meta);
     counts_.late.add();
+    if (meta.position.tried_again) counts_.late_after_retry.add();
   }
   /// Emits what the function makes of a pair under the key at hand. Only when outputs are not full.
   template <class... W>
@@ -123,6 +124,7 @@ class JoinStage : public UserCodeStage {
  private:
   struct Counts : OperatorBase {
     Counter late{this, "late"};
+    Counter late_after_retry{this, "late_after_retry"};  // of these
   };
   void describe(std::string& json, const L& left, const R* right) const {
     json += R"({"key":)";

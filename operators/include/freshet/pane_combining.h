@@ -98,6 +98,7 @@ class PaneRouter final : public Router {
     Slot& slot = *of.slot;
     const RecordMeta& meta = of.address.meta;
     const bool is_its = slot.is_used && slot.address.meta.key_hash == meta.key_hash && slot.part.start == of.start &&
+                        slot.address.meta.position.tried_again == meta.position.tried_again &&  // it is counted apart
                         slot.address.key == of.address.key;
     if (is_its) [[likely]] {
       add(slot.part.states, record);

@@ -30,7 +30,8 @@ struct FailedRecord {
   std::string record{};
   RecordMeta meta{};
   std::uint32_t attempts = 1;
-  bool is_final = false;  ///< it was rejected: another attempt would end the same
+  bool is_final = false;    ///< it was rejected: another attempt would end the same
+  bool is_at_hand = false;  ///< it is the record that StageHost::at_hand names
 };
 
 /// A place in the input whose records one operator is not to process: the process crashed on them too often.
@@ -282,6 +283,7 @@ class UserCodeStage : public Stage {
         host_->at_hand.index = i;
         FailedRecord crashed = describe_crashed(host_->crashed, view.meta(i));
         append_json(crashed.record, static_cast<const Batch<T>&>(*view.batch).records[view.index(i)]);
+        crashed.is_at_hand = true;
         set_aside(std::move(crashed));
         stop = next_crashed(view, ++i);
         continue;
@@ -294,6 +296,7 @@ class UserCodeStage : public Stage {
         host_->at_hand.index = i;
         FailedRecord failed = describe_current_exception();
         failed.meta = view.meta(i);
+        failed.is_at_hand = true;
         if (host_->sets_aside) undo();
         const bool is_kept = host_->keep_failed(failed);
         if (!is_kept) {

@@ -243,6 +243,7 @@ class WindowStage final : public UserCodeStage {
   static constexpr std::size_t kWindowField = window_field<T>();
   struct Counts : OperatorBase {
     Counter late{this, "late"};
+    Counter late_after_retry{this, "late_after_retry"};  // of these
   };
 
   bool has_early() const { return early_.emission().kind == EmissionKind::every; }
@@ -291,9 +292,9 @@ class WindowStage final : public UserCodeStage {
         },
         [this] { undo_put(); });
   }
-  void add(const PanePart<S>& part, const RecordMeta&) {
+  void add(const PanePart<S>& part, const RecordMeta& meta) {
     if (part.start == RecordMeta::kNoTime) reject_untimed();
-    if (rules_.is_late(nullptr, part.start, {}, watermark_)) return counts_.late.add(part.states.first);
+    if (rules_.is_late(nullptr, part.start, {}, watermark_)) return count_late(meta, part.states.first);
     auto& panes = cells_.get();
     const std::uint32_t slot = cells_.current_slot();
     auto& pane = rules_.pane_of(panes, part.start, {}, [](S&, const S&) {});
@@ -303,6 +304,10 @@ class WindowStage final : public UserCodeStage {
     if (is_noted) return;
     rules_.note_change(panes, pane, watermark_);
     cells_.rescheduled(slot);
+  }
+  void count_late(const RecordMeta& meta, std::uint64_t records) {
+    counts_.late.add(records);
+    if (meta.position.tried_again) counts_.late_after_retry.add(records);
   }
   /// Something has, since it last went out, so that it is known when the pane is due, which does not change then.
   bool has_come_before(const Pane<S>& pane) const {
@@ -327,7 +332,7 @@ class WindowStage final : public UserCodeStage {
       auto& late = static_cast<Batch<T>&>(outputs_[1].batch());
       late.records.add() = record;
       late.metas.push_back(meta);
-      counts_.late.add();
+      count_late(meta, 1);
       return;
     }
     // What may throw comes first.

@@ -86,6 +86,8 @@ void inspect_job(const Invocation& invocation, const RegisteredJob& registered, 
   problems.insert(problems.end(), refused.begin(), refused.end());
   for (const auto& problem : problems)
     answer["errors"].push_back(error_json(problem.where, problem.message, problem.remedy));
+  for (const auto& warning : (*built)->warnings())
+    answer["warnings"].push_back(error_json(warning.where, warning.message, warning.remedy));
   ByteBuffer bytes;
   dag::encode_graph(bytes, graph);
   answer["graph_base64"] = base64(bytes.view());
@@ -107,7 +109,8 @@ json job_json(const RegisteredJob& registered) {
 }
 
 json inspect(const Invocation& invocation) {
-  json answer{{"abi", FRESHET_ABI_TAG}, {"jobs", json::array()}, {"errors", json::array()}};
+  json answer{
+      {"abi", FRESHET_ABI_TAG}, {"jobs", json::array()}, {"errors", json::array()}, {"warnings", json::array()}};
   Problem unusable;
   const auto library = worker::JobLibrary::load(std::filesystem::absolute(invocation.arguments[0]).string(), unusable);
   if (!library) {

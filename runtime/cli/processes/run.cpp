@@ -189,6 +189,7 @@ ExitCode run_job(Invocation& invocation) {
   auto inspection = inspect_chosen_job(invocation, path);
   if (!inspection) return report(around, inspection.failure());
   if (const auto errors = errors_of(invocation, *inspection, path)) return report(around, *errors);
+  say_warnings(invocation, *inspection);
   auto library = read_library(path);
   if (!library) return report(around, library.failure());
   json options = options_of(invocation);

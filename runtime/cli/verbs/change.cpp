@@ -112,6 +112,14 @@ ExitCode pause_job(Invocation& invocation) {
 ExitCode resume_job(Invocation& invocation) {
   const std::string& job = invocation.arguments[0];
   return act(invocation, {{"action", "resume"}}, [&](const json& status) {
+    // It was Running as soon as the job manager had said yes.
+    if (const std::string now = text_or(status, "state", ""); now == "Pausing" || now == "Paused") {
+      Outcome again;
+      again.is_over = true;
+      again.is_good = false;
+      again.text = "it paused again at once: " + text_or(status, "reason", "nobody knows why");
+      return again;
+    }
     const auto held = number_of(status, "held_ms");
     return reaches("Running", (held ? "stood still " + duration(*held) : "sources read again") +
                                   "\nundo: freshet pause " + shell_word(job))(status);

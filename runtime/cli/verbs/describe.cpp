@@ -103,10 +103,13 @@ ExitCode validate_library(Invocation& invocation) {
   if (!inspection) return report(invocation.around, inspection.failure());
   const auto errors = errors_of(invocation, *inspection, path);
   if (FLAGS_json) {
-    print_json(invocation, {{"valid", !errors}, {"errors", list(*inspection, "errors")}});
+    print_json(
+        invocation,
+        {{"valid", !errors}, {"errors", list(*inspection, "errors")}, {"warnings", list(*inspection, "warnings")}});
     return errors ? errors->code : ExitCode::kDone;
   }
   if (errors) return report(invocation.around, *errors);
+  say_warnings(invocation, *inspection);
   const json& graph = member(*inspection, "graph");
   print(invocation, "valid   " + std::to_string(list(graph, "operators").size()) + " operators, " +
                         std::to_string(list(graph, "edges").size()) + " edges    start it: freshet submit " +

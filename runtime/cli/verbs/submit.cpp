@@ -87,6 +87,7 @@ ExitCode submit_library(Invocation& invocation) {
   auto inspection = inspect_chosen_job(invocation, path);
   if (!inspection) return report(around, inspection.failure());
   if (const auto errors = errors_of(invocation, *inspection, path)) return report(around, *errors);
+  say_warnings(invocation, *inspection);
   auto library = read_library(path);
   if (!library) return report(around, library.failure());
   auto request = make_request(invocation, *inspection, *library, options_of(invocation));

@@ -39,6 +39,9 @@ std::vector<Verb> checkpoint_verbs();
 /// state get|scan.
 std::vector<Verb> state_verbs();
 
+/// dead-letters list|show|replay|drop.
+std::vector<Verb> dead_letter_verbs();
+
 /// run, job-manager, agent, worker, inspect-library: those that have a handler.
 std::vector<Verb> role_verbs(const Roles& roles);
 

@@ -16,6 +16,11 @@ class Ages {
     ++count_;
     ++buckets_[bucket_of(age)];
   }
+  void add(const Ages& other) {
+    most_ = std::max(most_, other.most_);
+    count_ += other.count_;
+    for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) buckets_[bucket] += other.buckets_[bucket];
+  }
   std::uint64_t count() const { return count_; }
   /// That a share of all were at most; 1: the greatest.
   std::uint64_t at(double share) const {

@@ -101,6 +101,14 @@ void FakeCluster::act(const std::string& agent, const wire::StartWorker& start) 
                 wire::WorkerHello{start.worker, 100 + start.worker.worker.value, "tcp://" + to_string(start.worker)});
 }
 
+void FakeCluster::act(const std::string&, const wire::ChangeLetters& change) {
+  if (!letters_changed) return;
+  wire::LettersChanged answer = *letters_changed;
+  answer.worker = change.worker;
+  answer.number = change.number;
+  from_worker(change.worker, answer);
+}
+
 void FakeCluster::act(const std::string&, const wire::StopWorker& stop) {
   if (!deaf_to_stop.contains(stop.worker)) end_worker(stop.worker, 0, SIGTERM);
 }

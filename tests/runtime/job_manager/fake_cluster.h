@@ -94,7 +94,8 @@ class FakeCluster final : public transport::ControlOutbox {
   std::set<WorkerKey> never_say_hello;                     // keyed by what they will be
   std::map<WorkerKey, Problem> find_problem;
   bool wrong_fingerprint = false;
-  bool serves_reads = false;  // workers say where they serve their state
+  std::optional<wire::LettersChanged> letters_changed{};  // what each worker answers to an order; none: it does not
+  bool serves_reads = false;                              // workers say where they serve their state
   std::size_t extra_splits = 0;
   std::string library = "a job's library";
 
@@ -107,6 +108,7 @@ class FakeCluster final : public transport::ControlOutbox {
   void act(const std::string& peer, const wire::InjectBarrier& barrier);
   void act(const std::string& peer, const wire::PauseSources& pause);
   void act(const std::string& peer, const wire::EndStream& end);
+  void act(const std::string& peer, const wire::ChangeLetters& change);
   template <class T>
   void act(const std::string&, const T&) {}
   wire::WorkerStatus status_of(const WorkerKey& key);

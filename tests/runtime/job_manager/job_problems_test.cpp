@@ -54,6 +54,39 @@ TEST_F(JobProblems, TheStatusNamesTheLastCheckpoint) {
   EXPECT_TRUE(metric(R"(freshet_job_checkpoints_last_bytes{job="shop"} 40)"));
 }
 
+/// Of two tasks that count by key the second is busy: with so much of one key that the other could do more.
+TEST_F(JobProblems, AKeyWithTooMuchForItsTaskIsNamed) {
+  const JobId id = running_job();
+  const auto report = [&](std::uint64_t second, double share) {
+    const WorkerKey key{id, cluster.job(id).attempt(), {0}};
+    wire::WorkerStatus status{key, {}, 0, 0, {}, false};
+    for (std::uint32_t task = 0; task < 2; ++task) {
+      auto& one = status.tasks.emplace_back();
+      one.task = {1, task};
+      one.phase = "running";
+      one.busy_ns = second * (task == 1 ? 980'000'000 : 140'000'000);
+      one.idle_ns = second * 1'000'000'000 - one.busy_ns;
+      auto& op = one.operators.emplace_back();
+      op.operator_index = 1;
+      op.records_in = second * (task == 1 ? 60'000 : 40'000);
+      op.hot_share = task == 1 ? share : 0;
+      op.hot_record = R"({"name":"anonymous","value":"7"})";
+    }
+    cluster.from_worker(key, status);
+    cluster.deliver();
+    cluster.clock.advance(1s);
+  };
+  for (std::uint64_t second = 1; second < 4; ++second) report(second, 0.8);
+  const auto& problems = cluster.job(id).problems();
+  ASSERT_TRUE(problems.contains(ProblemKind::HOT_KEY));
+  EXPECT_EQ(problems.at(ProblemKind::HOT_KEY).what,
+            "totals: key name=\"anonymous\" carries 48 % of the records; its task 1 is 98 % busy, the others 14 %");
+  report(4, 0.1);
+  EXPECT_TRUE(problems.contains(ProblemKind::HOT_KEY)) << "it does not come and go with each report";
+  for (std::uint64_t second = 5; second < 18; ++second) report(second, 0.1);
+  EXPECT_FALSE(problems.contains(ProblemKind::HOT_KEY)) << "it is over";
+}
+
 TEST_F(JobProblems, AnotherJobManagerKnowsWhatTheManifestsSay) {
   const JobId id = running_job();
   cluster.run_for(1500ms);

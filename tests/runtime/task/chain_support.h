@@ -76,6 +76,15 @@ class ChainFixture {
     return add_edge(from, 0, detail::make_edge<void, Visit>(detail::NoKey{}, detail::Named<decltype(choose)>{choose}));
   }
 
+  /// The operator added last tries records again, and keeps those that fail for good.
+  ChainFixture& with_lane(const ErrorPolicy& policy, std::shared_ptr<const detail::RecordCodec> codec) {
+    auto& op = operators_.back();
+    op.lane = std::make_unique<RetryLane>(policy, codec, 1);
+    op.letters = std::make_unique<KeptLetters>(policy.keep, std::move(codec));
+    op.host->keep_failed_in(*op.lane);
+    op.host->keep_letters_in(*op.letters);
+    return *this;
+  }
   std::unique_ptr<Chain> make() {
     auto chain = std::make_unique<Chain>(std::move(operators_), std::move(edges_));
     chain->open();

@@ -182,7 +182,8 @@ TEST(RetryLane, SaysWhatItsEntriesAre) {
   EXPECT_EQ(to_text(declared.key), "(u64, u64)");
   EXPECT_EQ(to_text(declared.value),
             "{waiting: {attempts: u32, first: time, next: time?, reason: string, message: string, event_time: time?, "
-            "partition: u32, offset: u64, key_hash: u64}, record: {user: u64, number: u64, page: string}, key: u64}");
+            "partition: u32, offset: u64, key_hash: u64, origin: string}, record: {user: u64, number: u64, page: "
+            "string}, key: u64}");
 }
 
 }  // namespace
