@@ -10,20 +10,11 @@ import pathlib
 import time
 import urllib.request
 
-from harness import Cluster, Row, demand, folder, library, proportional_kib
+from harness import Cluster, Row, demand, folder, library, proportional_kib, wait_for
 
 KEYS, RECORDS = 1_000_000, 60_000_000
 MANY_KEYS, PER_SECOND, CHECKPOINTS = 5_000_000, 50_000, 5
 PATIENCE_S = 300
-
-
-def wait_for(what, ask):
-    """The first answer of `ask` that is not None."""
-    limit = time.monotonic() + PATIENCE_S
-    while (answer := ask()) is None:
-        demand(time.monotonic() < limit, f"{what}: not within {PATIENCE_S} s")
-        time.sleep(0.1)
-    return answer
 
 
 class Run:
@@ -48,7 +39,7 @@ class Run:
 
     def finished(self, records=None):
         """Records a second behind the sweep, and the longest pause, ms; every record must have been counted once."""
-        status = wait_for("the end", self.over)
+        status = wait_for("the end", self.over, PATIENCE_S)
         told = wait_for("the counting task's word", self._told)  # it comes when the worker ends
         counted, swept_ns, last_ns, longest_ns = map(int, told.split())
         total = int((self._report / "end").read_text().split()[1])
@@ -84,14 +75,14 @@ def small_changes():
     """For each checkpoint: ms that it took, and what was new of its bytes."""
     with folder() as report, Cluster() as cluster:
         run = Run(cluster, report, "1s", keys=MANY_KEYS, hot=MANY_KEYS // 100, per_second=PER_SECOND)
-        wait_for("the sweep", lambda: (pathlib.Path(report) / "swept").exists() or None)
+        wait_for("the sweep", lambda: (pathlib.Path(report) / "swept").exists(), PATIENCE_S)
         begin = wait_for("a checkpoint", lambda: (run.get("")["last_checkpoint"] or {}).get("number"))
 
         def enough():
             done = [each for each in run.get("/checkpoints")["checkpoints"]
                     if each["state"] == "done" and each["number"] > begin + 1]
             return done if len(done) >= CHECKPOINTS else None
-        done = wait_for("checkpoints", enough)
+        done = wait_for("checkpoints", enough, PATIENCE_S)
         run.stop()
         run.finished()
     return done

@@ -53,6 +53,15 @@ def demand(condition, what):
         raise Wrong(what)
 
 
+def wait_for(what, ask, patience_s=60, poll_s=0.05):
+    """The first answer of `ask` that is true."""
+    limit = time.monotonic() + patience_s
+    while not (answer := ask()):
+        demand(time.monotonic() < limit, f"{what}: not within {patience_s} s")
+        time.sleep(poll_s)
+    return answer
+
+
 def run(*command, **options):
     """Standard output of a command that must succeed."""
     command = [str(word) for word in command]

@@ -12,18 +12,10 @@ import signal
 import time
 import urllib.request
 
-from harness import BUILD, Cluster, Row, demand, folder, library, run
+from harness import BUILD, Cluster, Row, demand, folder, library, run, wait_for
 
 EVENTS, READS, USERS, SECONDS = 100_000, 1_000, 1_000_000, 60
 PATIENCE_S = 60
-
-
-def wait_for(what, ask):
-    limit = time.monotonic() + PATIENCE_S
-    while not (answer := ask()):
-        demand(time.monotonic() < limit, f"{what}: not within {PATIENCE_S} s")
-        time.sleep(0.05)
-    return answer
 
 
 def records(cluster):

@@ -13,7 +13,7 @@ import signal
 import time
 import urllib.request
 
-from harness import Cluster, Row, demand, folder, library
+from harness import Cluster, Row, demand, folder, library, wait_for
 
 KILLS_PER_RUN = 4
 PATIENCE_S = 60
@@ -24,15 +24,6 @@ PARTS = ("detected: the job is Recovering", "scheduled: the next attempt is Depl
          "started: the worker logs its first line", "restored: it has its state from the checkpoint",
          "running: its tasks run", "first record counted")
 MILESTONES = (" starts, pid ", "restored from checkpoint ", " running ")  # in a worker's log: the third to the fifth
-
-
-def wait_for(what, ask):
-    """The first answer of `ask` that is not None."""
-    limit = time.monotonic() + PATIENCE_S
-    while (answer := ask()) is None:
-        demand(time.monotonic() < limit, f"{what}: not within {PATIENCE_S} s")
-        time.sleep(POLL_S)
-    return answer
 
 
 class Recovering:
@@ -67,9 +58,9 @@ class Recovering:
         # Wall and steady clock at one moment: events and logs have the one, the job the other.
         wall_ms, steady_ns = time.time() * 1000, time.monotonic_ns()
         os.kill(workers[number % len(workers)]["pid"], signal.SIGKILL)
-        counting = wait_for("a record of the next attempt", lambda: (self._counting() - before or {None}).pop())
+        counting = wait_for("a record of the next attempt", lambda: (self._counting() - before or {None}).pop(), poll_s=POLL_S)
         first_ms = (int((self._report / counting).read_text()) - steady_ns) / 1e6
-        wait_for("the next attempt", lambda: self._get("")["state"] == "Running" or None)
+        wait_for("the next attempt", lambda: self._get("")["state"] == "Running")
         status = self._get("")
         demand(status["attempt"] == attempt, f"attempt {status['attempt']} runs, not {attempt}: {status['reason']}")
         ends = self._events(wall_ms) + self._logged(attempt)
@@ -98,7 +89,7 @@ class Recovering:
     def finish(self):
         """Ends the input; every record must have been counted once."""
         (self._report / "stop").touch()
-        wait_for("the end", lambda: self._get("")["state"] == "Finished" or None)
+        wait_for("the end", lambda: self._get("")["state"] == "Finished")
         sent = int((self._report / "sent").read_text())
         counted = int((self._report / "end").read_text().split()[1])
         demand(sent == counted, f"{counted} records were counted of {sent}")

@@ -10,10 +10,9 @@ import socket
 import subprocess
 import time
 
-from harness import Cluster, Row, demand, folder, library
+from harness import Cluster, Row, demand, folder, library, wait_for
 
 RATE, SECONDS, ITEMS = 20_000, 60, 100
-PATIENCE_S = 120
 
 
 class Redis:
@@ -26,10 +25,11 @@ class Redis:
         self.socket = f"{home}/redis"
         self._process = subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", self.socket, "--save", "",
                                           "--dir", home], executable=program, stdout=subprocess.DEVNULL)
-        limit = time.monotonic() + PATIENCE_S
-        while not pathlib.Path(self.socket).is_socket():
-            demand(time.monotonic() < limit and self._process.poll() is None, "Redis does not start")
-            time.sleep(0.05)
+        wait_for("Redis", self._listens)
+
+    def _listens(self):
+        demand(self._process.poll() is None, "Redis does not start")
+        return pathlib.Path(self.socket).is_socket()
 
     def __enter__(self):
         return self
@@ -45,14 +45,6 @@ class Redis:
             connection.sendall(command.encode())
             answer = connection.recv(100)
         demand(answer[:1] in b"+:", f"Redis answers {answer}")
-
-
-def wait_for(what, ask):
-    limit = time.monotonic() + PATIENCE_S
-    while not (answer := ask()):
-        demand(time.monotonic() < limit, f"{what}: not within {PATIENCE_S} s")
-        time.sleep(0.05)
-    return answer
 
 
 def measure(progress):
@@ -72,7 +64,7 @@ def measure(progress):
         time.sleep(SECONDS)
         waiting = cluster.status("retries")["retrying"]
         redis.call("SET", "price:0", "0")
-        wait_for("the end", lambda: cluster.status("retries")["state"] == "Finished")
+        wait_for("the end", lambda: cluster.status("retries")["state"] == "Finished", 120)
         status = cluster.status("retries")
         sent = int(pathlib.Path(report, "sent").read_text())
         first, second, others = pathlib.Path(report, "ages").read_text().splitlines()

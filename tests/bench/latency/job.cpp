@@ -3,6 +3,7 @@
 
 #include <freshet/freshet.h>
 
+#include "tests/bench/due.h"
 #include "tests/bench/keyed_count/record.h"
 #include "tests/bench/latency/ages.h"
 #include "tests/bench/steady.h"
@@ -11,18 +12,6 @@ using namespace freshet;
 using namespace freshet::bench;
 
 namespace {
-
-struct Due {
-  std::uint64_t user = 0;
-  std::int64_t due_ns = 0;  ///< when it was to be made; 0: it only fills the state
-  FRESHET_RECORD(user, due_ns)
-};
-
-struct Newest {
-  std::uint64_t records = 0;
-  std::int64_t due_ns = 0;
-  FRESHET_RECORD(records, due_ns)
-};
 
 /// First each key once, as fast as they are taken; after a rest, records on a schedule that waits for nobody.
 class Schedule final : public Source<Due> {

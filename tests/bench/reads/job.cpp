@@ -3,14 +3,17 @@
 
 #include <freshet/freshet.h>
 
+#include "tests/bench/due.h"
 #include "tests/bench/keyed_count/record.h"
-#include "tests/bench/reads/record.h"
 #include "tests/bench/steady.h"
 
 using namespace freshet;
 using namespace freshet::bench;
 
 namespace {
+
+/// One in so many records is of a user of its own, whose state is read to see how fresh it is: the last.
+constexpr std::uint64_t kProbeEvery = 100;
 
 /// First each user once, as fast as they are taken; then records on a schedule that waits for nobody, until a file
 /// `stop` is there. Writes down how many were made and how long it took, in a file `sent`: "COUNT NANOSECONDS".

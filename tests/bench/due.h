@@ -6,15 +6,14 @@
 
 namespace freshet::bench {
 
-/// One in so many records is of a user of its own, whose state is read to see how fresh it is: the last.
-inline constexpr std::uint64_t kProbeEvery = 100;
-
+/// A record on a schedule that waits for nobody.
 struct Due {
   std::uint64_t user = 0;
   std::int64_t due_ns = 0;  ///< when it was to be made; 0: it only fills the state
   FRESHET_RECORD(user, due_ns)
 };
 
+/// What is kept of a user's records.
 struct Newest {
   std::uint64_t records = 0;
   std::int64_t due_ns = 0;
