@@ -7,13 +7,23 @@
 
 namespace freshet::base {
 
+/// 2^64 divided by the golden ratio, odd: multiples of it are far from each other.
+inline constexpr std::uint64_t kGoldenRatio = 0x9e3779b97f4a7c15ULL;
+
+/// Spreads a number over all bits: the finalizer of SplitMix64 (Steele, Lea, Flood 2014).
+constexpr std::uint64_t mixed(std::uint64_t number) {
+  number = (number ^ (number >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  number = (number ^ (number >> 27)) * 0x94d049bb133111ebULL;
+  return number ^ (number >> 31);
+}
+
 /// Seeded numbers: the same seed gives the same numbers on every machine and in every version (golden test). Chance is
 /// a parameter: whoever needs it is given a Random; there is none for the whole process. Not for secrets. Not
 /// thread-safe. xoshiro256** 1.0 (Blackman and Vigna, 2018), its state filled by splitmix64.
 class Random {
  public:
   explicit Random(std::uint64_t seed) {
-    for (auto& word : state_) word = split_mix(seed);
+    for (auto& word : state_) word = mixed(seed += kGoldenRatio);
   }
 
   std::uint64_t next() {
@@ -55,12 +65,6 @@ class Random {
   Random fork() { return Random(next()); }
 
  private:
-  static std::uint64_t split_mix(std::uint64_t& seed) {
-    std::uint64_t mixed = (seed += 0x9e3779b97f4a7c15ULL);
-    mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebULL;
-    return mixed ^ (mixed >> 31);
-  }
   static std::uint64_t high_product(std::uint64_t a, std::uint64_t b) {
     __extension__ using Wide = unsigned __int128;
     return static_cast<std::uint64_t>((static_cast<Wide>(a) * b) >> 64);

@@ -176,6 +176,10 @@ Result<std::optional<CheckpointView>> checkpoint_view(const Job& job, checkpoint
   return std::optional(std::move(view));
 }
 
+std::string operation_name(const char* what, Term term, std::uint64_t number) {
+  return std::string(what) + "-" + std::to_string(term.value) + "." + std::to_string(number);
+}
+
 OperationView operation_view(std::string name, const CheckpointOperation& operation) {
   OperationView view{1, std::move(name), text_of(operation.kind), text_of(operation.state)};
   if (operation.checkpoint.value != 0) view.checkpoint = operation.checkpoint.value;

@@ -130,6 +130,8 @@ Result<CheckpointListView> checkpoint_list(const Job& job, checkpoint::Checkpoin
 /// Nothing: neither history nor storage knows it. Error: the storage cannot be listed.
 Result<std::optional<CheckpointView>> checkpoint_view(const Job& job, checkpoint::CheckpointStorage& storage,
                                                       CheckpointId id, Moment now);
+/// `verify-3.17`: numbers begin anew with each job manager, so its term belongs to them.
+std::string operation_name(const char* what, Term term, std::uint64_t number);
 OperationView operation_view(std::string name, const CheckpointOperation& operation);
 OperationView operation_view(std::string name, const CheckpointVerifier::Verification& verification);
 OperationView operation_view(std::string name, const LetterOperation& operation);

@@ -87,7 +87,7 @@ Answer<std::uint64_t> JobManager::begin_checkpoint(JobId id, BarrierKind kind) {
 Answer<std::uint64_t> JobManager::change_letters(JobId id, wire::ChangeLetters order) {
   Job* job = jobs_.find(id);
   if (job == nullptr) return no_job(id);
-  order.number = (term_.value << 32) | ++letter_orders_;
+  order.number = LetterChanges::number_of(term_, ++letter_orders_);
   Orders orders;
   if (const Status begun = job->change_letters(order, now(), orders); !begun)
     return cannot(Refusal::Code::bad_state, begun.error().message);

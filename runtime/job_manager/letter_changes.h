@@ -26,6 +26,10 @@ class LetterChanges {
  public:
   static constexpr std::size_t kMostRemembered = 20;
 
+  /// The number of the `count`th order of a job manager: greater than all of those before it.
+  static std::uint64_t number_of(Term term, std::uint32_t count) { return (term.value << 32) | count; }
+  static std::uint32_t count_of(std::uint64_t number) { return static_cast<std::uint32_t>(number); }
+
   bool is_open() const { return !operations_.empty() && operations_.back().state == CheckpointState::open; }
   /// Only when none is open. `workers`: who have to answer.
   void begin(const wire::ChangeLetters& order, std::set<WorkerId> workers);

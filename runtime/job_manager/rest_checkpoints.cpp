@@ -105,9 +105,9 @@ RestResponse RestCheckpoints::create(const Job& job, const std::string& body) {
   const Answer<std::uint64_t> begun = manager_.begin_checkpoint(job.id(), *kind);
   if (const Refusal* refusal = std::get_if<Refusal>(&begun)) return to_response(*refusal);
   const std::uint64_t number = std::get<std::uint64_t>(begun);
-  return json_response(
-      to_json(operation_view(operation_name(kRequested, number), *job.checkpoints().history().operation(number))),
-      kAccepted);
+  return json_response(to_json(operation_view(operation_name(kRequested, manager_.term(), number),
+                                              *job.checkpoints().history().operation(number))),
+                       kAccepted);
 }
 
 RestResponse RestCheckpoints::show(const Job& job, CheckpointId id) const {
@@ -139,28 +139,27 @@ RestResponse RestCheckpoints::begun(const Job& job, const char* what, std::optio
                             " checkpoints are waiting to be read already; try again later",
                         {},
                         {}});
-  return json_response(to_json(operation_view(operation_name(what, *number), *verifier_.find(job.id(), *number))),
-                       kAccepted);
-}
-
-/// `verify-3.17`: numbers begin anew with each job manager, so its term belongs to them.
-std::string RestCheckpoints::operation_name(const char* what, std::uint64_t number) const {
-  return std::string(what) + "-" + std::to_string(manager_.term().value) + "." + std::to_string(number);
+  return json_response(
+      to_json(operation_view(operation_name(what, manager_.term(), *number), *verifier_.find(job.id(), *number))),
+      kAccepted);
 }
 
 RestResponse RestCheckpoints::operation(const Job& job, const std::string& name) const {
   const std::size_t dot = name.find('.');
   const auto number = dot == std::string::npos ? std::nullopt : whole_number<std::uint64_t>(name.substr(dot + 1));
-  if (number && name == operation_name(kRequested, *number)) {
+  const auto is_named = [&](const char* what) {
+    return number && name == operation_name(what, manager_.term(), *number);
+  };
+  if (is_named(kRequested)) {
     if (const CheckpointOperation* found = job.checkpoints().history().operation(*number))
       return json_response(to_json(operation_view(name, *found)));
-  } else if (number && name == operation_name(RestDeadLetters::kOperation, *number)) {
-    const std::uint64_t order = RestDeadLetters::order_number(manager_.term(), *number);
+  } else if (is_named(RestDeadLetters::kOperation)) {
+    const auto order = LetterChanges::number_of(manager_.term(), LetterChanges::count_of(*number));
     if (const LetterOperation* found = job.letter_changes().find(order))
       return json_response(to_json(operation_view(name, *found)));
   } else if (number) {
     const auto found = verifier_.find(job.id(), *number);
-    if (found && name == operation_name(found->compares ? kCompared : kVerified, *number))
+    if (found && is_named(found->compares ? kCompared : kVerified))
       return json_response(to_json(operation_view(name, *found)));
   }
   return to_response({Refusal::Code::not_found,

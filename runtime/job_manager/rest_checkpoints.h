@@ -33,7 +33,6 @@ class RestCheckpoints {
   RestResponse compare(const Job& job, const std::string& body);
   RestResponse begun(const Job& job, const char* what, std::optional<std::uint64_t> number) const;
   RestResponse operation(const Job& job, const std::string& name) const;
-  std::string operation_name(const char* what, std::uint64_t number) const;
 
   JobManager& manager_;
   CheckpointVerifier& verifier_;

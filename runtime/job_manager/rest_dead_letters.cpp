@@ -141,8 +141,7 @@ RestResponse RestDeadLetters::change(const Job& job, const std::string& body) {
   const Answer<std::uint64_t> begun = manager_.change_letters(job.id(), std::move(order));
   if (const Refusal* refusal = std::get_if<Refusal>(&begun)) return to_response(*refusal);
   const std::uint64_t number = std::get<std::uint64_t>(begun);
-  const std::string name = std::string(kOperation) + "-" + std::to_string(manager_.term().value) + "." +
-                           std::to_string(number & 0xffffffffU);
+  const std::string name = operation_name(kOperation, manager_.term(), LetterChanges::count_of(number));
   return json_response(to_json(operation_view(name, *job.letter_changes().find(number))), kAccepted);
 }
 

@@ -18,9 +18,6 @@ class RestDeadLetters {
   /// It outlives this.
   explicit RestDeadLetters(JobManager& manager) : manager_(manager) {}
 
-  /// The number of an order, in LetterChanges, of the operation `number` of a job manager.
-  static std::uint64_t order_number(Term term, std::uint64_t number) { return (term.value << 32) | number; }
-
   RestResponse handle(const RestRequest& request, const Path& path);
 
  private:

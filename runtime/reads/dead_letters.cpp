@@ -135,7 +135,8 @@ class LetterReading {
     if (wanted_.watermark_ms && letter.event_time && ms_of(*letter.event_time) < *wanted_.watermark_ms)
       ++behind_watermark_;
     const bool are_many = groups_.size() >= LettersRead::kMostGroups;
-    const std::string& reason = are_many && !groups_.contains({operator_id, letter.reason}) ? kOthers : letter.reason;
+    const bool is_other = are_many && !groups_.contains({operator_id, letter.reason});
+    const std::string reason = is_other ? "others" : letter.reason;
     LetterGroup& group = groups_[{operator_id, reason}];
     const std::int64_t at_ms = ms_of(letter.first);
     if (group.count++ == 0) {
@@ -181,7 +182,6 @@ class LetterReading {
   const LettersRead& wanted_;
   checkpoint::CheckpointStorage& storage_;
   Manifest manifest_{};
-  inline static const std::string kOthers = "others";
   std::size_t shown_bytes_ = 0;
   std::uint64_t kept_ = 0;
   std::uint64_t behind_watermark_ = 0;

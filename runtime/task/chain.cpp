@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/base/check.h"
+#include "runtime/base/random.h"
 #include "runtime/task/watermark_merger.h"
 
 namespace freshet::task {
@@ -147,7 +148,7 @@ void Chain::process_input(Node& node) {
 /// One of what was processed, by chance.
 void Chain::note_key(Node& node, const detail::BatchView& view, std::size_t from, std::size_t to) {
   constexpr std::size_t kMostBytes = 1024;
-  const std::size_t at = from + mixed(node.records_in) % (to - from);
+  const std::size_t at = from + base::mixed(node.records_in) % (to - from);
   const std::uint64_t hash = view.meta(at).key_hash;
   if (!node.keys.note(hash) || node.example_hash == hash || node.keys.hottest()->hash != hash) return;
   const auto append = node.op.host->at_hand.append_record;

@@ -1,5 +1,7 @@
 #include "runtime/task/kept_letters.h"
 
+#include "runtime/base/random.h"
+
 namespace freshet::task {
 
 namespace {
@@ -30,7 +32,7 @@ void KeptLetters::keep(const freshet::detail::BatchView& view, std::size_t i, co
                        .message = letter.message.substr(0, kMaxMessageBytes),
                        .bytes = bytes_of(view, i),
                        .origin = letter.origin.substr(0, kMaxMessageBytes)};
-  const Place place{is_keyed() ? record.meta.key_hash : mixed(letter.id), bytes_of_entry(record)};
+  const Place place{is_keyed() ? record.meta.key_hash : base::mixed(letter.id), bytes_of_entry(record)};
   put({place.hash, letter.id}, std::move(record));
   places_[letter.id] = place;
   kept_bytes_ += place.bytes;

@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <bit>
 
+#include "runtime/base/random.h"
+
 namespace freshet::task {
 
 using freshet::detail::BatchView;
 
 RetryLane::RetryLane(const ErrorPolicy& policy, std::shared_ptr<const freshet::detail::RecordCodec> codec,
                      std::uint64_t seed)
-    : Timed(std::move(codec)), policy_(policy), seed_(mixed(seed)), batch_(codec_->make_batch()) {}
+    : Timed(std::move(codec)), policy_(policy), seed_(base::mixed(seed)), batch_(codec_->make_batch()) {}
 
 bool RetryLane::take(const BatchView& view, std::size_t i, FailedRecord& failed, Time now) {
   const std::int64_t now_ms = ms_of(now);
@@ -149,7 +151,7 @@ void RetryLane::set_due(std::uint32_t slot, std::int64_t time_ms) {
 
 WaitingKey RetryLane::new_key(const RecordMeta& meta) {
   const std::uint64_t number = next_number_++;
-  return {is_keyed() ? meta.key_hash : mixed(seed_ + number * kOdd), number};
+  return {is_keyed() ? meta.key_hash : base::mixed(seed_ + number * base::kGoldenRatio), number};
 }
 
 /// The first delay doubled with each attempt, four to six fifths of it; at the limit at the latest.
@@ -160,7 +162,7 @@ std::int64_t RetryLane::next_attempt_ms(const WaitingKey& key, const WaitingReco
   if (doublings >= static_cast<std::uint32_t>(std::countl_zero(static_cast<std::uint64_t>(first)) - 1)) return last_ms;
   const std::int64_t delay = first << doublings;
   if (delay > policy_.limit.count()) return last_ms;
-  const std::uint64_t chance = mixed(seed_ ^ hash_of(key) ^ record.attempts) >> 32;  // of 2^32
+  const std::uint64_t chance = base::mixed(seed_ ^ hash_of(key) ^ record.attempts) >> 32;  // of 2^32
   const std::int64_t fifth = delay / 5;
   const auto shift = static_cast<std::int64_t>(static_cast<double>(chance) * 0x1p-32 * static_cast<double>(2 * fifth));
   return std::min(now_ms + delay - fifth + shift, last_ms);

@@ -1,5 +1,7 @@
 #include "runtime/task/waiting_records.h"
 
+#include "runtime/base/random.h"
+
 namespace freshet::task {
 
 using freshet::detail::WaitingFor;
@@ -50,7 +52,9 @@ std::size_t WaitingRecords::heap_of(std::uint32_t slot) const {
   return heap_bytes(record.reason) + heap_bytes(record.message) + heap_bytes(record.bytes) + heap_bytes(record.origin);
 }
 
-std::uint64_t WaitingRecords::hash_of(const WaitingKey& key) { return (key.first ^ mixed(key.second)) * kOdd; }
+std::uint64_t WaitingRecords::hash_of(const WaitingKey& key) {
+  return (key.first ^ base::mixed(key.second)) * base::kGoldenRatio;
+}
 
 bool WaitingRecords::decode_address(const StateEntry& entry, WaitingKey& key, std::uint64_t& hash) const {
   if (!decode_key(entry.key, key)) return false;

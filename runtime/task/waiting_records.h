@@ -61,15 +61,6 @@ class WaitingRecords : public freshet::detail::LiveTable<WaitingKey, WaitingReco
 /// Of what an exception says, so much is kept.
 inline constexpr std::size_t kMaxMessageBytes = 256;
 
-inline constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15ULL;
-
-/// Spreads a number over all bits (splitmix64, Steele et al. 2014).
-inline std::uint64_t mixed(std::uint64_t number) {
-  number = (number ^ (number >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  number = (number ^ (number >> 27)) * 0x94d049bb133111ebULL;
-  return number ^ (number >> 31);
-}
-
 inline std::int64_t ms_of(Time time) { return time.time_since_epoch().count(); }
 
 template <class Take>

@@ -202,4 +202,21 @@ class JobRun {
   std::unique_ptr<worker::LocalEngine> engine_;
 };
 
+/// What a job that nothing happens to comes to; nothing when it does not end.
+inline std::map<std::uint64_t, Total> totals_of_clean_run(const JobRun::Build& build) {
+  JobRun run(build);
+  run.start();
+  EXPECT_TRUE(run.ends_within(0ms));
+  return std::exchange(world.totals, {});
+}
+
+inline void expect_totals(const std::map<std::uint64_t, Total>& wanted) {
+  ASSERT_FALSE(wanted.empty());
+  ASSERT_EQ(world.totals.size(), wanted.size());
+  for (const auto& [user, total] : wanted) {
+    EXPECT_EQ(world.totals[user].orders, total.orders) << "user " << user;
+    EXPECT_EQ(world.totals[user].amount, total.amount) << "user " << user;
+  }
+}
+
 }  // namespace freshet::retry_test

@@ -230,13 +230,7 @@ std::shared_ptr<const worker::JobSnapshot> run_a_while(JobRun& run, const worker
 /// Saved somewhere, restored with other parallelism, some time down and some up: each order counts once.
 TEST_F(Retry, WhatWaitsOutlivesFailuresAndMovesWithItsKeys) {
   const auto build = [](Job& job) { total_each_user(job, {.attempts = 100, .first = 100ms}); };
-  std::map<std::uint64_t, Total> wanted;
-  {
-    JobRun run(build);
-    run.start();
-    ASSERT_TRUE(run.ends_within(0ms));
-    wanted = std::exchange(world.totals, {});
-  }
+  const auto wanted = totals_of_clean_run(build);
   FRESHET_SEEDED(seed);
   base::Random random(seed);
   bool waited = false;
@@ -257,11 +251,8 @@ TEST_F(Retry, WhatWaitsOutlivesFailuresAndMovesWithItsKeys) {
     JobRun last(build, static_cast<std::int64_t>(1 + random.below(3)));
     last.start(from.get());
     ASSERT_TRUE(last.ends_within(1min));
-    ASSERT_EQ(world.totals.size(), wanted.size());
-    for (const auto& [user, total] : wanted) {
-      EXPECT_EQ(world.totals[user].orders, total.orders) << "round " << round << ", user " << user;
-      EXPECT_EQ(world.totals[user].amount, total.amount);
-    }
+    SCOPED_TRACE("round " + std::to_string(round));
+    expect_totals(wanted);
   }
   EXPECT_TRUE(waited) << "nothing was ever saved while it waited: this shows nothing";
 }
